@@ -1,0 +1,1 @@
+"""The doors to the outside: sources, store, suites, registry and records, one module each."""
