@@ -88,7 +88,7 @@ class UsageError(EvergreenError):
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """``"; did you mean floors?"`` for a near miss, the known names where none is near, nothing where there are none."""
+    """``"; did you mean floors?"`` for a near miss, else the known names, if there are any."""
     names = sorted(set(known))
     near = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
     if near:

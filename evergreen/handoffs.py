@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from evergreen.spec import Task
+
 
 @dataclass(frozen=True)
 class Interval:
@@ -93,7 +95,8 @@ class ModelVersion:
     """A fitted model in the registry.
 
     Rows count as seen by it when their event time is before ``fitted_until`` or their label was known by
-    ``fitted_as_of``.
+    ``fitted_as_of``. ``classes`` are the levels of the target in the order of the predicted probabilities; empty for a
+    quantity.
     """
 
     model: str
@@ -104,6 +107,8 @@ class ModelVersion:
     recipe: str
     fitted_until: datetime | None
     fitted_as_of: datetime
+    task: Task = "binary"
+    classes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -158,3 +163,13 @@ class Verdict:
     def reasons(self) -> tuple[str, ...]:
         """One sentence a rule, in the order in which they were judged."""
         return tuple(rule.reason for rule in self.rules)
+
+
+#: Columns that an assembled table holds beside the raw ones. Time columns are absent where a model has no time.
+KEY = "__key"
+TIME = "__time"  # event time, datetime64[us, UTC]
+CUT_OFF = "__cut_off"  # event time minus lead: what was known then may be used
+TARGET = "__target"  # the label as known at the snapshot's as_of, else null
+KNOWN_AT = "__known_at"  # when the label became known; NaT where it never does
+DAY = "__day"  # local calendar day, days since 1970-01-01: rows of a day depend on each other
+RESERVED = (KEY, TIME, CUT_OFF, TARGET, KNOWN_AT, DAY)

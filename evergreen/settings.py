@@ -45,7 +45,7 @@ def find_project(start: Path) -> Path:
 
 
 def settings() -> Settings:
-    """Read the environment: ``EVERGREEN_PROJECT`` and ``EVERGREEN_WORKSPACE`` (default: ``.evergreen`` in the project)."""
+    """Read ``EVERGREEN_PROJECT`` and ``EVERGREEN_WORKSPACE`` (by default ``.evergreen`` in the project)."""
     named = os.environ.get("EVERGREEN_PROJECT")
     project = Path(named).resolve() if named else find_project(Path.cwd())
     workspace = os.environ.get("EVERGREEN_WORKSPACE")

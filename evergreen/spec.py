@@ -129,6 +129,14 @@ class History(Part):
     take: Annotated[tuple[Take, ...], BeforeValidator(_listed), Field(min_length=1)] = ("count", "mean")
     """The aggregates."""
 
+    @property
+    def patience(self) -> timedelta:
+        """How long after its event a value may become known and still count: `over`, and at least two days.
+
+        Without a bound no run-up, however long, would hold every value that becomes known inside a window.
+        """
+        return max(self.over, timedelta(days=2))
+
 
 class Features(Part):
     """What the model looks at; by default every column that is known at the cut-off."""
@@ -221,9 +229,12 @@ class ModelSpec(Part):
 
     @property
     def run_up(self) -> timedelta:
-        """How far before a window its history features look: the longest `over` plus the lead."""
-        longest = max((rule.over for rule in self.features.history), default=timedelta(0))
-        return longest + self.data.lead if longest else timedelta(0)
+        """How far before a window, in event time, lies the oldest row whose value its history features can see."""
+        reaches = [
+            rule.over + rule.patience + (self.data.target.delay if rule.of == self.data.target.column else timedelta(0))
+            for rule in self.features.history
+        ]
+        return max(reaches) + self.data.lead if reaches else timedelta(0)
 
 
 def load_spec(path: Path) -> ModelSpec:

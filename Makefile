@@ -1,0 +1,44 @@
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help install check lock schema test demo bench-gate
+
+help: ## say what each target does
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
+
+install: $(VENV)/.installed ## install everything from the lock into .venv
+
+$(VENV)/.installed: requirements.lock pyproject.toml
+	@echo "installing into $(VENV) from requirements.lock ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@touch $@
+
+check: install ## ruff, mypy strict, import contracts, lock and schema
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest tests/test_packaging.py
+	$(BIN)/evergreen check
+
+lock: ## resolve the dependencies anew into requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --extra demo --extra dev --universal --generate-hashes --no-emit-index-url \
+	  --no-emit-find-links --custom-compile-command "make lock" --quiet --output-file requirements.lock
+
+schema: install ## write the JSON Schema of a model's file for editors
+	$(BIN)/python -c "import json, evergreen.spec as s; print(json.dumps(s.json_schema(), indent=1, sort_keys=True))" > deployments/model.schema.json
+
+test: install ## run the whole test suite
+	$(BIN)/python -m pytest
+
+demo: install ## validate, train, judge and promote models of real flight delays
+	@$(BIN)/evergreen demo
+
+bench-gate: install ## how often the gate promotes equal, worse and better models, beside a plain >= gate
+	$(BIN)/python -m benchmarks.gate

@@ -1,0 +1,31 @@
+"""What the giants need to hear before they are imported: quiet, and everything under the workspace."""
+
+from __future__ import annotations
+
+import os
+
+from evergreen.settings import Settings
+
+
+def prepare(settings: Settings) -> None:
+    """Point Prefect at the workspace and quiet it; what the environment already says wins."""
+    home = settings.workspace / "prefect"
+    home.mkdir(parents=True, exist_ok=True)
+    for name, value in {
+        "EVERGREEN_PROJECT": str(settings.project),
+        "EVERGREEN_WORKSPACE": str(settings.workspace),
+        "PREFECT_HOME": str(home),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+        "PREFECT_TELEMETRY_ENABLE_RESOURCE_METRICS": "false",
+        "PREFECT_LOGGING_EXTRA_LOGGERS": "evergreen,tasks,flows",
+        "PREFECT_LOGGING_LEVEL": "INFO",
+        # The run's log goes to the UI in full; on the terminal our own lines say the same without tracebacks.
+        "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+        "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "true",
+        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "90",
+        "DO_NOT_TRACK": "true",
+        "MPLCONFIGDIR": str(settings.workspace / "matplotlib"),
+        "MPLBACKEND": "Agg",
+    }.items():
+        os.environ.setdefault(name, value)

@@ -1,0 +1,96 @@
+"""``models`` and ``show``: versions, champion history, and the evidence behind them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from evergreen.cli.environment import prepare
+from evergreen.cli.training import Json, Name, print_evidence
+from evergreen.errors import UsageError
+from evergreen.settings import settings
+
+if TYPE_CHECKING:
+    from evergreen.io.records import Decision, Reign
+
+
+def models(
+    name: Annotated[str | None, typer.Argument(help="One model; by default all.")] = None, as_json: Json = False
+) -> None:
+    """List versions, the champion with its evidence, and the champion history."""
+    from evergreen.io.records import Records
+    from evergreen.spec import load_specs
+
+    here = settings()
+    records = Records(here.workspace)
+    names = [name] if name else [spec.model for spec in load_specs(here.deployments)]
+    if as_json:
+        content = {
+            one: {
+                "decisions": [asdict(d) for d in records.decisions(one)],
+                "champions": [asdict(r) for r in records.champions(one)],
+            }
+            for one in names
+        }
+        typer.echo(json.dumps(content, default=str))
+        return
+    for one in names:
+        _print_model(records.champions(one), records.decisions(one), one)
+
+
+def _print_model(reigns: list[Reign], decisions: list[Decision], name: str) -> None:
+    typer.echo(name)
+    if not decisions and not reigns:
+        typer.echo(f"  no versions yet; run: evergreen train {name}")
+    champion = reigns[-1].version.version if reigns else None
+    previous = reigns[-2].version.version if len(reigns) > 1 else None
+    for decision in decisions:
+        number = decision.version.version
+        alias = {champion: "champion", previous: "previous"}.get(number, "")
+        value = f"{decision.evidence.metric} {decision.evidence.ours}" if decision.evidence else ""
+        when = f"{decision.at[:16]}  as of {decision.version.fitted_as_of:%Y-%m-%d}"
+        typer.echo(f"  version {number:<4} {alias:9} {when}  {value}")
+        for reason in decision.verdict.reasons:
+            typer.echo(f"      {reason}")
+    if reigns:
+        typer.echo("  champion history")
+    for reign in reigns:
+        typer.echo(
+            f"    {reign.sequence}. version {reign.version.version} by {reign.who} at {reign.at[:16]}: {reign.why}"
+        )
+
+
+def show(
+    name: Name,
+    version: Annotated[int | None, typer.Argument(help="The version; by default the newest.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show one version: its recipe, what it has seen, how it was judged, where it is."""
+    from evergreen.io.records import Records
+
+    here = settings()
+    prepare(here)
+    decisions = Records(here.workspace).decisions(name)
+    chosen = [d for d in decisions if version in (None, d.version.version)]
+    if not chosen:
+        known = ", ".join(str(d.version.version) for d in decisions) or "none yet"
+        raise UsageError(f"{name}: no version {version or ''}; known: {known}")
+    decision = chosen[-1]
+    if as_json:
+        typer.echo(json.dumps(asdict(decision), default=str))
+        return
+    facts = decision.version
+    typer.echo(f"{name} version {facts.version}")
+    typer.echo(f"recipe     {facts.recipe}")
+    until = f"{facts.fitted_until:%Y-%m-%d %H:%M}" if facts.fitted_until else "no time"
+    typer.echo(f"has seen   rows up to {until}, labels as of {facts.fitted_as_of:%Y-%m-%d %H:%M} (UTC)")
+    if decision.evidence:
+        print_evidence(decision.evidence)
+        for one in decision.evidence.slices:
+            typer.echo(f"  {one.name:30} {one.rows:>8,} rows  {one.ours}  gain {one.gain}")
+    for rule in decision.verdict.rules:
+        typer.echo(f"  {'held  ' if rule.held else 'BROKEN'} {rule.reason}")
+    typer.echo(f"run        {facts.run_id}\nmodel      models:/{facts.model_id} (sha256 {facts.sha256})")

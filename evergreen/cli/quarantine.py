@@ -1,0 +1,42 @@
+"""``quarantine``: look at rows that were put aside, and release those that turn out right."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from evergreen.cli.training import Json, Name
+from evergreen.errors import UsageError, did_you_mean
+from evergreen.settings import settings
+
+
+def quarantine(
+    name: Name,
+    release: Annotated[list[str] | None, typer.Option(help="A row's key to let go on; repeat for several.")] = None,
+    why: Annotated[str, typer.Option(help="Why the released rows are right; kept in the record.")] = "",
+    as_json: Json = False,
+) -> None:
+    """List the rows that broke a row rule, or release some into the next snapshot."""
+    from evergreen.io.records import Records
+
+    records = Records(settings().workspace)
+    rows = records.quarantined(name)
+    if release:
+        known = {row["row_key"] for row in rows}
+        for key in release:
+            if key not in known:
+                raise UsageError(f"{name}: no quarantined row has the key {key!r}{did_you_mean(key, known)}")
+        if not why:
+            raise UsageError("say why these rows are right: --why '...'")
+        count = records.release(name, release, why)
+        typer.echo(f"{count} rows go on from the next snapshot")
+        return
+    if as_json:
+        typer.echo(json.dumps(rows))
+        return
+    if not rows:
+        typer.echo(f"{name}: no rows in quarantine")
+    for row in rows:
+        typer.echo(f"{row['row_key']:40} {row['rule']:60} {row['at'][:10]} {'released' if row['released'] else ''}")

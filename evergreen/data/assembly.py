@@ -1,0 +1,142 @@
+"""The assembled table: raw rows, joined columns, and what was known when; nothing that was unknown as of a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import numpy as np
+import pandas as pd
+
+from evergreen.data.columns import check_declaration, join_stem, later_columns
+from evergreen.data.joining import join_table
+from evergreen.data.keys import content_key, named_key
+from evergreen.data.times import local_day, to_utc
+from evergreen.errors import DataError
+from evergreen.handoffs import CUT_OFF, DAY, KEY, KNOWN_AT, RESERVED, TARGET, TIME
+from evergreen.spec import Data, ModelSpec
+
+#: When labels were known that carry no time at all: always.
+_EVER = pd.Timestamp(0, tz="UTC")
+
+
+def assemble(rows: pd.DataFrame, joins: Sequence[pd.DataFrame], data: Data, as_of: datetime) -> pd.DataFrame:
+    """Join the tables to the rows and leave only what was known at ``as_of``.
+
+    Beside the raw columns the result holds ``__key``, ``__target`` and ``__known_at`` and, with an event time,
+    ``__time``, ``__cut_off`` and ``__day``. Values of `later` columns that were not known at ``as_of`` are null, the
+    label too (under both its names). Columns that may be masked change their type once and for all: integers and
+    booleans become float64, so that the type does not depend on ``as_of``. Without a time of their own labels count
+    as known since 1970.
+
+    Args:
+        rows: The main source's rows, as read; not changed.
+        joins: One table a join of ``data.join``, in that order.
+        data: What the columns mean.
+        as_of: The moment whose knowledge the table shows, with a zone.
+
+    Returns:
+        One row a row of ``rows``, by event time and key, with a fresh index; equal rows in any order give equal tables.
+
+    Raises:
+        DataError: a column is missing or stands twice, keys repeat, or the target cannot be learned.
+        LeakError: a join looks for a value that is not known at the cut-off.
+    """
+    check_declaration(rows, data)
+    if len(joins) != len(data.join):
+        raise DataError(f"{data.source}: {len(data.join)} joins are declared, {len(joins)} tables were given")
+    moment = pd.Timestamp(as_of).tz_convert("UTC")
+    table = _ordered(_reserved(rows.reset_index(drop=True), data), data)
+    for join, other in zip(data.join, joins, strict=True):
+        table = join_table(table, other, join, moment, data.timezone)
+    return _masked(table, data, moment)
+
+
+def inputs(frame: pd.DataFrame, spec: ModelSpec) -> tuple[str, ...]:
+    """The raw columns of an assembled table that a model may look at, in the table's order.
+
+    Left out: reserved columns, key, event time (calendar features come from ``__time``) and its partition, target,
+    `later` columns and the times at which they are known, the times of joined rows, weights, and what
+    ``features.exclude`` names.
+    """
+    data = spec.data
+    hidden = {
+        *RESERVED, data.key, data.time, data.partition, data.target.column, *later_columns(data),
+        *spec.features.exclude, spec.training.weight,
+    }  # fmt: skip
+    for join in data.join:
+        if join.as_of:
+            hidden |= {join.as_of, f"{join_stem(join)}_{join.as_of}"}
+    return tuple(str(name) for name in frame.columns if name not in hidden)
+
+
+def _reserved(rows: pd.DataFrame, data: Data) -> pd.DataFrame:
+    """Add the reserved columns, unmasked."""
+    label = _label(rows, data)
+    columns: dict[str, pd.Series] = {KEY: named_key(rows, data) if data.key else content_key(rows, data)}
+    known = pd.Series(_EVER, index=rows.index).dt.as_unit("us")
+    if data.time:
+        columns[TIME] = to_utc(rows[data.time], data.timezone, f"{data.source}: {data.time}")
+        missing = int(columns[TIME].isna().sum())
+        if missing:
+            raise DataError(f"{data.source}: {data.time}: {missing:,} rows have no event time; fill it in or drop them")
+        columns[CUT_OFF] = columns[TIME] - pd.Timedelta(data.lead)
+        columns[DAY] = local_day(columns[TIME], data.timezone)
+        known = columns[TIME] + pd.Timedelta(data.target.delay)
+    if data.target.known_at:
+        name = data.target.known_at
+        known = to_utc(rows[name], data.timezone, f"{data.source}: {name}", repeated="second")
+    columns[TARGET] = label
+    columns[KNOWN_AT] = known.where(label.notna()).dt.as_unit("us")
+    times = {name: columns[TIME] for name in [data.time] if name}
+    for name in dict.fromkeys(later_columns(data).values()):
+        times[name] = to_utc(rows[name], data.timezone, f"{data.source}: {name}", repeated="second")
+    return pd.concat([rows.assign(**times), pd.DataFrame(columns)], axis=1)
+
+
+def _label(rows: pd.DataFrame, data: Data) -> pd.Series:
+    where = f"{data.source}: target {data.target.column}"
+    label = _maskable(rows[data.target.column])
+    if pd.api.types.is_numeric_dtype(label.dtype) and np.isinf(label.to_numpy("float64", na_value=np.nan)).any():
+        raise DataError(f"{where}: holds infinite values; correct them or make them null")
+    if len(rows) and label.isna().all() and not data.time:
+        raise DataError(f"{where}: has no value in {len(rows):,} rows; name another column")
+    return label
+
+
+def _ordered(table: pd.DataFrame, data: Data) -> pd.DataFrame:
+    # Rows of equal content share a key where none is named; the label then settles their order.
+    by = [*([TIME] if data.time else []), KEY, *([] if data.key else [TARGET])]
+    return table.sort_values(by, kind="stable", ignore_index=True)
+
+
+def _masked(table: pd.DataFrame, data: Data, as_of: pd.Timestamp) -> pd.DataFrame:
+    """Null every value that became known after ``as_of``, or of which nobody knows when."""
+    columns = {}
+    for name, known in later_columns(data).items():
+        columns[name] = _maskable(table[name]).where(table[known] <= as_of)
+    known_label = table[KNOWN_AT] <= as_of
+    _check_labels(table, data, as_of)
+    columns[TARGET] = table[TARGET].where(known_label)
+    target = columns.get(data.target.column, table[TARGET])
+    columns[data.target.column] = target.where(known_label)
+    return table.assign(**columns)
+
+
+def _check_labels(table: pd.DataFrame, data: Data, as_of: pd.Timestamp) -> None:
+    """A past without a single label is a mistake; rows whose labels are not due yet are none."""
+    if not data.time or data.target.known_at or table.empty:
+        return
+    due = table[TIME] + pd.Timedelta(data.target.delay) <= as_of
+    if due.all() and table[TARGET].isna().all():
+        raise DataError(
+            f"{data.source}: target {data.target.column}: has no value in {len(table):,} rows although all are due; "
+            "name another column"
+        )
+
+
+def _maskable(values: pd.Series) -> pd.Series:
+    """The same values in a type that has nulls."""
+    if pd.api.types.is_bool_dtype(values.dtype) or pd.api.types.is_integer_dtype(values.dtype):
+        return values.astype("float64")
+    return values

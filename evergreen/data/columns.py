@@ -1,0 +1,86 @@
+"""Which columns a model's file speaks of, and what it says about them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import PurePosixPath
+
+import pandas as pd
+
+from evergreen.errors import DataError, LeakError, did_you_mean
+from evergreen.handoffs import RESERVED
+from evergreen.spec import Data, Join
+
+
+def columns_needed(data: Data) -> tuple[str, ...]:
+    """The columns of the main source that the ``data`` part names; none of them may be missing.
+
+    Columns that an earlier join could bring (keys of a join) are not among them.
+    """
+    named = [data.key, data.time, data.target.column, data.target.known_at, *data.later, *data.later.values()]
+    return tuple(dict.fromkeys(name for name in named if name))
+
+
+def later_columns(data: Data) -> dict[str, str]:
+    """Columns unknown at the cut-off with the column that says when they are known.
+
+    A time at which something became known is itself not known before: each such column stands here too, by itself.
+    """
+    known = [*data.later.values(), *([data.target.known_at] if data.target.known_at else [])]
+    return {**{name: name for name in known}, **data.later}
+
+
+def join_stem(join: Join) -> str:
+    """The name by which a joined table's columns are told apart: its file's or folder's, without ending."""
+    return PurePosixPath(join.source.rstrip("/")).name.split(".")[0] or "joined"
+
+
+def join_names(present: Iterable[str], arriving: Iterable[str], join: Join) -> dict[str, str]:
+    """The names under which a table's columns are joined: their own, or ``stem_name`` where that is taken."""
+    taken = set(present)
+    names = {}
+    for name in map(str, arriving):
+        names[name] = f"{join_stem(join)}_{name}" if name in taken else name
+        if names[name] in taken:
+            raise DataError(
+                f"{join.source}: columns {name} and {names[name]} exist already; rename one or list columns"
+            )
+        taken.add(names[name])
+    return names
+
+
+def check_columns(frame: pd.DataFrame, needed: Iterable[str], where: str) -> None:
+    """Refuse a table that lacks a column or has one twice.
+
+    Raises:
+        DataError: the message names the column, and the nearest one that is there.
+    """
+    names = [str(name) for name in frame.columns]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise DataError(f"{where}: column {twice[0]} stands twice; rename one of them")
+    for name in needed:
+        if name not in names:
+            raise DataError(f"{where}: no column {name}{did_you_mean(name, names)}")
+
+
+def check_declaration(rows: pd.DataFrame, data: Data) -> None:
+    """Refuse rows that do not fit what the model's file says of them.
+
+    Raises:
+        DataError: a column is missing, stands twice or bears a reserved name, or a rule needs an event time.
+        LeakError: a join looks for a value that is not known at the cut-off.
+    """
+    check_columns(rows, columns_needed(data), data.source)
+    reserved = [name for name in RESERVED if name in rows.columns]
+    if reserved:
+        raise DataError(f"{data.source}: column {reserved[0]} has a name that Evergreen uses itself; rename it")
+    hidden = {**later_columns(data), data.target.column: "label"}
+    for join in data.join:
+        for name in join.on:
+            if name in hidden:
+                raise LeakError(
+                    f"{join.source}: joined on {name}, which is not known at a row's cut-off; join on another"
+                )
+        if join.as_of and not data.time:
+            raise DataError(f"{join.source}: as_of {join.as_of} needs an event time; set data.time or leave as_of out")

@@ -1,0 +1,85 @@
+"""The contest: two models, row by row on the same unseen rows, whole and by slice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from evergreen.evaluation.metrics import check_metric, evaluate
+from evergreen.handoffs import Evidence, SliceEvidence
+from evergreen.spec import Task
+from evergreen.statistics import metric_interval, paired_interval
+
+
+def paired(
+    task: Task,
+    metric: str,
+    frame_target: ArrayLike,
+    ours: ArrayLike,
+    theirs: ArrayLike,
+    blocks: ArrayLike | None,
+    baseline: str,
+    slices: Mapping[str, ArrayLike] | None = None,
+    confidence: float = 0.95,
+    seconds_per_row: float = 0.0,
+    block_name: str = "days",
+    largest: int = 10,
+) -> Evidence:
+    """Compare the challenger (``ours``) with the other side on rows that neither has seen.
+
+    Args:
+        task: The task, for the values beside the primary metric.
+        metric: The primary metric.
+        frame_target: (n,): 0/1, class codes 0..k-1, or numbers.
+        ours: The challenger's predictions: (n,), or (n, k).
+        theirs: The other side's, of the same rows.
+        blocks: (n,): day or group of each row; without it each row is its own block, and ``block_name`` is "rows".
+        baseline: The other side's name: ``champion 3`` or ``trivial``.
+        slices: The level of each row by slice column.
+        confidence: One-sided for gains, two-sided for the values of either side.
+        seconds_per_row: The challenger's scoring time.
+        block_name: What a block is, in the plural.
+        largest: Levels a column that are looked at.
+
+    Raises:
+        SpecError: the metric does not fit the task.
+    """
+    check_metric(task, metric)
+    target = np.asarray(frame_target, dtype=np.float64)
+    mine, other = np.asarray(ours, dtype=np.float64), np.asarray(theirs, dtype=np.float64)
+    days = np.arange(len(target)) if blocks is None else np.asarray(blocks)
+    parts = [
+        SliceEvidence(
+            name=f"{column}={level}",
+            rows=int(rows.sum()),
+            gain=paired_interval(metric, target[rows], mine[rows], other[rows], days[rows], confidence),
+            ours=metric_interval(metric, target[rows], mine[rows], days[rows], confidence),
+        )
+        for column, levels in (slices or {}).items()
+        for level, rows in _largest_levels(levels, largest)
+    ]
+    return Evidence(
+        metric=metric,
+        rows=len(target),
+        blocks=len(np.unique(days)),
+        gain=paired_interval(metric, target, mine, other, days, confidence),
+        ours=metric_interval(metric, target, mine, days, confidence),
+        theirs=metric_interval(metric, target, other, days, confidence),
+        baseline=baseline,
+        values=evaluate(task, target, mine).values,
+        slices=tuple(parts),
+        seconds_per_row=seconds_per_row,
+        block_name="rows" if blocks is None else block_name,
+    )
+
+
+def _largest_levels(levels: ArrayLike, largest: int) -> list[tuple[str, NDArray[np.bool_]]]:
+    """The levels with the most rows, equal ones by name; missing values are the level ``missing``."""
+    column = pd.Series(np.asarray(levels)).astype("object")
+    names = column.where(column.notna(), "missing").map(str).to_numpy()
+    found, counts = np.unique(names.astype(str), return_counts=True)
+    order = np.argsort(-counts, kind="stable")[:largest]
+    return [(str(found[i]), names == found[i]) for i in order]

@@ -1,0 +1,155 @@
+"""Figures of a prediction, for the run's record. No window, no global state: each is an object of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike, NDArray
+from sklearn.metrics import confusion_matrix, precision_recall_curve, roc_curve
+
+from evergreen.spec import Task
+from evergreen.statistics import decide_class, metric_value
+
+_LINE, _GREY = "#1b6ca8", "#9a9a9a"
+_MOST_POINTS = 5000
+_MOST_BARS = 25
+_MOST_LABELLED = 12
+
+Floats = NDArray[np.float64]
+
+
+def figures(
+    task: Task,
+    target: ArrayLike,
+    prediction: ArrayLike,
+    importances: Mapping[str, float] | None = None,
+    classes: Sequence[object] | None = None,
+) -> dict[str, Figure]:
+    """The figures of a task, by name; those that need two classes are left out where the target has one.
+
+    Args:
+        task: Decides which figures there are.
+        target: (n,): 0/1, class codes 0..k-1, or numbers.
+        prediction: (n,): P(class 1), or numbers; (n, k) for k classes.
+        importances: Loss in the primary metric when a column is shuffled, by column.
+        classes: Names of the codes 0..k-1 for multiclass.
+    """
+    truth, scores = np.asarray(target, dtype=np.float64), np.asarray(prediction, dtype=np.float64)
+    drawn: dict[str, Figure] = {}
+    if task == "binary":
+        if len(np.unique(truth)) == 2:
+            drawn |= {"roc": _roc(truth, scores), "precision_recall": _precision_recall(truth, scores)}
+        drawn["calibration"] = _calibration(truth, scores)
+    elif task == "multiclass":
+        drawn["confusion"] = _confusion(truth, scores, classes)
+    else:
+        drawn |= {"residuals": _residuals(truth, scores), "predicted_vs_actual": _predicted_vs_actual(truth, scores)}
+    if importances:
+        drawn["importances"] = _importances(importances)
+    return drawn
+
+
+def _panel(title: str, x: str, y: str, size: tuple[float, float] = (5.5, 5.0)) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=size, dpi=110, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    axes.set(title=title, xlabel=x, ylabel=y)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(alpha=0.25)
+    return figure, axes
+
+
+def _roc(truth: Floats, scores: Floats) -> Figure:
+    figure, axes = _panel(
+        f"ROC: AUC {metric_value('roc_auc', truth, scores):.3f}", "False positive rate", "True positive rate"
+    )
+    false, true, _ = roc_curve(truth, scores)
+    axes.plot([0, 1], [0, 1], "--", color=_GREY, label="chance")
+    axes.plot(false, true, color=_LINE, label="model")
+    axes.legend(frameon=False, loc="lower right")
+    return figure
+
+
+def _precision_recall(truth: Floats, scores: Floats) -> Figure:
+    area = metric_value("pr_auc", truth, scores)
+    figure, axes = _panel(f"Precision and recall: AUC {area:.3f}", "Recall", "Precision")
+    precision, recall, _ = precision_recall_curve(truth, scores)
+    axes.axhline(truth.mean(), linestyle="--", color=_GREY, label=f"chance {truth.mean():.3f}")
+    axes.step(recall, precision, where="post", color=_LINE, label="model")
+    axes.set_ylim(0, 1.02)
+    axes.legend(frameon=False)
+    return figure
+
+
+def _calibration(truth: Floats, scores: Floats, groups: int = 10) -> Figure:
+    """Observed against predicted shares in groups of equal size, with 95 % bars (normal approximation)."""
+    figure, axes = _panel("Calibration", "Predicted probability", "Observed share")
+    parts = [part for part in np.array_split(np.argsort(scores, kind="stable"), groups) if len(part)]
+    predicted = np.array([scores[part].mean() for part in parts])
+    observed = np.array([truth[part].mean() for part in parts])
+    size = np.array([len(part) for part in parts])
+    reach = 1.96 * np.sqrt(observed * (1 - observed) / size)
+    axes.plot([0, 1], [0, 1], "--", color=_GREY, label="perfect")
+    axes.errorbar(predicted, observed, reach, marker="o", color=_LINE, capsize=2, label="model, tenths of the rows")
+    top = min(1.0, 1.1 * max(float((observed + reach).max(initial=0)), float(predicted.max(initial=0)), 0.05))
+    axes.set(xlim=(0, top), ylim=(0, top))
+    axes.legend(frameon=False, loc="upper left")
+    return figure
+
+
+def _confusion(truth: Floats, scores: Floats, classes: Sequence[object] | None) -> Figure:
+    count = scores.shape[1]
+    names = [str(name) for name in (classes if classes is not None else range(count))]
+    table = confusion_matrix(truth.astype(np.intp), decide_class(scores), labels=range(count))
+    shares = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
+    side = min(4 + 0.5 * count, 14)
+    figure, axes = _panel("Confusion: rows by predicted class", "Predicted", "Actual", (side + 1, side))
+    axes.grid(False)
+    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    figure.colorbar(image, label="Share of the actual class", shrink=0.8)
+    if count <= 3 * _MOST_LABELLED:
+        axes.set_xticks(range(count), names, rotation=45, ha="right")
+        axes.set_yticks(range(count), names)
+    if count <= _MOST_LABELLED:
+        for (row, column), rows in np.ndenumerate(table):
+            shade = "white" if shares[row, column] > 0.5 else "black"
+            axes.text(column, row, f"{rows:,}", ha="center", va="center", color=shade, fontsize=9)
+    return figure
+
+
+def _residuals(truth: Floats, scores: Floats) -> Figure:
+    figure, axes = _panel("Residuals", "Predicted", "Actual - predicted")
+    some = _thin(len(truth))
+    axes.scatter(scores[some], (truth - scores)[some], s=8, alpha=0.4, color=_LINE, linewidths=0)
+    axes.axhline(0, linestyle="--", color=_GREY)
+    return figure
+
+
+def _predicted_vs_actual(truth: Floats, scores: Floats) -> Figure:
+    title = f"Predicted and actual: RMSE {metric_value('rmse', truth, scores):.4g}"
+    figure, axes = _panel(title, "Predicted", "Actual")
+    some = _thin(len(truth))
+    axes.scatter(scores[some], truth[some], s=8, alpha=0.4, color=_LINE, linewidths=0)
+    ends = [min(scores.min(), truth.min()), max(scores.max(), truth.max())]
+    axes.plot(ends, ends, "--", color=_GREY, label="perfect")
+    axes.legend(frameon=False, loc="upper left")
+    return figure
+
+
+def _importances(importances: Mapping[str, float]) -> Figure:
+    ranked = sorted(importances.items(), key=lambda pair: (-pair[1], pair[0]))[:_MOST_BARS][::-1]
+    left_out = len(importances) - len(ranked)
+    title = "Permutation importance" + (f" (the largest {_MOST_BARS}; {left_out} left out)" if left_out else "")
+    figure, axes = _panel(title, "Loss in the metric when the column is shuffled", "", (7.0, 1.2 + 0.28 * len(ranked)))
+    axes.barh([name for name, _ in ranked], [value for _, value in ranked], color=_LINE)
+    axes.axvline(0, color=_GREY, linewidth=0.8)
+    return figure
+
+
+def _thin(rows: int) -> NDArray[np.intp]:
+    """Evenly spaced rows: a scatter of more points is slower and no clearer."""
+    return np.linspace(0, rows - 1, min(rows, _MOST_POINTS)).astype(np.intp)

@@ -1,0 +1,107 @@
+"""The three types that a model ever sees, so that training and scoring cannot differ: float64, text and time."""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from evergreen.errors import DataError, did_you_mean
+
+
+def column_kinds(frame: pd.DataFrame, columns: Sequence[str], categorical: Sequence[str] = ()) -> dict[str, str]:
+    """``number``, ``text`` or ``time`` for each column.
+
+    Args:
+        frame: Rows of any types.
+        columns: The columns to look at.
+        categorical: Those that are text whatever they hold.
+
+    Raises:
+        DataError: a column is missing.
+    """
+    _check(frame, columns)
+    return {name: "text" if name in categorical else _kind(frame[name]) for name in columns}
+
+
+def signature_frame(frame: pd.DataFrame, inputs: Sequence[str], kinds: Mapping[str, str] | None = None) -> pd.DataFrame:
+    """The inputs as float64, str and datetime64[ns] (UTC, without a zone), whatever types they arrive in.
+
+    Integers, booleans, nullable and decimal numbers become float64 (null: NaN), spans of time seconds; categories and
+    everything else text. A whole number in a text column is written without a point, so that a column of codes reads
+    the same whether it came as 7, 7.0 or "7".
+
+    Args:
+        frame: Rows with at least the inputs.
+        inputs: The columns to keep, in this order.
+        kinds: What each column was in training (``number``, ``text``, ``time``); found from the rows when left out.
+
+    Raises:
+        DataError: an input is missing.
+    """
+    _check(frame, inputs)
+    kinds = kinds or column_kinds(frame, inputs)
+    return pd.DataFrame({name: _CASTS[kinds[name]](frame[name]) for name in inputs}, index=frame.index)
+
+
+def _check(frame: pd.DataFrame, columns: Sequence[str]) -> None:
+    for name in columns:
+        if name not in frame:
+            near = did_you_mean(name, (str(column) for column in frame.columns))
+            raise DataError(f"{name}: the rows have no such column, but the model needs it{near}")
+
+
+def _kind(values: pd.Series) -> str:
+    kind = values.dtype
+    if pd.api.types.is_datetime64_any_dtype(kind):
+        return "time"
+    if pd.api.types.is_numeric_dtype(kind) or pd.api.types.is_timedelta64_dtype(kind):
+        return "number"
+    if kind != object:
+        return "text"
+    # Booleans with nulls, decimals and dates travel as objects; a column of nulls only could be anything.
+    known = values.dropna()
+    if known.map(lambda value: isinstance(value, numbers.Real | Decimal | np.bool_)).all():
+        return "number"
+    return "time" if known.map(lambda value: hasattr(value, "isoformat")).all() else "text"
+
+
+def _number(values: pd.Series) -> pd.Series:
+    if pd.api.types.is_timedelta64_dtype(values.dtype):
+        return values.dt.total_seconds()
+    if pd.api.types.is_datetime64_any_dtype(values.dtype):
+        return pd.Series(np.nan, index=values.index)
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        values = values.astype(values.cat.categories.dtype)
+    if not pd.api.types.is_numeric_dtype(values.dtype):
+        values = pd.to_numeric(values, errors="coerce")
+    return pd.Series(values.to_numpy(dtype=np.float64, na_value=np.nan), index=values.index)
+
+
+def _text(values: pd.Series) -> pd.Series:
+    if values.dtype == "str":
+        return values
+    codes, levels = pd.factorize(values)
+    texts = pd.array([*(_as_text(level) for level in levels), None], dtype="str")
+    return pd.Series(texts.take(codes, allow_fill=False), index=values.index)
+
+
+def _as_text(level: Any) -> str:
+    if isinstance(level, numbers.Real) and not isinstance(level, bool | np.bool_) and float(level).is_integer():
+        return str(int(level))
+    return str(level)
+
+
+def _time(values: pd.Series) -> pd.Series:
+    if not pd.api.types.is_datetime64_any_dtype(values.dtype):
+        values = pd.to_datetime(values, errors="coerce", utc=True)
+    if values.dt.tz is not None:
+        values = values.dt.tz_convert("UTC").dt.tz_localize(None)
+    return values.astype("datetime64[ns]")
+
+
+_CASTS = {"number": _number, "text": _text, "time": _time}

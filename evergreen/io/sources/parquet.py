@@ -1,0 +1,149 @@
+"""Parquet files of one source as one frame; row groups outside the window are skipped by their statistics."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+
+from evergreen.errors import DataError, did_you_mean
+from evergreen.io.sources.listing import File
+
+#: Local times differ from UTC by less; the exact window is cut after they have become moments.
+_SLACK = timedelta(days=1)
+
+
+def read_parquet(
+    fs: Any,
+    files: Sequence[File],
+    schema: pa.Schema,
+    columns: Sequence[str] | None,
+    hive: Sequence[str],
+    window: pc.Expression | None,
+) -> pd.DataFrame:
+    """Read files of one source; a column that only some of them have is null in the others.
+
+    Args:
+        fs: Their fsspec file system.
+        files: At least one.
+        schema: The one that fits them, from :func:`unified_schema`.
+        columns: The columns to read; all by default.
+        hive: Columns that the folders' names give.
+        window: Which rows to read, from :func:`window_filter`.
+
+    Raises:
+        DataError: a file is damaged, or a column is missing or nested.
+    """
+    folders = [field for field in _hive_fields(files) if field.name in hive and field.name not in schema.names]
+    for field in folders:
+        schema = schema.append(field)
+    names = schema.names if columns is None else list(columns)
+    for name in names:
+        if name not in schema.names:
+            raise DataError(f"{files[0].path}: no column {name}{did_you_mean(name, schema.names)}")
+        if pa.types.is_nested(schema.field(name).type):
+            raise DataError(f"{files[0].path}: column {name} is nested; flatten it, or leave it out")
+    partitioning = ds.partitioning(pa.schema(folders), flavor="hive") if folders else None
+    try:
+        dataset = ds.dataset(
+            [file.path for file in files], schema=schema, format="parquet", filesystem=fs, partitioning=partitioning
+        )
+        return _plain(dataset.to_table(columns=names, filter=window))
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{files[0].path}: cannot be read as Parquet ({error}); write the file again") from error
+
+
+def unified_schema(fs: Any, files: Sequence[File]) -> pa.Schema:
+    """The schema that fits all files; integers beside floats become floats.
+
+    Raises:
+        DataError: a file is empty or no Parquet, has a column twice, or one of another type than the files before it.
+    """
+    unified: pa.Schema | None = None
+    for file in files:
+        schema = _schema(fs, file)
+        for name in schema.names:
+            if schema.names.count(name) > 1:
+                raise DataError(f"{file.path}: column {name} stands twice; rename one of them")
+        try:
+            unified = schema if unified is None else pa.unify_schemas([unified, schema], promote_options="permissive")
+        except (pa.ArrowInvalid, pa.ArrowTypeError):
+            raise DataError(f"{file.path}: {_clash(unified, schema)}; write all files with one type") from None
+    return unified
+
+
+def window_filter(kind: pa.DataType, time: str, start: datetime | None, end: datetime | None) -> pc.Expression | None:
+    """A filter for the window with a day's slack, where the time's type can be compared; null times pass it."""
+    if not (pa.types.is_timestamp(kind) or pa.types.is_date(kind)):
+        return None
+
+    def bound(moment: datetime) -> pa.Scalar:
+        moment = moment.astimezone(UTC).replace(microsecond=0)
+        if pa.types.is_date(kind):
+            return pa.scalar(moment.date(), pa.date32()).cast(kind)
+        naive = pa.scalar(moment.replace(tzinfo=None), pa.timestamp(kind.unit))
+        return naive.cast(pa.int64()).cast(kind)
+
+    field, window = pc.field(time), None
+    if start is not None:
+        window = field >= bound(start - _SLACK)
+    if end is not None:
+        before = field <= bound(end + _SLACK)
+        window = before if window is None else window & before
+    return None if window is None else window | field.is_null()
+
+
+def _schema(fs: Any, file: File) -> pa.Schema:
+    if fs.size(file.path) == 0:
+        raise DataError(f"{file.path}: the file is empty; write it again or remove it")
+    try:
+        with fs.open(file.path, "rb") as handle:
+            return pq.read_schema(handle).remove_metadata()
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{file.path}: cannot be read as Parquet ({error}); write the file again") from error
+
+
+def _clash(ours: pa.Schema, theirs: pa.Schema) -> str:
+    for field in theirs:
+        if field.name in ours.names and ours.field(field.name).type != field.type:
+            try:
+                pa.unify_schemas(
+                    [pa.schema([ours.field(field.name)]), pa.schema([field])], promote_options="permissive"
+                )
+            except (pa.ArrowInvalid, pa.ArrowTypeError):
+                return f"column {field.name} holds {field.type} here and {ours.field(field.name).type} in other files"
+    return "its columns do not fit the other files"
+
+
+def _hive_fields(files: Sequence[File]) -> list[pa.Field]:
+    """Whole numbers where every folder's value is one as it stands (``7``, not ``07``), else text."""
+    values: dict[str, list[str]] = {}
+    for file in files:
+        for name, value in file.hive.items():
+            values.setdefault(name, []).extend([value] if value is not None else [])
+    return [
+        pa.field(name, pa.int64() if all(v.isdecimal() and str(int(v)) == v for v in found) else pa.string())
+        for name, found in values.items()
+    ]
+
+
+def _plain(table: pa.Table) -> pd.DataFrame:
+    """Decimals become floats, dates datetimes, booleans with nulls nullable: types that models understand."""
+    for index, field in enumerate(table.schema):
+        if pa.types.is_decimal(field.type):
+            table = table.set_column(index, field.name, table.column(index).cast(pa.float64()))
+        elif pa.types.is_date(field.type):
+            table = table.set_column(index, field.name, table.column(index).cast(pa.timestamp("us")))
+    frame: pd.DataFrame = table.to_pandas()
+    nullable = {
+        field.name: "boolean"
+        for field in table.schema
+        if pa.types.is_boolean(field.type) and table.column(field.name).null_count
+    }
+    return frame.astype(nullable) if nullable else frame

@@ -1,0 +1,37 @@
+"""The evaluation flow: how good is a version on a window whose labels are known?"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from prefect import flow
+
+from evergreen.handoffs import Evidence
+from tasks.data import take_snapshot
+from tasks.evaluation import measure
+from tasks.features import build_features
+from tasks.promotion import find_version
+from tasks.runs import find_spec, logged_run, scheduled_time
+from tasks.validation import validate
+
+
+@flow(name="evaluate")
+def evaluate(
+    model: str, start: datetime, end: datetime, as_of: datetime | None = None, version: int | None = None
+) -> Evidence:
+    """Apply a version to each row of a window with what was known at its cut-off, and measure it on known labels.
+
+    Args:
+        model: The model's name.
+        start: The first event time.
+        end: The event time at which the window ends (exclusive).
+        as_of: Labels known by then count; by default now.
+        version: The version; by default the champion.
+    """
+    spec = find_spec(model)
+    as_of = scheduled_time(as_of)
+    chosen = find_version(model, version)
+    with logged_run(spec, "evaluate", as_of) as run_id:
+        checked = validate(spec, take_snapshot(spec, as_of, start, end), run_id)
+        table = build_features(spec, checked.snapshot)
+        return measure(spec, table, chosen, run_id)

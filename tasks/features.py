@@ -1,0 +1,34 @@
+"""Build the table that models are fitted on and applied to."""
+
+from __future__ import annotations
+
+import logging
+
+import pandas as pd
+from prefect import task
+
+from evergreen import features
+from evergreen.data import inputs
+from evergreen.handoffs import TARGET, TIME, FeatureTable, Snapshot
+from evergreen.io.store import Store
+from evergreen.settings import settings
+from evergreen.spec import ModelSpec
+
+logger = logging.getLogger(__name__)
+
+
+@task
+def build_features(spec: ModelSpec, snapshot: Snapshot) -> FeatureTable:
+    """Add expressions and history as known at each row's cut-off, and drop the run-up that only history needed."""
+    store = Store(str(settings().store))
+    rows = store.read(snapshot.uri)
+    names = inputs(rows, spec)
+    table = features.build(rows, spec)
+    built = tuple(name for name in table.columns if name not in rows.columns and name not in spec.features.exclude)
+    if snapshot.start is not None:
+        table = table[table[TIME] >= pd.Timestamp(snapshot.start)].reset_index(drop=True)
+    stored = store.write(table, "features")
+    logger.info("%s: %d inputs for %s rows", spec.model, len(names) + len(built), f"{stored.rows:,}")
+    return FeatureTable(
+        stored.uri, stored.rows, int(table[TARGET].notna().sum()), stored.digest, snapshot, (*names, *built)
+    )

@@ -1,0 +1,69 @@
+"""Let a suite judge a snapshot, put broken rows aside, and stop where a critical rule broke."""
+
+from __future__ import annotations
+
+import logging
+
+from prefect import task
+from prefect.artifacts import create_table_artifact
+
+from evergreen import validation
+from evergreen.handoffs import KEY, Snapshot, ValidationReport
+from evergreen.io import suites
+from evergreen.io.records import Records
+from evergreen.io.registry import Registry
+from evergreen.io.store import Store
+from evergreen.settings import settings
+from evergreen.spec import ModelSpec
+
+logger = logging.getLogger(__name__)
+
+
+@task
+def validate(spec: ModelSpec, snapshot: Snapshot, run_id: str) -> ValidationReport:
+    """Judge every row once; what is left goes on as a snapshot of its own.
+
+    Raises:
+        ValidationFailed: a critical rule broke, or more rows would be quarantined than the spec allows.
+    """
+    if spec.validation is None:
+        return ValidationReport("none", snapshot, (), snapshot.rows, 0)
+    here = settings()
+    store, records = Store(str(here.store)), Records(here.workspace)
+    suite = validation.load_suite(here.expectations / f"{spec.validation.suite}.yaml")
+    rows = store.read(snapshot.uri)
+    outcomes = suites.validate(rows, suite)
+    released = records.released(spec.model)
+    judgement = validation.judge(outcomes, len(rows), rows[KEY].astype(str), spec.validation, released)
+    _publish(spec, snapshot, run_id, judgement, suites.docs_page(outcomes, suite))
+    put_aside = judgement.quarantined[["key", "rule"]].itertuples(index=False, name=None)
+    records.quarantine(spec.model, snapshot.digest, put_aside)
+    validation.check(judgement)
+    kept, broken = snapshot, sum(not result.success for result in judgement.results)
+    logger.info(
+        "%s: %d of %d rules hold, %d rows put aside",
+        suite.name,
+        len(outcomes) - broken,
+        len(outcomes),
+        judgement.put_aside,
+    )
+    if not judgement.keep.all():
+        stored = store.write(rows[judgement.keep].reset_index(drop=True), "snapshots")
+        kept = Snapshot(stored.uri, stored.rows, stored.digest, snapshot.as_of, snapshot.start, snapshot.end)
+    return ValidationReport(suite.name, kept, judgement.results, len(rows), len(rows) - kept.rows, judgement.released)
+
+
+def _publish(spec: ModelSpec, snapshot: Snapshot, run_id: str, judgement: validation.Judgement, page: str) -> None:
+    """Show the rules in both UIs, broken or held, before anything stops the run."""
+    table = [
+        {
+            "rule": result.rule,
+            "severity": result.severity,
+            "result": "held" if result.success else "broken",
+            "rows broken": result.rows_broken,
+            "observed": result.observed,
+        }
+        for result in judgement.results
+    ]
+    create_table_artifact(table=table, key=f"{spec.model}-rules", description=f"Rules on snapshot {snapshot.digest}")
+    Registry(settings()).log_files(run_id, {"validation/rules.html": page}, {})

@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import errno
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from evergreen.errors import StoreError
+from evergreen.io.store import Store, digest
+
+
+def table() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "number": [1.5, np.nan, -0.0],
+            "whole": pd.array([1, None, 3], dtype="Int64"),
+            "plain": [1, 2, 3],
+            "small": np.array([1, 2, 3], dtype="int32"),
+            "flag": pd.array([True, None, False], dtype="boolean"),
+            "text": ["a", None, ""],
+            "level": pd.Categorical(["x", None, "y"], categories=["y", "x", "unused"], ordered=True),
+            "moment": pd.to_datetime(["2024-01-01", None, "2024-01-03"], utc=True).as_unit("us"),
+            "local": pd.to_datetime(["2024-01-01"] * 3).tz_localize("America/New_York"),
+            "span": pd.to_timedelta([1, 2, 3], unit="h"),
+        }
+    )
+
+
+def test_every_type_survives_the_store(tmp_path: Path) -> None:
+    store = Store(str(tmp_path))
+    stored = store.write(table(), "snapshots")
+    again = store.read(stored.uri)
+    pd.testing.assert_frame_equal(again, table(), check_exact=True)
+    assert digest(again) == stored.digest == digest(table())
+    assert stored.rows == 3
+
+
+def test_some_columns_come_in_the_order_asked_for(tmp_path: Path) -> None:
+    store = Store(str(tmp_path))
+    uri = store.write(table(), "snapshots").uri
+    assert store.read(uri, ["text", "number"]).columns.tolist() == ["text", "number"]
+    with pytest.raises(StoreError, match=r"no column txt; did you mean text\?"):
+        store.read(uri, ["txt"])
+
+
+CHANGES: list[Callable[[pd.DataFrame], pd.DataFrame]] = [
+    lambda f: f.rename(columns={"number": "figure"}),
+    lambda f: f.astype({"plain": "float64"}),
+    lambda f: f.astype({"small": "int64"}),
+    lambda f: f.iloc[::-1],
+    lambda f: f[[*f.columns[1:], f.columns[0]]],
+    lambda f: f.assign(number=[1.5, 0.0, 0.0]),
+    lambda f: f.assign(whole=pd.array([1, 0, 3], dtype="Int64")),
+    lambda f: f.assign(flag=pd.array([True, False, False], dtype="boolean")),
+    lambda f: f.assign(text=["a", "", ""]),
+    lambda f: f.assign(text=["", None, "a"]),
+    lambda f: f.assign(level=f["level"].cat.remove_unused_categories()),
+    lambda f: f.assign(level=f["level"].cat.as_unordered()),
+    lambda f: f.assign(moment=f["moment"] + pd.Timedelta("1us")),
+    lambda f: f.assign(local=f["local"].dt.tz_convert("UTC")),
+    lambda f: f.assign(span=f["span"] * 2),
+    lambda f: f.iloc[:2],
+]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_every_change_of_a_name_a_type_or_a_value_changes_the_digest(
+    change: Callable[[pd.DataFrame], pd.DataFrame],
+) -> None:
+    assert digest(change(table())) != digest(table())
+
+
+def test_a_change_in_the_last_of_many_rows_changes_the_digest() -> None:
+    rows = pd.DataFrame({"x": np.arange(300_000.0), "t": [f"row {i}" for i in range(300_000)]})
+    changed = rows.copy()
+    changed.loc[299_999, "t"] = "row X"
+    assert digest(rows) != digest(changed)
+
+
+def test_index_slices_and_chunks_do_not_change_the_digest() -> None:
+    doubled = pd.concat([table(), table()])
+    assert digest(doubled.iloc[3:]) == digest(table())
+    assert digest(table().set_axis([7, 8, 9])) == digest(table())
+    halves = pd.concat([table().iloc[:1], table().iloc[1:]])
+    assert digest(halves) == digest(table())
+
+
+def test_the_digest_is_the_same_in_every_process_and_release() -> None:
+    rows = pd.DataFrame({"x": [1.0, np.nan], "t": ["a", None]})
+    assert digest(rows) == "03c6291bb5c4749cd64805d712646c7d"
+
+
+def test_an_equal_table_is_not_written_twice(tmp_path: Path) -> None:
+    store = Store(str(tmp_path))
+    path = Path(store.write(table(), "snapshots").uri)
+    before = path.stat().st_mtime_ns
+    assert store.write(table(), "snapshots").uri == str(path)
+    assert path.stat().st_mtime_ns == before
+    assert [p.name for p in path.parent.iterdir()] == [path.name]
+
+
+def test_a_full_disk_leaves_nothing_and_names_the_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StoreError, match=r"snapshots/.*: cannot be written \(No space left on device\); free space"):
+        Store(str(tmp_path)).write(table(), "snapshots")
+    assert list((tmp_path / "snapshots").iterdir()) == []
+
+
+def test_a_place_that_is_no_folder_is_named(tmp_path: Path) -> None:
+    (tmp_path / "store").write_text("a file")
+    with pytest.raises(StoreError, match=r"store/snapshots/.*cannot be written"):
+        Store(str(tmp_path / "store")).write(table(), "snapshots")
+
+
+def test_what_a_killed_writer_left_is_swept_after_a_day_and_not_before(tmp_path: Path) -> None:
+    folder = tmp_path / "snapshots"
+    folder.mkdir()
+    old, young = folder / "a.1.part", folder / "b.2.part"
+    for path in (old, young):
+        path.write_bytes(b"half a table")
+    os.utime(old, (time.time() - 90_000,) * 2)
+    Store(str(tmp_path)).write(table(), "snapshots")
+    assert not old.exists()
+    assert young.exists()
+
+
+def test_a_missing_and_a_damaged_table_are_named(tmp_path: Path) -> None:
+    store = Store(str(tmp_path))
+    path = Path(store.write(table(), "snapshots").uri)
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(StoreError, match="cannot be read"):
+        store.read(str(path))
+    path.unlink()
+    with pytest.raises(StoreError, match="no such table"):
+        store.read(str(path))
+
+
+def test_a_column_of_two_types_cannot_be_stored(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match=r"mixes types.*column x"):
+        Store(str(tmp_path)).write(pd.DataFrame({"x": pd.Series([1, "a"], dtype=object)}), "snapshots")
+
+
+def test_a_store_lives_on_any_file_system() -> None:
+    store = Store("memory://bucket/store")
+    stored = store.write(table(), "snapshots")
+    assert store.read(stored.uri).shape == table().shape
+
+
+def test_row_groups_are_small_enough_to_skip(tmp_path: Path) -> None:
+    stored = Store(str(tmp_path)).write(pd.DataFrame({"x": np.arange(300_000)}), "snapshots")
+    assert pq.ParquetFile(stored.uri).num_row_groups == 3
