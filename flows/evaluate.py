@@ -15,7 +15,7 @@ from tasks.runs import find_spec, logged_run, scheduled_time
 from tasks.validation import validate
 
 
-@flow(name="evaluate")
+@flow(name="evaluate", flow_run_name="evaluate {model} {start:%Y-%m-%d} to {end:%Y-%m-%d}")
 def evaluate(
     model: str, start: datetime, end: datetime, as_of: datetime | None = None, version: int | None = None
 ) -> Evidence:

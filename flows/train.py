@@ -29,7 +29,7 @@ class Outcome:
     repeated: bool = False
 
 
-@flow(name="train", validate_parameters=True)
+@flow(name="train", flow_run_name="train {model} as of {as_of}")
 def train(model: str, as_of: datetime | None = None) -> Outcome:
     """Fit a challenger, judge it against the champion on rows that neither has seen, and crown it if it is better.
 

@@ -155,9 +155,9 @@ def _store(
 
 
 def _unseen(rows: pd.DataFrame, champion: ModelVersion) -> NDArray[np.bool_]:
-    """Rows that a version has not seen: later events, whose label was known only after it was fitted."""
+    """Labelled rows that a version has not seen: later events, whose label was known only after it was fitted."""
     if TIME not in rows or champion.fitted_until is None:
-        return np.ones(len(rows), dtype=bool)
+        return np.asarray(rows[TARGET].notna())
     later = rows[TIME] >= pd.Timestamp(champion.fitted_until)
     fresh = rows[KNOWN_AT] > pd.Timestamp(champion.fitted_as_of)
-    return np.asarray(later & fresh)
+    return np.asarray(later & fresh & rows[TARGET].notna())

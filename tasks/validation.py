@@ -26,6 +26,7 @@ def validate(spec: ModelSpec, snapshot: Snapshot, run_id: str) -> ValidationRepo
     Raises:
         ValidationFailed: a critical rule broke, or more rows would be quarantined than the spec allows.
     """
+    Registry(settings()).log_dataset(run_id, snapshot, spec.data.source, "rows")
     if spec.validation is None:
         return ValidationReport("none", snapshot, (), snapshot.rows, 0)
     here = settings()

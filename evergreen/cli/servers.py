@@ -29,6 +29,9 @@ def ui(
     """Serve the Prefect UI and the MLflow UI of this workspace on 127.0.0.1 until Ctrl-C."""
     here = settings()
     prepare(here)
+    # Set for both signals: SIGTERM stops like Ctrl-C, also where a shell started the command with SIGINT ignored.
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(sign, _interrupt)
     say("starting both UIs")
     with (
         serving(mlflow_command(here, port := free_port(mlflow_port)), here, "mlflow", f"http://127.0.0.1:{port}"),
@@ -36,8 +39,12 @@ def ui(
     ):
         typer.echo(f"Prefect  http://127.0.0.1:{port_}\nMLflow   http://127.0.0.1:{port}\nCtrl-C stops both")
         with contextlib.suppress(KeyboardInterrupt):
-            signal.sigwait({signal.SIGINT, signal.SIGTERM})
+            signal.pause()
     typer.echo("stopped")
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def prefect_command(port: int) -> list[str]:

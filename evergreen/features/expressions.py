@@ -69,9 +69,9 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], int]] = {
 def add_expressions(frame: pd.DataFrame, expressions: dict[str, str]) -> pd.DataFrame:
     """Add one column an expression, in their order; a later one may use an earlier one.
 
-    The language: columns by name, numbers, texts, ``+ - * / // % **``, comparisons, ``and or not``, and the functions of
-    ``FUNCTIONS`` (``where(condition, yes, no)``, ``isnull(x)``, ``hours(time - time)``, ...). A comparison with null is
-    false; infinite results (a division by zero) become null.
+    The language: columns by name, numbers, texts, ``+ - * / // % **``, comparisons, ``and or not``, and the functions
+    of ``FUNCTIONS`` (``where(condition, yes, no)``, ``isnull(x)``, ``hours(time - time)``, ...). A comparison with null
+    is false; infinite results (a division by zero) become null.
 
     Args:
         frame: Rows with the columns that the expressions use.

@@ -1,7 +1,8 @@
 """Aggregates of earlier rows, as they were known at each row's cut-off.
 
-Every figure is a function of the window's own values and of nothing else: sums are kept as fixed-point integers, so that
-a long run-up and a short one give the same bits, and scoring a past week as of that week replays what training sees now.
+Every figure is a function of the window's own values and of nothing else: sums are kept as fixed-point integers, so
+that a long run-up and a short one give the same bits, and scoring a past week as of that week replays what training
+sees now.
 """
 
 from __future__ import annotations
@@ -111,7 +112,7 @@ def _aggregate(frame: pd.DataFrame, windows: Windows, of: str, take: str, where:
 
 def _last(frame: pd.DataFrame, windows: Windows, of: str) -> pd.Series:
     # Values that became known at the same instant stand in the order of their event times, then of their keys.
-    rows = windows.last(_microseconds(frame[TIME], "UTC"), frame[KEY] if KEY in frame else None)
+    rows = windows.last(_microseconds(frame[TIME], "UTC"), frame.get(KEY))
     values = frame[of]
     if _is_number(values):
         numbers = values.to_numpy(dtype=float, na_value=np.nan)

@@ -61,7 +61,7 @@ def _kind(values: pd.Series) -> str:
         return "time"
     if pd.api.types.is_numeric_dtype(kind) or pd.api.types.is_timedelta64_dtype(kind):
         return "number"
-    if kind != object:
+    if not pd.api.types.is_object_dtype(kind):
         return "text"
     # Booleans with nulls, decimals and dates travel as objects; a column of nulls only could be anything.
     known = values.dropna()
@@ -72,7 +72,7 @@ def _kind(values: pd.Series) -> str:
 
 def _number(values: pd.Series) -> pd.Series:
     if pd.api.types.is_timedelta64_dtype(values.dtype):
-        return values.dt.total_seconds()
+        return pd.Series(values.dt.total_seconds(), dtype=np.float64)
     if pd.api.types.is_datetime64_any_dtype(values.dtype):
         return pd.Series(np.nan, index=values.index)
     if isinstance(values.dtype, pd.CategoricalDtype):
@@ -92,7 +92,8 @@ def _text(values: pd.Series) -> pd.Series:
 
 def _as_text(level: Any) -> str:
     if isinstance(level, numbers.Real) and not isinstance(level, bool | np.bool_) and float(level).is_integer():
-        return str(int(level))
+        # Not by way of float: whole numbers beyond 2**53 would run into each other.
+        return f"{int(level):d}" if isinstance(level, numbers.Integral) else f"{float(level):.0f}"
     return str(level)
 
 

@@ -89,8 +89,8 @@ class Windows:
     def extreme(self, values: Floats, take: str) -> Floats:
         """The smallest or largest value of each window, of shape (n,); NaN where it is empty.
 
-        A sparse table, one level at a time: level k holds the extreme of 2**k neighbours, and two overlapping ones cover
-        any window.
+        A sparse table, one level at a time: level k holds the extreme of 2**k neighbours, and two overlapping ones
+        cover any window.
         """
         pick = np.fmin if take == "min" else np.fmax
         # The row's own value splits its window in two.
@@ -141,7 +141,8 @@ class Windows:
     def _window_sums(self, kept: Ints) -> Ints:
         running = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(kept)])
         own = np.where(self._own >= 0, kept[self._own], 0)
-        return running[self.end] - running[self.start] - own
+        sums: Ints = running[self.end] - running[self.start] - own
+        return sums
 
     def _whole(self, terms: list[Floats]) -> NDArray[np.object_]:
         """The window sums of the terms as Python integers, in units of the smallest power."""

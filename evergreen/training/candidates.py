@@ -122,7 +122,7 @@ def make_estimator(recipe: Recipe, task: Task, metric: str | None = None) -> Any
 def _lightgbm(settings: dict[str, Any], task: Task, metric: str | None) -> Any:
     import lightgbm
 
-    fixed = {"deterministic": True, "force_row_wise": True, "n_jobs": 2, "verbosity": -1}
+    fixed: dict[str, Any] = {"deterministic": True, "force_row_wise": True, "n_jobs": 2, "verbosity": -1}
     if task != "regression":
         return lightgbm.LGBMClassifier(**settings, **fixed)
     objective = "regression_l1" if metric in ("mae", "mape") else "regression"

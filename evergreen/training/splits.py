@@ -82,17 +82,17 @@ def _by_time(frame: pd.DataFrame, rows: Positions, training: Training, unseen_fr
     for part, name in ((2, "holdout"), (1, "tuning")):
         if not parts[part].any():
             raise TrainingError(_empty(name, training, f"no labelled row lies in it after {len(day):,} were looked at"))
-        inside = frame[parts[part]]
-        boundaries[f"{name}_from"] = inside[TIME].min().to_pydatetime()
-        boundaries[f"known_for_{name}"] = inside[CUT_OFF].min().to_pydatetime()
+        rest = frame[parts[part]]
+        boundaries[f"{name}_from"] = rest[TIME].min().to_pydatetime()
+        boundaries[f"known_for_{name}"] = rest[CUT_OFF].min().to_pydatetime()
         # The embargo: whoever fits for this part stands at its first cut-off and knows no label that came later.
-        known = (frame[KNOWN_AT] <= inside[CUT_OFF].min()).to_numpy()
+        known = (frame[KNOWN_AT] <= rest[CUT_OFF].min()).to_numpy()
         parts[part - 1] = parts[part - 1] & known
-    for name, part in zip(("train", "tuning"), parts, strict=False):
-        if not part.any():
+    for name, inside in zip(("train", "tuning"), parts, strict=False):
+        if not inside.any():
             raise TrainingError(_empty(name, training, "no label in it was known before the next part begins"))
     boundaries["end"] = frame[TIME].max().to_pydatetime()
-    return Split(*(rows[part] for part in parts), boundaries=boundaries)
+    return Split(rows[parts[0]], rows[parts[1]], rows[parts[2]], boundaries)
 
 
 def _first_day(day: Positions, size: Share, total: int) -> int:

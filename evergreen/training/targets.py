@@ -101,7 +101,8 @@ def _quantity(series: pd.Series, constant_is_fine: bool) -> NDArray[np.float64]:
 
 def _class_name(level: Any) -> str:
     if isinstance(level, numbers.Real | np.bool_) and float(level).is_integer():
-        return str(int(level))
+        # Not by way of float: whole numbers beyond 2**53 would run into each other.
+        return f"{int(level):d}" if isinstance(level, numbers.Integral) else f"{float(level):.0f}"
     return str(level)
 
 

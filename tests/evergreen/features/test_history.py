@@ -67,7 +67,7 @@ def test_a_past_week_replayed_as_of_that_week_gives_the_same_bits() -> None:
     rules = [History(by=by, over="12h", of="delay", take=TAKES) for by in ([], ["origin"], ["carrier"])]
     full = add_history(frame, rules, KNOWN)
     start, end = pd.Timestamp("2013-03-08", tz="UTC"), pd.Timestamp("2013-03-15", tz="UTC")
-    # As of the week's last cut-off: later rows are not there, later values are not known, the run-up is the spec's: over, two days, lead.
+    # As of the week's last cut-off: later values are not known; the run-up is over, two days of patience, and lead.
     past = frame[(frame["__time"] >= start - pd.Timedelta("62h")) & (frame["__time"] < end)].reset_index(drop=True)
     as_of = past["__cut_off"].max()
     past[["delay", "departed"]] = past[["delay", "departed"]].where(past["departed"] <= as_of)
@@ -135,3 +135,20 @@ def test_a_key_that_is_not_known_at_the_cut_off_is_refused() -> None:
 def test_names_say_column_aggregate_period_and_key() -> None:
     assert history_name(History(by=["origin"], over="3h", of="dep_delay"), "mean") == "dep_delay_mean_3h_by_origin"
     assert history_name(History(over="14d", of="late"), "count") == "late_count_14d"
+
+
+def test_a_value_that_took_longer_than_the_patience_to_become_known_does_not_count() -> None:
+    frame = flights(100).assign(delay=1.0)
+    late = frame.assign(departed=frame["__time"] + pd.Timedelta("49h"))
+    rule = History(over="12h", of="delay", take=["count"])
+    assert add_history(late, [rule], KNOWN)[history_name(rule, "count")].eq(0).all()
+    in_time = frame.assign(departed=frame["__time"] + pd.Timedelta("47h"))
+    assert add_history(in_time, [rule], KNOWN)[history_name(rule, "count")].gt(0).any()
+
+
+def test_an_empty_table_and_a_column_of_nulls_are_fine() -> None:
+    rule = History(by=["origin"], over="9h", of="delay", take=TAKES)
+    assert len(add_history(flights(10).iloc[:0], [rule], KNOWN)) == 0
+    built = add_history(flights(10).assign(delay=np.nan, origin="EWR"), [rule], KNOWN)
+    assert built["delay_count_9h_by_origin"].eq(0).all()
+    assert built[[history_name(rule, take) for take in TAKES[1:]]].isna().all(axis=None)

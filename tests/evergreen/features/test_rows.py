@@ -122,7 +122,9 @@ def test_a_stored_pipeline_predicts_the_same_bits(encode: str) -> None:
 
 
 def test_a_missing_input_is_named() -> None:
-    with pytest.raises(DataError, match="citi: the rows have no such column, but the model needs it; did you mean city"):
+    with pytest.raises(
+        DataError, match="citi: the rows have no such column, but the model needs it; did you mean city"
+    ):
         signature_frame(rows(), ["citi"])
 
 

@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+import itertools
+from datetime import timedelta
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import pytest
+import skops.io
+
+from evergreen import features, training
+from evergreen.errors import TrainingError
+from evergreen.spec import ModelSpec
+from evergreen.training import Recipe
+
+INPUTS = ["x", "noise", "city"]
+FAMILIES = ("lightgbm", "random_forest", "extra_trees", "linear")
+
+
+def spec(**settings: object) -> ModelSpec:
+    return ModelSpec.model_validate(
+        {"model": "m", "data": {"source": "s", "target": {"column": "y"}}, "training": settings}
+    )
+
+
+def rows(task: str, n: int = 600, seed: int = 0) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    x, city = rng.normal(size=n), rng.choice(["Rome", "Oslo", "Bonn"], n)
+    signal = 2 * x + (city == "Rome") + rng.normal(size=n)
+    target = {"binary": signal > 0, "multiclass": np.digitize(signal, [-1, 1]), "regression": signal}[task]
+    return pd.DataFrame(
+        {"x": x, "noise": rng.normal(size=n), "city": city, "__target": target, "w": rng.random(n) + 0.1}
+    )
+
+
+def recipes(task: str) -> tuple[Recipe, ...]:
+    return training.candidates(task, FAMILIES, 600, 3, seed=0)
+
+
+def fit(
+    recipe: Recipe, task: str, model: ModelSpec | None = None, train: pd.DataFrame | None = None
+) -> training.Fitted:
+    model = model or spec()
+    train = rows(task) if train is None else train
+    _, classes = training.encode_target(train["__target"], task)
+    return training.fit_candidate(
+        recipe, train, rows(task, seed=1), model, task, classes, partial(features.row_features, model, INPUTS)
+    )
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_each_candidate_learns_each_task_and_survives_storage(task: str) -> None:
+    chosen = {recipe.family: recipe for recipe in reversed(recipes(task))}
+    tuning = rows(task, seed=1)
+    for recipe in chosen.values():
+        fitted = fit(recipe, task)
+        target, classes = training.encode_target(tuning["__target"], task)
+        if task == "regression":
+            assert np.corrcoef(fitted.tuning, target)[0, 1] > 0.8
+        elif task == "binary":
+            assert ((fitted.tuning > 0.5) == target).mean() > 0.8
+        else:
+            assert fitted.tuning.shape == (600, len(classes))
+            assert (fitted.tuning.argmax(axis=1) == target).mean() > 0.65
+        stored = skops.io.dumps(fitted.pipeline)
+        loaded = skops.io.loads(stored, trusted=skops.io.get_untrusted_types(data=stored))
+        assert training.predict(loaded, task, tuning).tobytes() == fitted.tuning.tobytes()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_same_seed_gives_the_same_bits(family: str) -> None:
+    recipe = next(recipe for recipe in recipes("binary") if recipe.family == family)
+    assert fit(recipe, "binary").tuning.tobytes() == fit(recipe, "binary").tuning.tobytes()
+
+
+def test_refitting_with_fixed_rounds_on_the_same_rows_gives_the_same_model() -> None:
+    fitted = fit(recipes("binary")[0], "binary")
+    assert fitted.recipe.settings["n_estimators"] < recipes("binary")[0].settings["n_estimators"]
+    again = training.refit(
+        fitted.recipe, rows("binary"), spec(), "binary", ("0", "1"), partial(features.row_features, spec(), INPUTS)
+    )
+    assert training.predict(again, "binary", rows("binary", seed=1)).tobytes() == fitted.tuning.tobytes()
+
+
+def test_a_recipe_survives_its_json() -> None:
+    for recipe in recipes("binary"):
+        assert Recipe.from_json(recipe.to_json()) == recipe
+
+
+def test_the_sequence_is_fixed_whatever_the_order_of_the_families() -> None:
+    assert training.candidates("binary", FAMILIES[::-1], 600, 3, 0) == recipes("binary")
+    assert {recipe.family for recipe in training.candidates("binary", ("linear",), 600, 3, 0)} == {"linear"}
+
+
+def fit_within(seconds: float, tick: float) -> list[training.Fitted]:
+    clock = itertools.count(0.0, tick)
+    return training.fit_all(
+        recipes("binary"), rows("binary"), rows("binary", seed=1), spec(), "binary", ("0", "1"),
+        partial(features.row_features, spec(), INPUTS), timedelta(seconds=seconds), lambda: next(clock),
+    )  # fmt: skip
+
+
+def test_a_spent_budget_still_leaves_the_first_candidate() -> None:
+    assert [fitted.recipe.name for fitted in fit_within(1, tick=100)] == ["lightgbm"]
+
+
+def test_the_budget_decides_how_many_finish_and_nothing_else() -> None:
+    few, all_of_them = fit_within(500, tick=1), fit_within(1e9, tick=1)
+    assert 1 < len(few) < len(all_of_them) == len(recipes("binary"))
+    by_name = {fitted.recipe.name: fitted for fitted in all_of_them}
+    for fitted in few:
+        assert fitted.recipe == by_name[fitted.recipe.name].recipe
+        assert fitted.tuning.tobytes() == by_name[fitted.recipe.name].tuning.tobytes()
+
+
+def test_weights_and_balance_change_what_is_learned() -> None:
+    rare = rows("binary").sort_values("x").iloc[:400]
+    recipe = next(recipe for recipe in recipes("binary") if recipe.family == "linear")
+    plain = fit(recipe, "binary", train=rare).tuning.mean()
+    balanced = Recipe(recipe.name, recipe.family, recipe.params, "balanced")
+    assert fit(balanced, "binary", train=rare).tuning.mean() > plain + 0.05
+    assert fit(recipe, "binary", spec(weight="w"), rare).tuning.mean() != plain
+    with pytest.raises(TrainingError, match=r"training\.weight: v: the table has no such column"):
+        fit(recipe, "binary", spec(weight="v"), rare)
+    with pytest.raises(TrainingError, match="weights must be numbers from 0 up"):
+        fit(recipe, "binary", spec(weight="w"), rare.assign(w=-1.0))
+
+
+def test_a_part_with_one_class_only_is_refused() -> None:
+    frame = rows("binary")
+    recipe = recipes("binary")[0]
+    with pytest.raises(TrainingError, match="rows of a part belong to the class 1"):
+        training.refit(
+            recipe, frame[frame["__target"]], spec(), "binary", ("0", "1"),
+            partial(features.row_features, spec(), INPUTS),
+        )  # fmt: skip
+
+
+def test_a_class_that_the_model_never_saw_has_probability_zero() -> None:
+    frame = rows("multiclass")
+    model = training.refit(
+        recipes("multiclass")[1], frame[frame["__target"] != 1], spec(), "multiclass", ("0", "1", "2"),
+        partial(features.row_features, spec(), INPUTS),
+    )  # fmt: skip
+    probabilities = training.predict(model, "multiclass", frame, 3)
+    assert probabilities.shape == (600, 3)
+    assert (probabilities[:, 1] == 0).all()
+
+
+def test_shuffling_the_useful_input_costs_most() -> None:
+    fitted = fit(recipes("binary")[0], "binary")
+    tuning = rows("binary", seed=1)
+    target, _ = training.encode_target(tuning["__target"], "binary")
+    found = training.permutation_importance(
+        fitted.pipeline, "binary", tuning, target, lambda y, p: float(((p > 0.5) == y).mean()), seed=0
+    )
+    assert list(found) == ["x", "city", "noise"]
+    assert found["x"] > 0.2
