@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from prefect import task
 from prefect.artifacts import create_markdown_artifact
 
@@ -77,20 +79,9 @@ def report(
     """Show what was found, in both UIs: values, plots, importances, the verdict with its reasons."""
     registry = Registry(settings())
     rows = Store(str(settings().store)).read(table.uri).iloc[contest.split.holdout]
-    target, _ = training.encode_target(rows[TARGET], contest.task, contest.classes)
     pipeline = registry.load(challenger)
-    prediction = training.predict(pipeline, contest.task, rows, len(contest.classes))
-    metric = evaluation.METRICS[contest.metric]
-    sign = 1 if metric.greater_is_better else -1
-    importances = training.permutation_importance(
-        pipeline, contest.task, rows, target, lambda y, p: sign * metric.function(y, p), seed=spec.training.seed
-    )
     summary = evaluation.summary(spec.model, evidence, verdict)
-    registry.log_files(
-        run_id,
-        {"summary.md": summary},
-        evaluation.figures(contest.task, target, prediction, importances, contest.classes),
-    )
+    registry.log_files(run_id, {"summary.md": summary}, _plots(spec, contest, pipeline, rows) if len(rows) else {})
     registry.log(
         run_id,
         metrics={f"holdout_{name}": value for name, value in evidence.values.items()}
@@ -102,6 +93,17 @@ def report(
         },
     )
     create_markdown_artifact(key=f"{spec.model}-verdict", markdown=summary)
+
+
+def _plots(spec: ModelSpec, contest: Contest, pipeline: Any, rows: pd.DataFrame) -> dict[str, Any]:
+    target, _ = training.encode_target(rows[TARGET], contest.task, contest.classes)
+    metric = evaluation.METRICS[contest.metric]
+    sign = 1 if metric.greater_is_better else -1
+    importances = training.permutation_importance(
+        pipeline, contest.task, rows, target, lambda y, p: sign * metric.function(y, p), seed=spec.training.seed
+    )
+    prediction = training.predict(pipeline, contest.task, rows, len(contest.classes))
+    return evaluation.figures(contest.task, target, prediction, importances, contest.classes)
 
 
 @task

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from evergreen.evaluation.metrics import check_metric, evaluate
-from evergreen.handoffs import Evidence, SliceEvidence
+from evergreen.handoffs import Evidence, Interval, SliceEvidence
 from evergreen.spec import Task
 from evergreen.statistics import metric_interval, paired_interval
 
@@ -50,6 +50,10 @@ def paired(
     check_metric(task, metric)
     target = np.asarray(frame_target, dtype=np.float64)
     mine, other = np.asarray(ours, dtype=np.float64), np.asarray(theirs, dtype=np.float64)
+    if not len(target):
+        # The champion has seen all that is labelled: there is nothing to judge by, and the gate says so.
+        unknown = Interval(np.nan, np.nan, np.nan)
+        return Evidence(metric, 0, 0, unknown, unknown, unknown, baseline, block_name=block_name)
     days = np.arange(len(target)) if blocks is None else np.asarray(blocks)
     parts = [
         SliceEvidence(

@@ -26,6 +26,8 @@ Floats = NDArray[np.float64]
 TransformerFor = Callable[[str], Any]
 
 _PATIENCE = 100
+#: Values below which a second thread does not pay.
+_SMALL_MATRIX = 200_000
 #: Trees grown between two looks at the clock.
 _TREES_AT_A_TIME = 20
 #: What early stopping watches for a primary metric; for other metrics, the task's own loss.
@@ -126,6 +128,7 @@ def refit(
     y, weight = _labels(rows, spec, task, classes, recipe)
     x = transformer.fit_transform(rows, y)
     if recipe.family == "lightgbm":
+        _set_threads(model, x)
         model.fit(x, y, sample_weight=weight, categorical_feature=transformer.categorical_indices_)
     else:
         _fit_model(model, x, y, weight, lambda: 0.0, float("inf"))
@@ -145,6 +148,8 @@ def predict(pipeline: Pipeline, task: Task, frame: pd.DataFrame, n_classes: int 
         Binary: the probability of class 1, of shape (n,). Multiclass: probabilities of shape (n, k). Regression: the
         quantity, of shape (n,).
     """
+    if frame.empty:
+        return np.empty((0, n_classes)) if task == "multiclass" else np.empty(0)
     model = pipeline.named_steps["model"]
     matrix = pipeline.named_steps["rows"].transform(frame)
     if task == "regression":
@@ -251,6 +256,8 @@ def _boost(
     if task == "multiclass":
         metric = _LOSS[task]
 
+    _set_threads(model, x)
+
     def look_at_the_clock(_: Any) -> None:
         if clock() > deadline:
             raise OutOfTime
@@ -261,6 +268,11 @@ def _boost(
         callbacks=[lightgbm.early_stopping(_PATIENCE, first_metric_only=True, verbose=False), look_at_the_clock],
     )  # fmt: skip
     return int(model.best_iteration_ or model.n_estimators)
+
+
+def _set_threads(model: Any, x: Any) -> None:
+    """One thread for a small matrix, where two wait for each other longer than they work; the bits are the same."""
+    model.set_params(n_jobs=2 if x.size > _SMALL_MATRIX else 1)
 
 
 def _fit_model(

@@ -109,12 +109,12 @@ BROKEN = {
     "no file": (lambda path: path.unlink(), "customers.csv"),
     "an empty file": (lambda path: path.write_text(""), "empty"),
     "a header alone": (lambda path: path.write_text("id,at,amount,plan,churned\n"), "row"),
-    "one class": (lambda path: _set(path, churned=0), "class|value"),
+    "one class": (lambda path: _set(path, churned=0), "same target"),
     "no target": (lambda path: _drop(path, "churned"), "churned"),
     "no key": (lambda path: _drop(path, "id"), "id"),
     "repeated keys": (lambda path: _set(path, id="c1"), "id"),
     "unreadable times": (lambda path: _set(path, at="soon"), "at"),
-    "no labels": (lambda path: _set(path, churned=None), "churned"),
+    "no labels": (lambda path: _set(path, churned=None), "no row has a label yet"),
 }
 
 
