@@ -8,7 +8,7 @@ from prefect import flow
 
 from evergreen.handoffs import Evidence
 from tasks.data import take_snapshot
-from tasks.evaluation import measure
+from tasks.evaluation import find_measurement, measure
 from tasks.features import build_features
 from tasks.promotion import find_version
 from tasks.runs import find_spec, logged_run, scheduled_time
@@ -31,7 +31,11 @@ def evaluate(
     spec = find_spec(model)
     as_of = scheduled_time(as_of)
     chosen = find_version(model, version)
+    snapshot = take_snapshot(spec, as_of, start, end)
+    known = find_measurement(spec, snapshot, chosen)
+    if known:
+        return known
     with logged_run(spec, "evaluate", as_of) as run_id:
-        checked = validate(spec, take_snapshot(spec, as_of, start, end), run_id)
+        checked = validate(spec, snapshot, run_id)
         table = build_features(spec, checked.snapshot)
-        return measure(spec, table, chosen, run_id)
+        return measure(spec, snapshot, table, chosen, run_id)

@@ -11,12 +11,13 @@ from prefect import task
 from prefect.artifacts import create_markdown_artifact
 
 from evergreen import evaluation, training
-from evergreen.handoffs import DAY, TARGET, Evidence, FeatureTable, ModelVersion, Verdict
+from evergreen.handoffs import DAY, TARGET, Evidence, FeatureTable, ModelVersion, Snapshot, Verdict
 from evergreen.io.records import Records
 from evergreen.io.registry import Registry
 from evergreen.io.store import Store
 from evergreen.settings import settings
 from evergreen.spec import PRIMARY, ModelSpec
+from tasks.runs import run_key
 from tasks.training import Contest
 
 
@@ -107,8 +108,14 @@ def _plots(spec: ModelSpec, contest: Contest, pipeline: Any, rows: pd.DataFrame)
 
 
 @task
-def measure(spec: ModelSpec, table: FeatureTable, version: ModelVersion, run_id: str) -> Evidence:
-    """Measure a version on the labelled rows of a window."""
+def find_measurement(spec: ModelSpec, snapshot: Snapshot, version: ModelVersion) -> Evidence | None:
+    """What measuring this version on exactly these rows showed before."""
+    return Records(settings().workspace).measurement(version, run_key(spec, snapshot))
+
+
+@task
+def measure(spec: ModelSpec, snapshot: Snapshot, table: FeatureTable, version: ModelVersion, run_id: str) -> Evidence:
+    """Measure a version on the labelled rows of a window, and keep what it showed for the snapshot as it was read."""
     registry = Registry(settings())
     frame = Store(str(settings().store)).read(table.uri)
     rows = frame[frame[TARGET].notna()].reset_index(drop=True)
@@ -132,5 +139,6 @@ def measure(spec: ModelSpec, table: FeatureTable, version: ModelVersion, run_id:
         block_name="days" if DAY in rows else "rows",
     )
     registry.log(run_id, metrics=evidence.values | {f"{metric}_low": evidence.ours.low, "rows": evidence.rows})
+    Records(settings().workspace).keep_measurement(version, run_key(spec, snapshot), evidence)
     registry.log_files(run_id, {}, evaluation.figures(version.task, target, prediction, None))
     return evidence

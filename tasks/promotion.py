@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
-from importlib.metadata import version as installed
 
 from prefect import task
 
@@ -14,14 +12,9 @@ from evergreen.io.records import Decision, Records, Reign
 from evergreen.io.registry import Registry
 from evergreen.settings import settings
 from evergreen.spec import ModelSpec
+from tasks.runs import run_key
 
 logger = logging.getLogger(__name__)
-
-
-def run_key(spec: ModelSpec, snapshot: Snapshot) -> str:
-    """The identity of a training's inputs: what the model is, the rows, and the program."""
-    parts = (spec.digest, snapshot.digest, installed("evergreen"), installed("lightgbm"), installed("scikit-learn"))
-    return hashlib.sha256("|".join(parts).encode()).hexdigest()[:32]
 
 
 @task

@@ -44,6 +44,15 @@ _verdicts = sql.Table(
     sql.Column("verdict", sql.Text, nullable=False),
     sql.Column("evidence", sql.Text),
 )
+_measurements = sql.Table(
+    "measurements",
+    _tables,
+    sql.Column("model", sql.String, primary_key=True),
+    sql.Column("version", sql.Integer, primary_key=True),
+    sql.Column("run_key", sql.String, primary_key=True),
+    sql.Column("evidence", sql.Text, nullable=False),
+    sql.Column("at", sql.String, nullable=False),
+)
 _quarantine = sql.Table(
     "quarantine",
     _tables,
@@ -178,6 +187,22 @@ class Records:
         """Every recorded outcome of a model's trainings, oldest first."""
         query = sql.select(_verdicts).where(_verdicts.c.model == model).order_by(_verdicts.c.at)
         return [_decision(r) for r in self._rows(query)]
+
+    def measurement(self, version: ModelVersion, run_key: str) -> Evidence | None:
+        """What measuring a version with exactly these inputs showed, if it was done before."""
+        query = sql.select(_measurements.c.evidence).where(
+            _measurements.c.model == version.model,
+            _measurements.c.version == version.version,
+            _measurements.c.run_key == run_key,
+        )
+        rows = self._rows(query)
+        return _evidence(rows[0]["evidence"]) if rows else None
+
+    def keep_measurement(self, version: ModelVersion, run_key: str, evidence: Evidence) -> None:
+        """Keep what measuring a version showed; the same again changes nothing."""
+        row = {"model": version.model, "version": version.version, "run_key": run_key}
+        with suppress(sql.exc.IntegrityError):
+            self._insert(_measurements, [row | {"evidence": _text(evidence), "at": _now()}])
 
     def quarantine(self, model: str, snapshot: str, rows: Iterable[tuple[str, str]]) -> None:
         """Put rows aside, as pairs of row key and rule; a re-run of the same snapshot leaves the same records."""

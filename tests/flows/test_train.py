@@ -73,9 +73,14 @@ def test_without_unseen_rows_the_champion_stays(first: Outcome, project: Path) -
 
 
 def test_a_champion_is_measured_on_a_later_window(first: Outcome) -> None:
-    evidence = evaluate("churn", datetime(2026, 3, 10, tzinfo=UTC), datetime(2026, 3, 28, tzinfo=UTC), APRIL)
+    window = datetime(2026, 3, 10, tzinfo=UTC), datetime(2026, 3, 28, tzinfo=UTC)
+    evidence = evaluate("churn", *window, APRIL)
     assert evidence.rows == 18 * 40
     assert evidence.ours.low > 0.6
+    # Once more: the same record, and no second run.
+    runs = len(list(settings().workspace.glob("artifacts/churn/*")))
+    assert evaluate("churn", *window, APRIL) == evidence
+    assert len(list(settings().workspace.glob("artifacts/churn/*"))) == runs
 
 
 def test_a_run_that_a_critical_rule_stops_leaves_no_version(project: Path) -> None:
@@ -87,9 +92,9 @@ def test_a_run_that_a_critical_rule_stops_leaves_no_version(project: Path) -> No
     assert Records(settings().workspace).champion("churn") is None
 
 
-def test_a_released_row_goes_on(first: Outcome) -> None:
+def test_a_released_row_goes_on_although_the_source_is_the_same(first: Outcome) -> None:
     Records(settings().workspace).release("churn", ["c000007"], "a refund")
-    second = train("churn", APRIL)
+    second = train("churn", MARCH)
     assert second.validation is not None
     assert (second.validation.quarantined, second.validation.released) == (2, 1)
 
