@@ -134,8 +134,9 @@ class SliceEvidence:
 class Evidence:
     """What a contest on rows that neither side has seen showed.
 
-    ``gain`` is positive where the challenger is better, whatever the metric's direction. ``blocks`` counts days or
-    groups, ``baseline`` names the other side: ``champion 3`` or ``trivial``.
+    ``gain`` is positive where the challenger is better, whatever the metric's direction; its bounds are one-sided, each
+    at ``confidence``. ``blocks`` counts days or groups, ``baseline`` names the
+    other side: ``champion 3`` or ``trivial``.
     """
 
     metric: str
@@ -149,6 +150,7 @@ class Evidence:
     slices: tuple[SliceEvidence, ...] = ()
     seconds_per_row: float = 0.0
     block_name: str = "days"
+    confidence: float = 0.95
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ def decide(evidence: Evidence, rules: Promotion) -> Verdict:
 
     Args:
         evidence: Paired gains with intervals, slice values, scoring time; unseen rows only. The bounds of a gain are
-            one-sided at ``rules.confidence``.
+            one-sided at its own confidence.
         rules: The spec's rule, floors and bounds.
 
     Returns:
@@ -29,7 +29,7 @@ def decide(evidence: Evidence, rules: Promotion) -> Verdict:
         *enough,
         _gain(evidence, rules),
         *(_floor(evidence, metric, bound) for metric, bound in rules.floors.items()),
-        *(_slice(evidence.metric, part, rules) for part in evidence.slices),
+        *(_slice(evidence.metric, part, evidence.confidence, rules) for part in evidence.slices),
     ]
     if rules.max_seconds_per_1000_rows is not None:
         judged.append(_speed(evidence, rules.max_seconds_per_1000_rows))
@@ -64,7 +64,7 @@ def _gain(evidence: Evidence, rules: Promotion) -> Rule:
     size = f"{evidence.blocks:,} {evidence.block_name}, {evidence.rows:,} rows"
     if evidence.block_name == "rows":
         size = f"{evidence.rows:,} rows"
-    where = f"{evidence.metric} {_moves(gain, rules.confidence, size)}"
+    where = f"{evidence.metric} {_moves(gain, evidence.confidence, size)}"
     return Rule("superior" if superior else "not_worse", held, f"{where}: {end}")
 
 
@@ -80,8 +80,8 @@ def _floor(evidence: Evidence, metric: str, bound: float) -> Rule:
     return Rule(name, held, f"{metric} {_number(value)}: {'at or below' if held else 'above'} {_number(bound)}")
 
 
-def _slice(metric: str, part: SliceEvidence, rules: Promotion) -> Rule:
-    where = f"{part.name}: {metric} {_moves(part.gain, rules.confidence, f'{part.rows:,} rows')}"
+def _slice(metric: str, part: SliceEvidence, confidence: float, rules: Promotion) -> Rule:
+    where = f"{part.name}: {metric} {_moves(part.gain, confidence, f'{part.rows:,} rows')}"
     name = f"slices.{part.name}"
     if part.rows < rules.min_slice_rows:
         return Rule(name, True, f"{where}: not judged, below {rules.min_slice_rows:,} rows")

@@ -53,7 +53,7 @@ def paired(
     if not len(target):
         # The champion has seen all that is labelled: there is nothing to judge by, and the gate says so.
         unknown = Interval(np.nan, np.nan, np.nan)
-        return Evidence(metric, 0, 0, unknown, unknown, unknown, baseline, block_name=block_name)
+        return Evidence(metric, 0, 0, unknown, unknown, unknown, baseline, block_name=block_name, confidence=confidence)
     days = np.arange(len(target)) if blocks is None else np.asarray(blocks)
     parts = [
         SliceEvidence(
@@ -77,6 +77,7 @@ def paired(
         slices=tuple(parts),
         seconds_per_row=seconds_per_row,
         block_name="rows" if blocks is None else block_name,
+        confidence=confidence,
     )
 
 
