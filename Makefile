@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help install check lock schema test demo bench-gate
+.PHONY: bench-suite bench-profile bench-tables help install check lock schema test demo bench-gate bench-overhead bench-growth bench-monitor-rules bench-monitor
 
 help: ## say what each target does
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -37,8 +37,32 @@ schema: install ## write the JSON Schema of a model's file for editors
 test: install ## run the whole test suite
 	$(BIN)/python -m pytest
 
+year: install ## let the demonstration's champion live through the rest of 2013 (after make demo)
+	@$(BIN)/evergreen year
+
 demo: install ## validate, train, judge and promote models of real flight delays
 	@$(BIN)/evergreen demo
 
 bench-gate: install ## how often the gate promotes equal, worse and better models, beside a plain >= gate
 	$(BIN)/python -m benchmarks.gate
+
+bench-overhead: install ## what the platform costs beside a plain script that does the same work, and where it goes
+	$(BIN)/python -m benchmarks.overhead
+
+bench-growth: install ## time and peak memory of a training on the flights repeated to 1, 2 and 4 million rows
+	$(BIN)/python -m benchmarks.growth
+
+bench-monitor-rules: install ## how often the watching rule fires falsely, and how late it finds a fall, beside other rules
+	$(BIN)/python -m benchmarks.monitor_rules
+
+bench-monitor: install ## what monitoring a million rows costs beside pandas and Evidently; errors without labels
+	$(BIN)/python -m benchmarks.monitor
+
+bench-suite: install ## does an inferred suite let a clean month pass and see 20 kinds of planted damage
+	$(BIN)/python -m benchmarks.suite
+
+bench-profile: install ## the profile of 1,000,000 rows by 30 beside one pandas pass
+	$(BIN)/python -m benchmarks.profile
+
+bench-tables: install ## init and train on real tables that no one prepared (TABLES=DIR: with a manifest.csv of yours)
+	$(BIN)/python -m benchmarks.tables $(TABLES)

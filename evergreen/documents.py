@@ -1,4 +1,4 @@
-"""YAML as people mean it: ``on`` and ``no`` are words, a key stands once, and errors name the file and the line."""
+"""YAML as people mean it: ``on`` and ``no`` are words, a key stands once, and errors name the file and the place."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import BaseModel, ValidationError
 
-from evergreen.errors import SpecError
+from evergreen.errors import SpecError, did_you_mean
 
 
 class _Loader(yaml.SafeLoader):
@@ -50,3 +51,32 @@ def load_yaml(path: Path) -> Any:
         raise SpecError(f"{where}: not readable as YAML: {error.problem}") from None
     except yaml.YAMLError as error:
         raise SpecError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from None
+
+
+def explain(path: Path, error: ValidationError, model: type[BaseModel]) -> str:
+    """What a strict model refused: one line a mistake, with file, key path and, for an unknown key, the nearest one."""
+    return "\n".join(f"{path}: {_explain(item, model)}" for item in error.errors())
+
+
+def _explain(item: Any, model: type[BaseModel]) -> str:
+    steps = [part for part in item["loc"] if not str(part).startswith(("function-", "constrained-"))]
+    where = ".".join(str(part) for part in steps)
+    if item["type"] == "extra_forbidden":
+        return f"{where}: unknown key{did_you_mean(str(steps[-1]), _keys_at(model, item['loc'][:-1]))}"
+    if item["type"] == "missing":
+        return f"{where}: missing; the file needs it"
+    message = item["msg"].removeprefix("Value error, ")
+    return f"{where}: {message[0].lower()}{message[1:]}" if where else str(message)
+
+
+def _keys_at(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
+    part: dict[str, Any] = model.model_json_schema()
+    definitions = part.get("$defs", {})
+    for step in loc:
+        part = part.get("items", part) if isinstance(step, int) else part.get("properties", {}).get(step, part)
+        options = [option for option in part.get("anyOf", [part]) if "$ref" in option]
+        if options:
+            part = definitions[options[0]["$ref"].rsplit("/", 1)[-1]]
+        elif "items" in part and "$ref" in part["items"]:
+            part = definitions[part["items"]["$ref"].rsplit("/", 1)[-1]]
+    return list(part.get("properties", {}))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 from evergreen.handoffs import Evidence, Interval, Rule, SliceEvidence, Verdict
-from evergreen.spec import Promotion
+from evergreen.spec import Probation, Promotion
 from evergreen.statistics import MIN_BLOCKS, greater_is_better
 
 
@@ -38,6 +39,45 @@ def decide(evidence: Evidence, rules: Promotion) -> Verdict:
         rules=tuple(judged),
         too_little=not all(rule.held for rule in enough),
     )
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What a probation showed: whether it is over, and whether the new champion is shown to be worse than the old.
+
+    ``better`` says that its gain over the old champion is above zero, shown or not.
+    """
+
+    over: bool
+    worse: bool
+    better: bool
+    reason: str
+
+
+def trial_confidence(probation: Probation) -> float:
+    """The confidence of one look; the looks of ``each`` share 5 % (Bonferroni): all together hold it."""
+    looks = probation.windows if probation.judge == "each" else 1
+    return 1 - 0.05 / max(looks, 1)
+
+
+def judge_trial(evidence: Evidence | None, windows: int, probation: Probation) -> Trial:
+    """Judge a new champion against the old one on the live rows that both have scored.
+
+    Doubt keeps the champion here too: it is rolled back only where it is shown to be worse.
+
+    Args:
+        evidence: Paired evidence on the mature windows so far, at ``trial_confidence``; None without any.
+        windows: How many windows are mature.
+        probation: The spec's probation.
+    """
+    over = windows >= probation.windows
+    if evidence is None or not (over or probation.judge == "each"):
+        return Trial(over, False, False, f"{windows} of {probation.windows} windows of the probation are ripe")
+    gain = evidence.gain
+    worse = _finite(gain.high) and gain.high < 0
+    where = f"{evidence.metric} {_moves(gain, evidence.confidence, f'{evidence.rows:,} live rows')}"
+    end = "shown to be worse than the champion before it" if worse else "not shown to be worse"
+    return Trial(over or worse, worse, _finite(gain.value) and gain.value > 0, f"{where} in {windows} windows: {end}")
 
 
 def _enough_rows(evidence: Evidence, rules: Promotion) -> Rule:

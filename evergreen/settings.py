@@ -11,10 +11,16 @@ from evergreen.errors import UsageError
 
 @dataclass(frozen=True)
 class Settings:
-    """The project (``deployments/`` and ``expectations/``) and the workspace (all that the program writes)."""
+    """The project (``deployments/`` and ``expectations/``) and the workspace (all that the program writes).
+
+    ``prefect_url`` and ``mlflow_url`` are where people open the UIs; links are made of them, nothing is called there.
+    By default the ports that ``evergreen ui`` takes.
+    """
 
     project: Path
     workspace: Path
+    prefect_url: str = "http://127.0.0.1:4200"
+    mlflow_url: str = "http://127.0.0.1:5000"
 
     @property
     def deployments(self) -> Path:
@@ -45,8 +51,16 @@ def find_project(start: Path) -> Path:
 
 
 def settings() -> Settings:
-    """Read ``EVERGREEN_PROJECT`` and ``EVERGREEN_WORKSPACE`` (by default ``.evergreen`` in the project)."""
+    """Read ``EVERGREEN_PROJECT``, ``EVERGREEN_WORKSPACE`` (by default ``.evergreen`` in the project) and the UIs' URLs.
+
+    Those are ``EVERGREEN_PREFECT_URL`` and ``EVERGREEN_MLFLOW_URL``.
+    """
     named = os.environ.get("EVERGREEN_PROJECT")
     project = Path(named).resolve() if named else find_project(Path.cwd())
     workspace = os.environ.get("EVERGREEN_WORKSPACE")
-    return Settings(project, Path(workspace).resolve() if workspace else project / ".evergreen")
+    urls = {name: os.environ.get(f"EVERGREEN_{name.upper()}") for name in ("prefect_url", "mlflow_url")}
+    return Settings(
+        project,
+        Path(workspace).resolve() if workspace else project / ".evergreen",
+        **{name: url.rstrip("/") for name, url in urls.items() if url},
+    )

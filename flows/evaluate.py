@@ -11,7 +11,7 @@ from tasks.data import take_snapshot
 from tasks.evaluation import find_measurement, measure
 from tasks.features import build_features
 from tasks.promotion import find_version
-from tasks.runs import find_spec, logged_run, scheduled_time
+from tasks.runs import find_spec, logged_run, note_table, scheduled_time
 from tasks.validation import validate
 
 
@@ -38,4 +38,5 @@ def evaluate(
     with logged_run(spec, "evaluate", as_of) as run_id:
         checked = validate(spec, snapshot, run_id)
         table = build_features(spec, checked.snapshot)
+        note_table(run_id, table)
         return measure(spec, snapshot, table, chosen, run_id)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from prefect import flow
 
 from evergreen.handoffs import Evidence, ModelVersion, ValidationReport, Verdict
 from evergreen.promotion import decide
 from tasks.data import take_snapshot
+from tasks.discovery import warn_of_leaks
 from tasks.evaluation import compare, report
 from tasks.features import build_features
-from tasks.promotion import find_champion, find_decision, settle
-from tasks.runs import find_spec, logged_run, scheduled_time
+from tasks.monitoring import keep_reference
+from tasks.promotion import approve, find_champion, find_decision, find_opponent, settle
+from tasks.runs import answering, find_spec, logged_run, note_table, scheduled_time
 from tasks.training import fit, refit, reserve
 from tasks.validation import validate
 
@@ -30,28 +33,43 @@ class Outcome:
 
 
 @flow(name="train", flow_run_name="train {model} as of {as_of}")
-def train(model: str, as_of: datetime | None = None) -> Outcome:
+def train(
+    model: str,
+    as_of: datetime | None = None,
+    reason: str = "",
+    cause: str = "",
+    search: Literal["full", "refit"] = "full",
+) -> Outcome:
     """Fit a challenger, judge it against the champion on rows that neither has seen, and crown it if it is better.
 
     Args:
         model: The model's name: a file in deployments/, without .yaml.
         as_of: The world as it was known then; by default the time for which the run was scheduled.
+        reason: Why, in words; shown with the run.
+        cause: The retraining decision that this run answers; empty for a training by hand or by schedule.
+        search: full tries all candidates, refit fits the champion's recipe again.
     """
     spec = find_spec(model)
     as_of = scheduled_time(as_of)
-    snapshot = take_snapshot(spec, as_of)
-    champion = find_champion(model)
-    known = find_decision(spec, snapshot)
-    if known:
-        return Outcome(known.version, known.verdict, known.evidence, None, repeated=True)
-    with logged_run(spec, "train", as_of) as run_id:
-        checked = validate(spec, snapshot, run_id)
-        table = build_features(spec, checked.snapshot)
-        contest = reserve(spec, table, champion)
-        challenger = fit(spec, table, contest, run_id)
-        evidence = compare(spec, table, contest, challenger, champion)
-        verdict = decide(evidence, spec.promotion)
-        report(spec, table, contest, challenger, evidence, verdict, run_id)
-        final = refit(spec, table, contest, challenger, run_id) if verdict.promote else challenger
-        version = settle(spec, snapshot, final, champion, evidence, verdict)
+    with answering(model, cause, as_of):
+        snapshot = take_snapshot(spec, as_of)
+        champion = find_champion(model)
+        recipe = champion.recipe if champion and search == "refit" else None
+        known = find_decision(spec, snapshot, recipe)
+        if known:
+            return Outcome(known.version, known.verdict, known.evidence, None, repeated=True)
+        opponent = find_opponent(spec, champion)
+        with logged_run(spec, "train", as_of, reason) as run_id:
+            checked = validate(spec, snapshot, run_id)
+            table = build_features(spec, checked.snapshot)
+            note_table(run_id, table)
+            contest = reserve(spec, table, champion)
+            warn_of_leaks(spec, table, contest, run_id)
+            challenger = fit(spec, table, contest, run_id, recipe)
+            evidence = compare(spec, table, contest, challenger, opponent)
+            verdict = approve(spec, evidence, decide(evidence, spec.promotion))
+            report(spec, table, contest, challenger, evidence, verdict, run_id)
+            final = refit(spec, table, contest, challenger, run_id) if verdict.promote else challenger
+            keep_reference(spec, table, contest, final, run_id)
+            version = settle(spec, snapshot, final, champion, evidence, verdict, recipe, cause)
     return Outcome(version, verdict, evidence, checked)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
+import pandas as pd
 from prefect import task
 
 from evergreen.data import assemble
@@ -12,7 +13,7 @@ from evergreen.handoffs import Snapshot
 from evergreen.io.sources import read
 from evergreen.io.store import Store
 from evergreen.settings import settings
-from evergreen.spec import ModelSpec
+from evergreen.spec import Join, ModelSpec
 
 logger = logging.getLogger(__name__)
 
@@ -28,14 +29,16 @@ def take_snapshot(
         as_of: The moment whose knowledge the snapshot shows.
         start: The first event time that may be trained on or scored; the run-up before it is read too. By default
             the training window, or the beginning.
-        end: The first event time that is not read; by default the rows whose cut-off has passed.
+        end: The first event time that is not read; by default every row is read whose cut-off has come by ``as_of``,
+            at that very moment too.
     """
     here, data = settings(), spec.data
     as_of = as_of.astimezone(UTC)  # arithmetic in a zone with clock changes would be off by an hour
     if data.time:
-        end = end or as_of + data.lead
         if start is None and spec.training.window != "all":
-            start = end - spec.training.window
+            start = (end or as_of + data.lead) - spec.training.window
+        # Windows do not hold their end, and times are counted in microseconds.
+        end = end or as_of + data.lead + timedelta(microseconds=1)
     since = start - spec.run_up if start else None
     rows = read(
         data.source,
@@ -45,17 +48,38 @@ def take_snapshot(
         end=end,
         timezone=data.timezone,
         partition=data.partition,
+        how=data.read,
     )
-    joins = []
-    for join in data.join:
-        oldest = since - data.lead - join.tolerance if since and join.tolerance else None
-        joins.append(
-            read(
-                join.source, here.project, time=join.as_of, start=oldest if join.as_of else None,
-                end=as_of if join.as_of else None, timezone=data.timezone,
-                columns=None if join.columns is None else (*join.on, *join.columns),
-            )
-        )  # fmt: skip
+    joins = [_joined(join, spec, as_of, since) for join in data.join]
     stored = Store(str(here.store)).write(assemble(rows, joins, data, as_of), "snapshots")
     logger.info("%s: %s rows as known at %s", spec.model, f"{stored.rows:,}", f"{as_of:%Y-%m-%d %H:%M} UTC")
     return Snapshot(stored.uri, stored.rows, stored.digest, as_of, start, end)
+
+
+def _joined(join: Join, spec: ModelSpec, as_of: datetime, since: datetime | None) -> pd.DataFrame:
+    """One joined table; where it has no row in the window (its source was down) the rows go on without it."""
+    columns = None if join.columns is None else (*join.on, *join.columns)
+    if join.as_of is None:
+        return read(join.source, settings().project, columns=columns)
+    oldest = since - spec.data.lead - join.tolerance if since and join.tolerance else None
+    found = read(
+        join.source,
+        settings().project,
+        columns=columns,
+        time=join.as_of,
+        start=oldest,
+        end=as_of + timedelta(microseconds=1),
+        timezone=spec.data.timezone,
+        repeated="second",
+        may_be_empty=True,
+    )
+    if found.empty:
+        logger.warning(
+            "%s: %s has no row with %s from %s to %s; its columns are null in this snapshot",
+            spec.model,
+            join.source,
+            join.as_of,
+            f"{oldest:%Y-%m-%d %H:%M}" if oldest else "ever",
+            f"{as_of:%Y-%m-%d %H:%M} UTC",
+        )
+    return found

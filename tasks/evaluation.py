@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from prefect import task
 from prefect.artifacts import create_markdown_artifact
 
@@ -16,47 +18,44 @@ from evergreen.io.records import Records
 from evergreen.io.registry import Registry
 from evergreen.io.store import Store
 from evergreen.settings import settings
-from evergreen.spec import PRIMARY, ModelSpec
-from tasks.runs import run_key
-from tasks.training import Contest
+from evergreen.spec import PRIMARY, ModelSpec, Task
+from evergreen.training import Contest
+from tasks.runs import links, run_key
 
 
 @task
 def compare(
-    spec: ModelSpec,
-    table: FeatureTable,
-    contest: Contest,
-    challenger: ModelVersion,
-    champion: ModelVersion | None,
+    spec: ModelSpec, table: FeatureTable, contest: Contest, challenger: ModelVersion, other: ModelVersion | None
 ) -> Evidence:
-    """Score both on the same unseen rows and keep the paired evidence."""
+    """Score both on the same unseen rows and keep the paired evidence; without another side, against a constant."""
     registry = Registry(settings())
     frame = Store(str(settings().store)).read(table.uri)
     rows = frame.iloc[contest.split.holdout]
     target, _ = training.encode_target(rows[TARGET], contest.task, contest.classes)
-    pipeline = registry.load(challenger)
-    started = time.perf_counter()
-    ours = training.predict(pipeline, contest.task, rows, len(contest.classes))
-    seconds_per_row = (time.perf_counter() - started) / max(len(rows), 1)
-    if champion:
-        theirs = training.predict(registry.load(champion), contest.task, rows, len(contest.classes))
+    ours, seconds = _timed(registry.load(challenger), contest.task, rows, contest.classes)
+    if other:
+        theirs = training.predict(registry.load(other), contest.task, rows, len(contest.classes))
     else:
-        past = frame.iloc[np.concatenate([contest.split.train, contest.split.tuning])]
-        seen, _ = training.encode_target(past[TARGET], contest.task, contest.classes)
+        seen, _ = training.encode_target(frame[TARGET].iloc[contest.choosing], contest.task, contest.classes)
         theirs = evaluation.trivial_prediction(contest.task, seen, len(rows), contest.classes)
-    return evaluation.paired(
+    return evaluation.paired_rows(
+        rows,
         contest.task,
         contest.metric,
-        target,
-        ours,
-        theirs,
-        rows[DAY].to_numpy() if DAY in rows else None,
-        baseline=f"champion {champion.version}" if champion else "trivial",
-        slices={name: rows[name].astype(str).to_numpy() for name in spec.promotion.slices},
-        confidence=_confidence(spec, timed=DAY in rows),
-        seconds_per_row=seconds_per_row,
-        block_name="days" if DAY in rows else "rows",
+        (target, ours, theirs),
+        f"champion {other.version}" if other else "trivial",
+        spec.promotion.slices,
+        _confidence(spec, timed=DAY in rows),
+        seconds,
+        contest.classes,
     )
+
+
+def _timed(pipeline: Any, task_: Task, rows: pd.DataFrame, classes: Sequence[str]) -> tuple[NDArray[np.float64], float]:
+    """Predictions, and the seconds that one of them takes."""
+    started = time.perf_counter()
+    prediction = training.predict(pipeline, task_, rows, len(classes))
+    return prediction, (time.perf_counter() - started) / max(len(rows), 1)
 
 
 def _confidence(spec: ModelSpec, timed: bool) -> float:
@@ -81,7 +80,7 @@ def report(
     registry = Registry(settings())
     rows = Store(str(settings().store)).read(table.uri).iloc[contest.split.holdout]
     pipeline = registry.load(challenger)
-    summary = evaluation.summary(spec.model, evidence, verdict)
+    summary = evaluation.summary(spec.model, evidence, verdict, links(run_id))
     registry.log_files(run_id, {"summary.md": summary}, _plots(spec, contest, pipeline, rows) if len(rows) else {})
     registry.log(
         run_id,
@@ -104,7 +103,16 @@ def _plots(spec: ModelSpec, contest: Contest, pipeline: Any, rows: pd.DataFrame)
         pipeline, contest.task, rows, target, lambda y, p: sign * metric.function(y, p), seed=spec.training.seed
     )
     prediction = training.predict(pipeline, contest.task, rows, len(contest.classes))
-    return evaluation.figures(contest.task, target, prediction, importances, contest.classes)
+    drawn = evaluation.figures(contest.task, target, prediction, importances, contest.classes)
+    shap = training.tree_shap(pipeline, rows, spec.training.seed)
+    if shap:
+        drawn["tree_shap"] = evaluation.shap_figure(shap.names, shap.values, shap.contributions)
+    names, seed = list(importances), spec.training.seed
+    curves = training.partial_dependence(pipeline, contest.task, rows, names, len(contest.classes), seed)
+    if curves:
+        shown = [(curve.name, curve.grid, curve.means) for curve in curves]
+        drawn["partial_dependence"] = evaluation.dependence_figure(shown, contest.classes)
+    return drawn
 
 
 @task
@@ -119,24 +127,12 @@ def measure(spec: ModelSpec, snapshot: Snapshot, table: FeatureTable, version: M
     registry = Registry(settings())
     frame = Store(str(settings().store)).read(table.uri)
     rows = frame[frame[TARGET].notna()].reset_index(drop=True)
-    pipeline = registry.load(version)
     target, _ = training.encode_target(rows[TARGET], version.task, version.classes)
-    started = time.perf_counter()
-    prediction = training.predict(pipeline, version.task, rows, len(version.classes))
-    seconds = time.perf_counter() - started
-    trivial = evaluation.trivial_prediction(version.task, target, len(rows), version.classes)
+    prediction, seconds = _timed(registry.load(version), version.task, rows, version.classes)
     metric = spec.training.metric or PRIMARY[version.task]
-    evidence = evaluation.paired(
-        version.task,
-        metric,
-        target,
-        prediction,
-        trivial,
-        rows[DAY].to_numpy() if DAY in rows else None,
-        baseline="trivial",
-        slices={name: rows[name].astype(str).to_numpy() for name in spec.promotion.slices},
-        seconds_per_row=seconds / max(len(rows), 1),
-        block_name="days" if DAY in rows else "rows",
+    slices = spec.promotion.slices
+    evidence = evaluation.against_trivial(
+        rows, version.task, metric, target, prediction, version.classes, slices, seconds
     )
     registry.log(run_id, metrics=evidence.values | {f"{metric}_low": evidence.ours.low, "rows": evidence.rows})
     Records(settings().workspace).keep_measurement(version, run_key(spec, snapshot), evidence)

@@ -8,7 +8,7 @@ import pandas as pd
 from prefect import task
 
 from evergreen import features
-from evergreen.data import inputs
+from evergreen.data import check_named, inputs, refuse_infinities
 from evergreen.handoffs import TARGET, TIME, FeatureTable, Snapshot
 from evergreen.io.store import Store
 from evergreen.settings import settings
@@ -23,7 +23,14 @@ def build_features(spec: ModelSpec, snapshot: Snapshot) -> FeatureTable:
     store = Store(str(settings().store))
     rows = store.read(snapshot.uri)
     names = inputs(rows, spec)
+    refuse_infinities(rows, names, spec.data.source)
+    for name in names:
+        if rows[name].isna().all():
+            logger.warning(
+                "%s: column %s has no value in %s rows; it is left out", spec.data.source, name, f"{len(rows):,}"
+            )
     table = features.build(rows, spec)
+    check_named(table, spec)
     built = tuple(name for name in table.columns if name not in rows.columns and name not in spec.features.exclude)
     if snapshot.start is not None:
         table = table[table[TIME] >= pd.Timestamp(snapshot.start)].reset_index(drop=True)

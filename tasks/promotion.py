@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
+from datetime import datetime
 
 from prefect import task
+from prefect.exceptions import FlowPauseTimeout
+from prefect.flow_runs import pause_flow_run
+from prefect.input import RunInput
 
-from evergreen.errors import RegistryError
-from evergreen.handoffs import Evidence, ModelVersion, Snapshot, Verdict
-from evergreen.io.records import Decision, Records, Reign
+from evergreen import evaluation
+from evergreen.errors import RegistryError, UsageError
+from evergreen.handoffs import Evidence, ModelVersion, Rule, Snapshot, Verdict
+from evergreen.io.records import Decision, Records, Reign, Watching
 from evergreen.io.registry import Registry
 from evergreen.settings import settings
 from evergreen.spec import ModelSpec
@@ -18,9 +24,46 @@ logger = logging.getLogger(__name__)
 
 
 @task
-def find_decision(spec: ModelSpec, snapshot: Snapshot) -> Decision | None:
-    """The recorded outcome of a training on exactly these rows by exactly this spec."""
-    return Records(settings().workspace).decision(spec.model, run_key(spec, snapshot))
+def find_decision(spec: ModelSpec, snapshot: Snapshot, recipe: str | None = None) -> Decision | None:
+    """The recorded outcome of a training on exactly these rows by exactly this spec, and recipe where one is given."""
+    return Records(settings().workspace).decision(spec.model, run_key(spec, snapshot, recipe))
+
+
+@task
+def find_opponent(spec: ModelSpec, champion: ModelVersion | None) -> ModelVersion | None:
+    """Whom a challenger is judged against: the champion, or for `not_worse` the last one that was shown to be better.
+
+    Anchored there, small losses of one promotion after another cannot add up.
+    """
+    if champion is None or spec.promotion.rule == "superior":
+        return champion
+    reigns = Records(settings().workspace).champions(spec.model)
+    anchors = [reign.version for reign in reigns if reign.kind in ("superior", "by hand")]
+    return anchors[-1] if anchors else champion
+
+
+class Approval(RunInput):
+    """A person's answer to a verdict that would promote."""
+
+    approve: bool = False
+    why: str = ""
+
+
+def approve(spec: ModelSpec, evidence: Evidence, verdict: Verdict) -> Verdict:
+    """Ask a person before a promotion, where the spec says so: the flow is paused with a form in the Prefect UI.
+
+    Nobody's answer in time keeps the champion, like a no.
+    """
+    if spec.approval is None or not verdict.promote:
+        return verdict
+    form = Approval.with_initial_data(description=evaluation.summary(spec.model, evidence, verdict))
+    try:
+        answer = pause_flow_run(wait_for_input=form, timeout=int(spec.approval.total_seconds()), key="approval")
+        word = "approved by a person" if answer.approve else "refused by a person"
+        rule = Rule("approval", answer.approve, f"{word}{f': {answer.why}' if answer.why else ''}")
+    except FlowPauseTimeout:
+        rule = Rule("approval", False, f"nobody approved within {spec.approval}; the champion stays")
+    return replace(verdict, promote=rule.held, rules=(*verdict.rules, rule))
 
 
 @task
@@ -32,6 +75,13 @@ def find_champion(model: str) -> ModelVersion | None:
 
 
 @task
+def find_champions(model: str) -> tuple[ModelVersion, ...]:
+    """Every version that was champion, oldest first, each once."""
+    reigns = Records(settings().workspace).champions(model)
+    return tuple({reign.version.version: reign.version for reign in reigns}.values())
+
+
+@task
 def settle(
     spec: ModelSpec,
     snapshot: Snapshot,
@@ -39,6 +89,8 @@ def settle(
     champion: ModelVersion | None,
     evidence: Evidence,
     verdict: Verdict,
+    recipe: str | None = None,
+    cause: str = "",
 ) -> ModelVersion:
     """Register the version, commit the verdict (and the new champion) in one transaction, then move the alias.
 
@@ -49,16 +101,16 @@ def settle(
     version = registry.register(candidate, {"evergreen.verdict": "promoted" if verdict.promote else "kept"})
     # The reign that was judged against, not whatever reigns by now: the database settles the race.
     judged = [reign for reign in records.champions(spec.model) if champion and reign.version == champion]
-    records.settle(run_key(spec, snapshot), version, verdict, evidence, judged[-1] if judged else None)
+    records.settle(run_key(spec, snapshot, recipe), version, verdict, evidence, judged[-1] if judged else None, cause)
     project(records.champions(spec.model), registry)
     return version
 
 
-def project(reigns: list[Reign], registry: Registry) -> None:
+def project(reigns: list[Reign], registry: Registry, adopt: bool = False) -> None:
     """Bring MLflow's aliases in step with the champion history.
 
     An alias that names a version which the history does not explain was moved by hand: it is reported and left alone,
-    and nothing is ever scored with it.
+    and nothing is ever scored with it, until ``adopt`` says that a person has settled which version serves.
     """
     if not reigns:
         return
@@ -66,7 +118,7 @@ def project(reigns: list[Reign], registry: Registry) -> None:
     alias = registry.alias(champion.model, "champion")
     if alias == champion.version:
         return
-    if alias is not None and alias not in {reign.version.version for reign in reigns}:
+    if not adopt and alias is not None and alias not in {reign.version.version for reign in reigns}:
         logger.warning(
             "%s: MLflow's alias 'champion' was moved to version %d by hand; version %d goes on serving",
             champion.model,
@@ -96,3 +148,25 @@ def find_version(model: str, version: int | None = None) -> ModelVersion:
             return one
     wanted = "a champion" if version is None else f"a version {version}"
     raise RegistryError(f"{model}: there is no {wanted} yet; run: evergreen train {model}")
+
+
+@task
+def crown_by_hand(spec: ModelSpec, version: int, as_of: datetime, why: str) -> ModelVersion:
+    """Make a version champion on a person's word, by compare-and-set; one that reigns already stays.
+
+    Raises:
+        UsageError: the model is frozen.
+        RegistryError: there is no such version.
+        ChampionMoved: another version was crowned meanwhile.
+    """
+    here = settings()
+    records = Records(here.workspace)
+    frozen = Watching(here.workspace).frozen(spec.model)
+    if frozen:
+        raise UsageError(f"{spec.model} is frozen by {frozen.who}: {frozen.why}; run: evergreen freeze --off first")
+    chosen = find_version.fn(spec.model, version)
+    reign = records.champion(spec.model)
+    if reign is None or reign.version.version != version:
+        records.crown(chosen, reign, "by hand", as_of, why)
+    project(records.champions(spec.model), Registry(here), adopt=True)
+    return chosen

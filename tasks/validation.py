@@ -8,6 +8,7 @@ from prefect import task
 from prefect.artifacts import create_table_artifact
 
 from evergreen import validation
+from evergreen.data import with_measures
 from evergreen.handoffs import KEY, Snapshot, ValidationReport
 from evergreen.io import suites
 from evergreen.io.records import Records
@@ -33,7 +34,8 @@ def validate(spec: ModelSpec, snapshot: Snapshot, run_id: str) -> ValidationRepo
     store, records = Store(str(here.store)), Records(here.workspace)
     suite = validation.load_suite(here.expectations / f"{spec.validation.suite}.yaml")
     rows = store.read(snapshot.uri)
-    outcomes = suites.validate(rows, suite)
+    seen = with_measures(rows, spec.data.timezone, snapshot.end or snapshot.as_of)
+    outcomes = suites.validate(seen, suite)
     released = records.released(spec.model)
     judgement = validation.judge(outcomes, len(rows), rows[KEY].astype(str), spec.validation, released)
     _publish(spec, snapshot, run_id, judgement, suites.docs_page(outcomes, suite))

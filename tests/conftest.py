@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,7 @@ os.environ |= {
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
     "PREFECT_LOGGING_LEVEL": "WARNING",
     "DO_NOT_TRACK": "true",
+    "OMP_WAIT_POLICY": "passive",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MPLBACKEND": "Agg",
 }
@@ -77,6 +79,12 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("EVERGREEN_WORKSPACE", str(tmp_path / ".evergreen"))
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def content() -> dict[str, Any]:
+    """What the project of the tests consists of, for those that lay it out in another way."""
+    return {"spec": SPEC, "suite": SUITE, "rows": customers()}
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -10,11 +10,12 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from evergreen.errors import EvergreenError, SpecError, did_you_mean
-from evergreen.settings import settings
+from evergreen.settings import Settings, settings
 from evergreen.spec import load_spec
 
 
@@ -56,9 +57,15 @@ def _problems(step: Callable[[Path], object], path: Path) -> list[str]:
     return []
 
 
-def doctor() -> None:
-    """Look at the environment: versions, constraints, write access, disk, ports; say what to do."""
+def doctor(
+    repair: Annotated[
+        bool, typer.Option("--repair", help="End what a power cut or kill -9 left: processes, runs without a process.")
+    ] = False,
+) -> None:
+    """Look at the environment: versions, constraints, write access, disk, ports, leftovers; say what to do."""
     here = settings()
+    if repair:
+        _repair(here)
     lines = [
         (sys.version_info >= (3, 11), f"Python {sys.version.split()[0]}", "use Python 3.11 to 3.13"),
         *_constraints(),
@@ -68,10 +75,39 @@ def doctor() -> None:
     lines.append((free > 2, f"{free:.0f} GiB free", "free some disk space; 2 GiB at least"))
     for name, port in (("Prefect", 4200), ("MLflow", 5000)):
         lines.append((_free(port), f"port {port} for {name}", "taken: `evergreen ui` will choose another one"))
+    left = _left_over(here)
+    what = f"processes that a killed `up` left: {', '.join(map(str, left))}" if left else "no processes left over"
+    lines.append((not left, what, "run: evergreen doctor --repair"))
     for right, what, advice in lines:
         typer.echo(f"{'ok  ' if right else 'LOOK'} {what}{'' if right else ': ' + advice}")
     if not all(right for right, what, _ in lines if not what.startswith("port")):
         raise typer.Exit(1)
+
+
+def _left_over(here: Settings) -> list[int]:
+    """The processes of an ``up`` that is no more."""
+    from evergreen.cli.processes import marked, recorded, running
+
+    up = recorded(here.workspace)
+    return marked(f"{up.token}/") if up and not running(here.workspace) else []
+
+
+def _repair(here: Settings) -> None:
+    """End leftovers, then runs whose process is gone; without a server a temporary one looks at the runs."""
+    from evergreen.cli import temporary
+    from evergreen.cli.deploying import connect, server_url
+    from evergreen.cli.processes import end, recorded, running
+
+    alone = server_url(here) == ""
+    if (up := recorded(here.workspace)) and not running(here.workspace):
+        end(f"{up.token}/")
+    if not alone:
+        connect(here)
+    with temporary.prefect(here):
+        from tasks.recovery import recover
+    said = recover(alone)
+    for line in said or ("no runs to repair",):
+        typer.echo(line)
 
 
 def _constraints() -> list[tuple[bool, str, str]]:

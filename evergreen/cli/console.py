@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import math
 import time
+from typing import Any
 
 import typer
 
@@ -27,3 +30,16 @@ def listen() -> None:
         logger.setLevel(logging.INFO)
         if not any(isinstance(handler, _Progress) for handler in logger.handlers):
             logger.addHandler(_Progress())
+
+
+def json_text(content: Any) -> str:
+    """One JSON text that every reader takes: what is not a number is null, times and paths are texts."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {str(key): plain(inner) for key, inner in value.items()}
+        if isinstance(value, list | tuple):
+            return [plain(inner) for inner in value]
+        return None if isinstance(value, float) and not math.isfinite(value) else value
+
+    return json.dumps(plain(content), default=str)

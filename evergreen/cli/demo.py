@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import typer
 
+from evergreen.cli import temporary
 from evergreen.cli.console import say
 from evergreen.cli.training import print_evidence, print_outcome, run_evaluate, run_train
 from evergreen.settings import settings
@@ -18,6 +19,7 @@ def demo() -> None:
     """Train on the flights that left New York in 2013, as known on 1 April, and measure the model on April to June."""
     here = settings()
     say("every flight that left New York in 2013: laying out raw files")
+    temporary.begin(here)  # Prefect comes up meanwhile
     from evergreen.io.flights import lay_out
 
     rows = lay_out(here.project / "data", say)

@@ -25,6 +25,8 @@ def prepare(settings: Settings) -> None:
         "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "true",
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "90",
         "DO_NOT_TRACK": "true",
+        # Threads that wait for each other sleep: spinning, a fit beside other work takes many times as long.
+        "OMP_WAIT_POLICY": "passive",
         "MPLCONFIGDIR": str(settings.workspace / "matplotlib"),
         "MPLBACKEND": "Agg",
     }.items():

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from evergreen.cli.console import json_text
 from evergreen.cli.environment import prepare
 from evergreen.cli.training import Json, Name, print_evidence
 from evergreen.errors import UsageError
 from evergreen.settings import settings
 
 if TYPE_CHECKING:
+    from evergreen.handoffs import Evidence, SliceEvidence
     from evergreen.io.records import Decision, Reign
+
+#: Slices of the champion that the list of models shows.
+_MOST_SLICES = 6
 
 
 def models(
@@ -35,7 +40,7 @@ def models(
             }
             for one in names
         }
-        typer.echo(json.dumps(content, default=str))
+        typer.echo(json_text(content))
         return
     for one in names:
         _print_model(records.champions(one), records.decisions(one), one)
@@ -55,12 +60,21 @@ def _print_model(reigns: list[Reign], decisions: list[Decision], name: str) -> N
         typer.echo(f"  version {number:<4} {alias:9} {when}  {value}")
         for reason in decision.verdict.reasons:
             typer.echo(f"      {reason}")
+        if alias == "champion" and decision.evidence:
+            _print_slices(decision.evidence.slices[:_MOST_SLICES], len(decision.evidence.slices))
     if reigns:
         typer.echo("  champion history")
     for reign in reigns:
         typer.echo(
             f"    {reign.sequence}. version {reign.version.version} by {reign.who} at {reign.at[:16]}: {reign.why}"
         )
+
+
+def _print_slices(slices: Sequence[SliceEvidence], of: int) -> None:
+    for one in slices:
+        typer.echo(f"      {one.name:30} {one.rows:>8,} rows  {one.ours}  gain {one.gain}")
+    if of > len(slices):
+        typer.echo(f"      {of - len(slices)} more slices: evergreen show")
 
 
 def show(
@@ -80,7 +94,7 @@ def show(
         raise UsageError(f"{name}: no version {version or ''}; known: {known}")
     decision = chosen[-1]
     if as_json:
-        typer.echo(json.dumps(asdict(decision), default=str))
+        typer.echo(json_text(asdict(decision)))
         return
     facts = decision.version
     typer.echo(f"{name} version {facts.version}")
@@ -89,8 +103,15 @@ def show(
     typer.echo(f"has seen   rows up to {until}, labels as of {facts.fitted_as_of:%Y-%m-%d %H:%M} (UTC)")
     if decision.evidence:
         print_evidence(decision.evidence)
-        for one in decision.evidence.slices:
-            typer.echo(f"  {one.name:30} {one.rows:>8,} rows  {one.ours}  gain {one.gain}")
+        _print_values(decision.evidence)
+        _print_slices(decision.evidence.slices, len(decision.evidence.slices))
     for rule in decision.verdict.rules:
         typer.echo(f"  {'held  ' if rule.held else 'BROKEN'} {rule.reason}")
     typer.echo(f"run        {facts.run_id}\nmodel      models:/{facts.model_id} (sha256 {facts.sha256})")
+
+
+def _print_values(evidence: Evidence) -> None:
+    """Every value; where one is undefined, why."""
+    for name, value in evidence.values.items():
+        why = evidence.undefined.get(name)
+        typer.echo(f"  {name:30} {f'undefined: {why}' if why else f'{value:.4f}'}")

@@ -29,9 +29,7 @@ def ui(
     """Serve the Prefect UI and the MLflow UI of this workspace on 127.0.0.1 until Ctrl-C."""
     here = settings()
     prepare(here)
-    # Set for both signals: SIGTERM stops like Ctrl-C, also where a shell started the command with SIGINT ignored.
-    for sign in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(sign, _interrupt)
+    interruptible()
     say("starting both UIs")
     with (
         serving(mlflow_command(here, port := free_port(mlflow_port)), here, "mlflow", f"http://127.0.0.1:{port}"),
@@ -41,6 +39,12 @@ def ui(
         with contextlib.suppress(KeyboardInterrupt):
             signal.pause()
     typer.echo("stopped")
+
+
+def interruptible() -> None:
+    """Let SIGTERM stop like Ctrl-C, and Ctrl-C also where a shell started the command with SIGINT ignored."""
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(sign, _interrupt)
 
 
 def _interrupt(*_: object) -> None:
@@ -85,7 +89,12 @@ def serving(command: list[str], here: Settings, name: str, url: str, seconds: fl
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
         process = subprocess.Popen(
-            command, stdout=output, stderr=output, env=_environment(url), start_new_session=True, cwd=here.workspace
+            command,
+            stdout=output,
+            stderr=output,
+            env=server_environment(url),
+            start_new_session=True,
+            cwd=here.workspace,
         )
     try:
         _wait(process, url, log, time.monotonic() + seconds)
@@ -94,7 +103,12 @@ def serving(command: list[str], here: Settings, name: str, url: str, seconds: fl
         _stop(process)
 
 
-def _environment(url: str) -> Mapping[str, str]:
+def server_environment(url: str) -> Mapping[str, str]:
+    """The environment of both servers.
+
+    Args:
+        url: Where Prefect's UI will be opened.
+    """
     return os.environ | {
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "MLFLOW_DISABLE_TELEMETRY": "true",

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from evergreen.cli.console import listen, say
-from evergreen.cli.environment import prepare
+from evergreen.cli import temporary
+from evergreen.cli.console import json_text, listen, say
 from evergreen.settings import settings
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ def train(name: Name, as_of: Moment = None, as_json: Json = False) -> None:
     """
     outcome = run_train(name, as_of)
     if as_json:
-        typer.echo(json.dumps(_as_dict(outcome)))
+        typer.echo(json_text(_as_dict(outcome)))
     else:
         print_outcome(name, outcome)
     if outcome.verdict.too_little and not outcome.repeated:
@@ -54,7 +53,7 @@ def evaluate(
     if as_json:
         from dataclasses import asdict
 
-        typer.echo(json.dumps(asdict(evidence)))
+        typer.echo(json_text(asdict(evidence)))
     else:
         print_evidence(evidence)
 
@@ -62,10 +61,10 @@ def evaluate(
 def run_train(name: str, as_of: datetime | None) -> Outcome:
     """Run the flow ``train`` in this process, with progress on stderr."""
     here = settings()
-    prepare(here)
     say(f"{name}: starting (workspace {here.workspace})")
     listen()
-    from flows.train import train as flow
+    with temporary.prefect(here):
+        from flows.train import train as flow
 
     return flow(name, as_of)
 
@@ -74,10 +73,10 @@ def run_evaluate(
     name: str, start: datetime, end: datetime, as_of: datetime | None, version: int | None = None
 ) -> Evidence:
     """Run the flow ``evaluate`` in this process."""
-    prepare(settings())
     say(f"{name}: measuring {start:%Y-%m-%d} to {end:%Y-%m-%d}")
     listen()
-    from flows.evaluate import evaluate as flow
+    with temporary.prefect(settings()):
+        from flows.evaluate import evaluate as flow
 
     return flow(name, start, end, as_of, version)
 

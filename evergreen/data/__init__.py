@@ -1,7 +1,19 @@
 """Raw rows and joined tables become one table that knows, row by row, what was known when."""
 
 from evergreen.data.assembly import assemble, inputs
-from evergreen.data.columns import columns_needed
+from evergreen.data.cleaning import clean
+from evergreen.data.columns import check_named, columns_needed, refuse_infinities
+from evergreen.data.measures import MEASURES, with_measures
 from evergreen.data.times import to_utc
 
-__all__ = ["assemble", "columns_needed", "inputs", "to_utc"]
+__all__ = [
+    "MEASURES",
+    "assemble",
+    "check_named",
+    "clean",
+    "columns_needed",
+    "inputs",
+    "refuse_infinities",
+    "to_utc",
+    "with_measures",
+]

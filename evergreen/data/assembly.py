@@ -27,7 +27,7 @@ def assemble(rows: pd.DataFrame, joins: Sequence[pd.DataFrame], data: Data, as_o
     ``__time``, ``__cut_off`` and ``__day``. Values of `later` columns that were not known at ``as_of`` are null, the
     label too (under both its names). Columns that may be masked change their type once and for all: integers and
     booleans become float64, so that the type does not depend on ``as_of``. Without a time of their own labels count
-    as known since 1970.
+    as known since 1970. A table without a single label is fine here: it may be there to be scored; training refuses it.
 
     Args:
         rows: The main source's rows, as read; not changed.
@@ -39,7 +39,7 @@ def assemble(rows: pd.DataFrame, joins: Sequence[pd.DataFrame], data: Data, as_o
         One row a row of ``rows``, by event time and key, with a fresh index; equal rows in any order give equal tables.
 
     Raises:
-        DataError: a column is missing or stands twice, keys repeat, or the target cannot be learned.
+        DataError: a column is missing or stands twice, keys repeat, or a label is infinite.
         LeakError: a join looks for a value that is not known at the cut-off.
     """
     check_declaration(rows, data)
@@ -99,8 +99,6 @@ def _label(rows: pd.DataFrame, data: Data) -> pd.Series:
     label = _maskable(rows[data.target.column])
     if pd.api.types.is_numeric_dtype(label.dtype) and np.isinf(label.to_numpy("float64", na_value=np.nan)).any():
         raise DataError(f"{where}: holds infinite values; correct them or make them null")
-    if len(rows) and label.isna().all() and not data.time:
-        raise DataError(f"{where}: has no value in {len(rows):,} rows; name another column")
     return label
 
 
@@ -116,23 +114,10 @@ def _masked(table: pd.DataFrame, data: Data, as_of: pd.Timestamp) -> pd.DataFram
     for name, known in later_columns(data).items():
         columns[name] = _maskable(table[name]).where(table[known] <= as_of)
     known_label = table[KNOWN_AT] <= as_of
-    _check_labels(table, data, as_of)
     columns[TARGET] = table[TARGET].where(known_label)
     target = columns.get(data.target.column, table[TARGET])
     columns[data.target.column] = target.where(known_label)
     return table.assign(**columns)
-
-
-def _check_labels(table: pd.DataFrame, data: Data, as_of: pd.Timestamp) -> None:
-    """A past without a single label is a mistake; rows whose labels are not due yet are none."""
-    if not data.time or data.target.known_at or table.empty:
-        return
-    due = table[TIME] + pd.Timedelta(data.target.delay) <= as_of
-    if due.all() and table[TARGET].isna().all():
-        raise DataError(
-            f"{data.source}: target {data.target.column}: has no value in {len(table):,} rows although all are due; "
-            "name another column"
-        )
 
 
 def _maskable(values: pd.Series) -> pd.Series:

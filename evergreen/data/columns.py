@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
+import numpy as np
 import pandas as pd
 
 from evergreen.errors import DataError, LeakError, did_you_mean
-from evergreen.handoffs import RESERVED
-from evergreen.spec import Data, Join
+from evergreen.handoffs import KEY, RESERVED
+from evergreen.spec import Data, Join, ModelSpec
 
 
 def columns_needed(data: Data) -> tuple[str, ...]:
@@ -62,6 +63,42 @@ def check_columns(frame: pd.DataFrame, needed: Iterable[str], where: str) -> Non
     for name in needed:
         if name not in names:
             raise DataError(f"{where}: no column {name}{did_you_mean(name, names)}")
+
+
+def check_named(table: pd.DataFrame, spec: ModelSpec) -> None:
+    """Refuse a table of features that lacks a column which another part of the spec names.
+
+    Raises:
+        DataError: the message names the source, the column, and the key of the spec.
+    """
+    named = {
+        "promotion.slices": spec.promotion.slices,
+        "training.weight": [spec.training.weight] if spec.training.weight else [],
+        "features.categorical": spec.features.categorical,
+    }
+    for key, names in named.items():
+        for name in names:
+            if name not in table:
+                near = did_you_mean(name, (str(one) for one in table.columns if one not in RESERVED))
+                raise DataError(f"{spec.data.source}: no column {name}, which {key} of {spec.model} names{near}")
+
+
+def refuse_infinities(table: pd.DataFrame, names: Iterable[str], source: str) -> None:
+    """Refuse an assembled table in which a column that a model looks at holds infinite numbers.
+
+    Raises:
+        DataError: the message names the column, how many rows, and the key of the first.
+    """
+    for name in names:
+        if not pd.api.types.is_float_dtype(table[name].dtype):
+            continue
+        infinite = np.isinf(table[name].to_numpy("float64", na_value=np.nan))
+        if infinite.any():
+            raise DataError(
+                f"{source}: column {name}: {int(infinite.sum()):,} rows hold an infinite value (first: key "
+                f"{table.loc[infinite, KEY].iloc[0]}); correct it, make it null, or let a quarantine rule put such "
+                "rows aside"
+            )
 
 
 def check_declaration(rows: pd.DataFrame, data: Data) -> None:

@@ -14,9 +14,11 @@ _ZONED = r"(?:Z|z|[+-]\d{2}(?::?\d{2})?)$"
 _DATE_ONLY = r"^\s*\d{4}-?\d{2}-?\d{2}\s*$"
 
 
-def to_utc(
-    values: pd.Series, timezone: str, where: str, *, repeated: Literal["first", "second"] = "first"
-) -> pd.Series:
+#: Which of two hours of the same name is meant, where the clock is set back.
+Repeated = Literal["first", "second"]
+
+
+def to_utc(values: pd.Series, timezone: str, where: str, *, repeated: Repeated = "first") -> pd.Series:
     """Turn a column of times into ``datetime64[us, UTC]``.
 
     Times without a zone are local in ``timezone``. Where the clock is set back an hour happens twice; a time in it is
@@ -65,6 +67,7 @@ def _parsed(values: pd.Series, where: str) -> pd.Series:
     text = present.astype("str")
     zoned = text.str.contains(_ZONED, regex=True) & ~text.str.match(_DATE_ONLY)
     if zoned.any() and not zoned.all():
+        _refuse_what_is_none(text[~zoned], where)
         raise DataError(
             f"{where}: mixes times with a zone ({text[zoned].iloc[0]!r}) and without ({text[~zoned].iloc[0]!r}); "
             "write all of them one way"
@@ -72,8 +75,13 @@ def _parsed(values: pd.Series, where: str) -> pd.Series:
     try:
         return pd.to_datetime(values.astype("str"), format="ISO8601", utc=bool(zoned.all()))
     except (ValueError, OverflowError):
-        read = pd.to_datetime(text, format="ISO8601", utc=True, errors="coerce")
-        wrong = text[read.isna()].iloc[0]
+        _refuse_what_is_none(text, where)
+        raise
+
+
+def _refuse_what_is_none(text: pd.Series, where: str) -> None:
+    wrong = text[pd.to_datetime(text, format="ISO8601", utc=True, errors="coerce").isna()]
+    if len(wrong):
         raise DataError(
-            f"{where}: {wrong!r} is no time; write times as ISO 8601, e.g. 2013-03-10T14:30:00-05:00"
+            f"{where}: {wrong.iloc[0]!r} is no time; write times as ISO 8601, e.g. 2013-03-10T14:30:00-05:00"
         ) from None

@@ -1,18 +1,24 @@
 """How good a model is: values, contests on the same rows, and figures."""
 
 from evergreen.evaluation.contest import paired
+from evergreen.evaluation.influence import dependence_figure, shap_figure
 from evergreen.evaluation.metrics import METRICS, Metric, Values, check_metric, evaluate, trivial_prediction
 from evergreen.evaluation.plots import figures
+from evergreen.evaluation.rows import against_trivial, paired_rows
 from evergreen.evaluation.summary import summary
 
 __all__ = [
     "METRICS",
     "Metric",
     "Values",
+    "against_trivial",
     "check_metric",
+    "dependence_figure",
     "evaluate",
     "figures",
     "paired",
+    "paired_rows",
+    "shap_figure",
     "summary",
     "trivial_prediction",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -27,6 +27,7 @@ def paired(
     seconds_per_row: float = 0.0,
     block_name: str = "days",
     largest: int = 10,
+    classes: Sequence[str] | None = None,
 ) -> Evidence:
     """Compare the challenger (``ours``) with the other side on rows that neither has seen.
 
@@ -43,6 +44,7 @@ def paired(
         seconds_per_row: The challenger's scoring time.
         block_name: What a block is, in the plural.
         largest: Levels a column that are looked at.
+        classes: Names of the classes, for the values of each; their codes by default.
 
     Raises:
         SpecError: the metric does not fit the task.
@@ -65,6 +67,7 @@ def paired(
         for column, levels in (slices or {}).items()
         for level, rows in _largest_levels(levels, largest)
     ]
+    judged = evaluate(task, target, mine, classes or None)
     return Evidence(
         metric=metric,
         rows=len(target),
@@ -73,11 +76,12 @@ def paired(
         ours=metric_interval(metric, target, mine, days, confidence),
         theirs=metric_interval(metric, target, other, days, confidence),
         baseline=baseline,
-        values=evaluate(task, target, mine).values,
+        values=judged.values,
         slices=tuple(parts),
         seconds_per_row=seconds_per_row,
         block_name="rows" if blocks is None else block_name,
         confidence=confidence,
+        undefined=judged.undefined,
     )
 
 

@@ -77,21 +77,23 @@ def evaluate(task: Task, target: ArrayLike, prediction: ArrayLike, classes: Sequ
     """All values of a prediction.
 
     Precision, recall, F1 and the areas are those of class 1 for a binary task, and for a multiclass one the mean over
-    the classes, beside one value a class such as ``f1/red``.
+    the classes. Beside them stands one value a class, such as ``f1/red``, for a binary task too.
 
     Args:
         task: Which metrics apply.
         target: (n,): 0/1, class codes 0..k-1, or numbers.
         prediction: (n,): P(class 1), or numbers; (n, k) for k classes.
-        classes: Names of the codes 0..k-1 for multiclass; the codes themselves by default.
+        classes: Names of the codes 0..k-1; the codes themselves by default.
     """
     truth, scores = np.asarray(target, dtype=np.float64), np.asarray(prediction, dtype=np.float64)
     values = {name: metric.function(truth, scores) for name, metric in METRICS.items() if task in metric.tasks}
     undefined = {name: _why_undefined(name, truth, scores) for name, value in values.items() if np.isnan(value)}
-    if task == "multiclass":
+    if task != "regression" and len(truth):
+        decided = decide_class(scores)
+        scores = np.column_stack([1 - scores, scores]) if task == "binary" else scores
         names = list(classes) if classes is not None else list(range(scores.shape[1]))
         for code, label in enumerate(names):
-            for name, value in _one_class(code, truth, scores).items():
+            for name, value in _one_class(truth == code, decided == code, scores[:, code]).items():
                 values[f"{name}/{label}"] = value
                 if np.isnan(value):
                     undefined[f"{name}/{label}"] = _why_of_class(name, label, truth == code)
@@ -125,12 +127,13 @@ def trivial_prediction(
     return np.full(n, float(middle))
 
 
-def _one_class(code: int, truth: NDArray[np.float64], scores: NDArray[np.float64]) -> dict[str, float]:
+def _one_class(
+    positive: NDArray[np.bool_], decided: NDArray[np.bool_], scores: NDArray[np.float64]
+) -> dict[str, float]:
     """One class against the rest; hard decisions are those of the whole model, not a threshold on this class."""
-    target = (truth == code).astype(np.float64)
-    decided = (decide_class(scores) == code).astype(np.float64)
+    target, hard = positive.astype(np.float64), decided.astype(np.float64)
     ranked = ("roc_auc", "pr_auc")
-    return {name: metric_value(name, target, scores[:, code] if name in ranked else decided) for name in _PER_CLASS}
+    return {name: metric_value(name, target, scores if name in ranked else hard) for name in _PER_CLASS}
 
 
 def _why_undefined(name: str, truth: NDArray[np.float64], scores: NDArray[np.float64]) -> str:

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from evergreen.handoffs import Evidence, Interval, Verdict
 
 
-def summary(model: str, evidence: Evidence, verdict: Verdict) -> str:
-    """What was judged, how it came out, and every rule, held or broken."""
+def summary(model: str, evidence: Evidence, verdict: Verdict, links: Mapping[str, str] | None = None) -> str:
+    """What was judged, how it came out, and every rule, held or broken.
+
+    Args:
+        model: The model's name.
+        evidence: What the contest showed.
+        verdict: What was decided.
+        links: Addresses by name, e.g. of the runs in both UIs; shown at the end.
+    """
     word = "promoted" if verdict.promote else "not promoted"
     lines = [
         f"## {model}: {word}",
@@ -27,12 +36,37 @@ def summary(model: str, evidence: Evidence, verdict: Verdict) -> str:
         "",
         "| metric | value |",
         "|---|---|",
-        *(f"| {name} | {value:.4f} |" for name, value in evidence.values.items()),
+        *(f"| {name} | {_value(evidence, name)} |" for name in evidence.values if "/" not in name),
+        *_each_class(evidence),
     ]
     if evidence.slices:
         lines += ["", "### Slices", "", "| slice | rows | value | gain |", "|---|---|---|---|"]
         lines += [f"| {one.name} | {one.rows:,} | {one.ours} | {one.gain} |" for one in evidence.slices]
+    if links:
+        lines += ["", "### Elsewhere", "", *(f"- [{name}]({address})" for name, address in links.items())]
     return "\n".join(lines) + "\n"
+
+
+def _each_class(evidence: Evidence) -> list[str]:
+    """A table with a line a class and a column a metric."""
+    pairs = [name.split("/", 1) for name in evidence.values if "/" in name]
+    metrics, classes = list(dict.fromkeys(m for m, _ in pairs)), list(dict.fromkeys(c for _, c in pairs))
+    if not classes:
+        return []
+    return [
+        "",
+        "### Classes",
+        "",
+        f"| class | {' | '.join(metrics)} |",
+        "|---" * (len(metrics) + 1) + "|",
+        *(f"| {one} | {' | '.join(_value(evidence, f'{name}/{one}') for name in metrics)} |" for one in classes),
+    ]
+
+
+def _value(evidence: Evidence, name: str) -> str:
+    if name in evidence.undefined:
+        return f"undefined: {evidence.undefined[name]}"
+    return f"{evidence.values[name]:.4f}"
 
 
 def _range(interval: Interval) -> str:

@@ -11,23 +11,28 @@ import hashlib
 import json
 import logging
 import os
+import sqlite3
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
-from datetime import datetime
-from functools import cache
+from datetime import UTC, datetime
+from functools import cache, wraps
 from importlib.metadata import version as installed
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar, cast
 
 import pandas as pd
 
-from evergreen.errors import RegistryError, TamperedModel
+from evergreen.errors import RegistryError, StoreError, TamperedModel
 from evergreen.handoffs import ModelVersion, Snapshot
+from evergreen.io.disk import FAILURES, cause, unwritable
 from evergreen.settings import Settings
 
 logger = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 #: Types that a stored model may hold beside those that skops trusts by itself.
 TRUSTED = (
@@ -63,12 +68,37 @@ def _mlflow() -> Any:
     return mlflow
 
 
+def warm_up() -> None:
+    """Import MLflow now: two seconds that a command can spend while it waits for something else."""
+    _mlflow()
+
+
+def _writes(method: Callable[P, R]) -> Callable[P, R]:
+    """Let a method of the registry refuse by name where the disk does not take what it writes."""
+
+    @wraps(method)
+    def writing(*args: P.args, **kwargs: P.kwargs) -> R:
+        with cast(Registry, args[0])._writing():
+            return method(*args, **kwargs)
+
+    return writing
+
+
 class Registry:
     """Runs and models of one workspace: ``mlflow.db`` and ``artifacts/`` in it."""
 
     def __init__(self, settings: Settings) -> None:
-        """Open the workspace's MLflow store; it is created on the first use."""
-        settings.workspace.mkdir(parents=True, exist_ok=True)
+        """Open the workspace's MLflow store; it is created on the first use.
+
+        Raises:
+            StoreError: the workspace cannot be written.
+        """
+        self.workspace = settings.workspace
+        with self._writing():
+            settings.workspace.mkdir(parents=True, exist_ok=True)
+            # MLflow would try to open a file that it cannot open for two minutes.
+            with closing(sqlite3.connect(settings.workspace / "mlflow.db", timeout=30)) as database:
+                database.execute("PRAGMA user_version")
         self.uri = f"sqlite:///{settings.workspace / 'mlflow.db'}"
         self._artifacts = (settings.workspace / "artifacts").as_uri()
         _mlflow().set_tracking_uri(self.uri)
@@ -80,7 +110,8 @@ class Registry:
     @contextmanager
     def run(self, model: str, name: str, tags: Mapping[str, str]) -> Iterator[str]:
         """Open a run of a model's experiment; it ends FINISHED, FAILED on an error, KILLED on Ctrl-C."""
-        run = self._client.create_run(self._experiment(model), run_name=name, tags=dict(tags))
+        with self._writing():
+            run = self._client.create_run(self._experiment(model), run_name=name, tags=dict(tags))
         run_id = str(run.info.run_id)
         try:
             yield run_id
@@ -88,11 +119,25 @@ class Registry:
             self._client.set_terminated(run_id, "KILLED")
             raise
         except BaseException as error:
-            self._client.set_tag(run_id, "evergreen.error", str(error)[:5000])
-            self._client.set_terminated(run_id, "FAILED")
+            with suppress(StoreError), self._writing():  # what stopped the run matters more than noting it
+                self._client.set_tag(run_id, "evergreen.error", str(error)[:5000])
+                self._client.set_terminated(run_id, "FAILED")
             raise
-        self._client.set_terminated(run_id, "FINISHED")
+        with self._writing():
+            self._client.set_terminated(run_id, "FINISHED")
 
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Turn what a full or broken disk raises into a refusal that says what to do."""
+        try:
+            yield
+        except (*FAILURES, _mlflow().MlflowException) as error:
+            failure = cause(error) or ("sqlite3." in str(error) and error)
+            if failure:
+                raise unwritable(self.workspace, failure) from error
+            raise
+
+    @_writes
     def log(
         self,
         run_id: str,
@@ -115,6 +160,7 @@ class Registry:
             tags=[entities.RunTag(key, str(value)) for key, value in (tags or {}).items()],
         )
 
+    @_writes
     def log_child(
         self, run_id: str, name: str, params: Mapping[str, object], metrics: Mapping[str, float], seconds: float
     ) -> None:
@@ -126,6 +172,7 @@ class Registry:
         self.log(child.info.run_id, params=params, metrics={**metrics, "fit_seconds": seconds})
         self._client.set_terminated(child.info.run_id, "FINISHED")
 
+    @_writes
     def log_dataset(self, run_id: str, snapshot: Snapshot, source: str, context: str) -> None:
         """Name the rows of a run by our digest of all of them."""
         entities = _mlflow().entities
@@ -139,6 +186,7 @@ class Registry:
         tag = entities.InputTag("mlflow.data.context", context)
         self._client.log_inputs(run_id, datasets=[entities.DatasetInput(dataset, [tag])])
 
+    @_writes
     def log_files(self, run_id: str, texts: Mapping[str, str], figures: Mapping[str, Any]) -> None:
         """Log reports by path and matplotlib figures by name."""
         for path, text in texts.items():
@@ -146,8 +194,16 @@ class Registry:
         for name, figure in figures.items():
             self._client.log_figure(run_id, figure, f"plots/{name}.png")
 
+    def read_text(self, run_id: str, path: str) -> str | None:
+        """A text that a run logged, or None where it logged none of that path."""
+        try:
+            return str(_mlflow().artifacts.load_text(f"runs:/{run_id}/{path}"))
+        except (_mlflow().MlflowException, OSError):
+            return None
+
     # Models
 
+    @_writes
     def log_model(self, run_id: str, pipeline: Any, example: pd.DataFrame, prediction: Any, facts: ModelVersion) -> str:
         """Store a fitted pipeline in the safe format.
 
@@ -191,6 +247,7 @@ class Registry:
         logged = self._client.get_logged_model(model_id)
         return replace(facts, model_id=model_id, run_id=str(logged.source_run_id), sha256=logged.tags[_DIGEST_TAG])
 
+    @_writes
     def register(self, version: ModelVersion, tags: Mapping[str, str]) -> ModelVersion:
         """Give a stored model a version number under its model's name."""
         entity = _mlflow()
@@ -229,6 +286,7 @@ class Registry:
                 )
             return skops.io.load(Path(path) / "model.skops", trusted=list(TRUSTED))
 
+    @_writes
     def set_alias(self, model: str, alias: str, version: int) -> None:
         """Project a fact of the champion history onto MLflow's aliases."""
         self._client.set_registered_model_alias(model, alias, str(version))
@@ -244,13 +302,73 @@ class Registry:
         """Every version of a model, newest first."""
         found = self._client.search_model_versions(f"name='{model}'")
         return [
-            {"version": int(v.version), "model_id": v.model_id, "run_id": v.run_id, "tags": dict(v.tags)}
+            {
+                "version": int(v.version),
+                "model_id": v.model_id or str(v.source).removeprefix("models:/"),  # a search leaves it out
+                "run_id": v.run_id,
+                "tags": dict(v.tags),
+            }
             for v in sorted(found, key=lambda v: -int(v.version))
         ]
+
+    def seconds(self, run_id: str) -> float:
+        """How long a finished run took."""
+        info = self._client.get_run(run_id).info
+        return (info.end_time - info.start_time) / 1000 if info.end_time else 0.0
 
     def metrics(self, run_id: str) -> dict[str, float]:
         """The metrics of a run."""
         return dict(self._client.get_run(run_id).data.metrics)
+
+    def tagged(self, model: str, tag: str) -> list[dict[str, str]]:
+        """The tags of a model's runs that carry ``tag``, the newest run first; ``run_id`` beside them."""
+        runs = self._client.search_runs(
+            [self._experiment(model)], f"tags.`{tag}` LIKE '%'", order_by=["attributes.start_time DESC"]
+        )
+        return [{**run.data.tags, "run_id": str(run.info.run_id)} for run in runs]
+
+    def runs(self, model: str) -> list[dict[str, Any]]:
+        """Every run of a model but the candidates.
+
+        Returns:
+            ``run_id``, ``at`` (its end), ``folder`` with its files, ``tables`` that it names, and ``models`` that it
+            stored (identifiers with their folders).
+        """
+        experiment = self._experiment(model)
+        runs = _all(lambda token: self._client.search_runs([experiment], max_results=1000, page_token=token))
+        models: dict[str, dict[str, str]] = {}
+        for one in _all(lambda token: self._client.search_logged_models([experiment], page_token=token)):
+            models.setdefault(str(one.source_run_id), {})[str(one.model_id)] = str(one.artifact_location)
+        return [
+            {
+                "run_id": str(run.info.run_id),
+                "at": datetime.fromtimestamp((run.info.end_time or run.info.start_time) / 1000, UTC),
+                "folder": str(run.info.artifact_uri).removesuffix("/artifacts"),
+                "tables": [json.loads(one.dataset.source)["uri"] for one in run.inputs.dataset_inputs]
+                + [value for tag, value in run.data.tags.items() if tag == "evergreen.feature_table"],
+                "models": models.get(str(run.info.run_id), {}),
+            }
+            for run in runs
+            if "mlflow.parentRunId" not in run.data.tags
+        ]
+
+    @_writes
+    def delete_run(self, model: str, run_id: str) -> None:
+        """Delete a run and its candidates; files are left to the caller."""
+        children = self._client.search_runs([self._experiment(model)], f"tags.`mlflow.parentRunId` = '{run_id}'")
+        for run in [*(str(child.info.run_id) for child in children), run_id]:
+            self._client.delete_run(run)
+
+    @_writes
+    def delete_model(self, model: str, model_id: str, version: int | None = None) -> None:
+        """Delete a stored model, and the version that it has; files are left to the caller."""
+        if version is not None:
+            self._client.delete_model_version(model, str(version))
+        self._client.delete_logged_model(model_id)
+
+    def page(self, run_id: str) -> str:
+        """Where MLflow's UI shows a run, after the server's address."""
+        return f"#/experiments/{self._client.get_run(run_id).info.experiment_id}/runs/{run_id}"
 
     def _experiment(self, model: str) -> str:
         found = self._client.get_experiment_by_name(model)
@@ -271,6 +389,17 @@ class Registry:
             total.update(file.relative_to(folder).as_posix().encode() + b"\0")
             total.update(hashlib.sha256(file.read_bytes()).digest())
         return total.hexdigest()
+
+
+def _all(search: Callable[[str | None], Any]) -> Iterator[Any]:
+    """Everything that MLflow lists in pages."""
+    token = None
+    while True:
+        page = search(token)
+        yield from page
+        token = page.token
+        if not token:
+            return
 
 
 def _plain(name: str) -> str:

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,31 @@ class Store:
             raise StoreError(f"{uri}: cannot be read ({error}); remove the file and run again what wrote it") from error
         frame: pd.DataFrame = table.to_pandas()
         return frame if columns is None else frame[list(columns)]
+
+    def span(self, uri: str, column: str) -> tuple[Any, Any] | None:
+        """The least and the greatest value of a column by the file's statistics; None where they do not say.
+
+        Raises:
+            StoreError: there is no such table, or its file is damaged.
+        """
+        try:
+            return _span(uri, column)
+        except FileNotFoundError:
+            raise StoreError(f"{uri}: no such table; run again what wrote it") from None
+        except (OSError, pa.ArrowException) as error:
+            raise StoreError(f"{uri}: cannot be read ({error}); remove the file and run again what wrote it") from error
+
+
+@lru_cache(maxsize=4096)  # tables never change
+def _span(uri: str, column: str) -> tuple[Any, Any] | None:
+    fs, inner = fsspec.core.url_to_fs(uri)
+    with fs.open(inner, "rb") as file:
+        found = pq.ParquetFile(file).metadata
+        place = found.schema.names.index(column)
+        parts = [found.row_group(group).column(place).statistics for group in range(found.num_row_groups)]
+    if not parts or not all(part is not None and part.has_min_max for part in parts):
+        return None
+    return min(part.min for part in parts), max(part.max for part in parts)
 
 
 def digest(frame: pd.DataFrame) -> str:

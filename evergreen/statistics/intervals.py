@@ -77,6 +77,22 @@ def paired_interval(
     return _student(sign * (value - other), sign * (without - other_without), codes, confidence)
 
 
+def metric_error(
+    metric: str, target: ArrayLike, prediction: ArrayLike, blocks: ArrayLike | None = None
+) -> tuple[float, float]:
+    """The metric's value and its standard error, by the delete-a-block jackknife.
+
+    With fewer than ``MIN_BLOCKS`` blocks each row is its own: how blocks differ must then be learned elsewhere. The
+    error is NaN where a deletion leaves the metric undefined.
+    """
+    truth, scores = arrays(metric, target, prediction)
+    codes, count = _block_codes(blocks, len(truth))
+    if count < MIN_BLOCKS:
+        codes, count = _block_codes(None, len(truth))
+    value, without = deletions(metric, truth, scores, codes, count)
+    return value, _standard_error(without) if count >= MIN_BLOCKS else float("nan")
+
+
 def _block_codes(blocks: ArrayLike | None, rows: int) -> tuple[Codes, int]:
     if blocks is None:
         return np.arange(rows), rows

@@ -1,23 +1,42 @@
 """Candidates, how they are fitted and compared, and the rows that each choice may see."""
 
 from evergreen.training.candidates import Recipe, candidates, make_pipeline
-from evergreen.training.fit import Fitted, fit_all, fit_candidate, predict, refit
-from evergreen.training.importance import permutation_importance
+from evergreen.training.contest import Contest, known_rows, reserve, unseen
+from evergreen.training.explanation import Contribution, Explanation, explain
+from evergreen.training.fit import Fitted, Problem, fit_candidate, predict, refit
+from evergreen.training.importance import Dependence, TreeShap, partial_dependence, permutation_importance, tree_shap
+from evergreen.training.rolling import rolling_predictions
+from evergreen.training.search import choose, fit_all
 from evergreen.training.splits import Split, split
-from evergreen.training.targets import encode_target, find_task
+from evergreen.training.targets import encode_target, encoded, find_task
 
 __all__ = [
+    "Contest",
+    "Contribution",
+    "Dependence",
+    "Explanation",
     "Fitted",
+    "Problem",
     "Recipe",
     "Split",
+    "TreeShap",
     "candidates",
+    "choose",
     "encode_target",
+    "encoded",
+    "explain",
     "find_task",
     "fit_all",
     "fit_candidate",
+    "known_rows",
     "make_pipeline",
+    "partial_dependence",
     "permutation_importance",
     "predict",
     "refit",
+    "reserve",
+    "rolling_predictions",
     "split",
+    "tree_shap",
+    "unseen",
 ]

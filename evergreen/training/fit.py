@@ -1,11 +1,10 @@
-"""Fit the candidates of a fixed sequence within a budget, and refit the one that was chosen."""
+"""Fit one candidate, refit a recipe, and predict."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -15,8 +14,9 @@ from sklearn.pipeline import Pipeline
 
 from evergreen.errors import TrainingError
 from evergreen.handoffs import TARGET
-from evergreen.spec import PRIMARY, ModelSpec, Task
+from evergreen.spec import PRIMARY, Task, Training
 from evergreen.training.candidates import Recipe, make_pipeline
+from evergreen.training.prediction import predict_matrix
 from evergreen.training.targets import encode_target
 
 logger = logging.getLogger(__name__)
@@ -36,6 +36,25 @@ _WATCHED = {
     "rmse": "rmse", "r2": "rmse", "mae": "l1", "mape": "mape",
 }  # fmt: skip
 _LOSS = {"binary": "binary_logloss", "multiclass": "multi_logloss", "regression": "rmse"}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is learned: the spec's training part, the task with its classes, and how rows become a matrix.
+
+    ``classes`` stand in the order of their codes; empty for a quantity. ``transformer_for`` gives a fresh, unfitted
+    transformer for ``codes`` or ``onehot``.
+    """
+
+    settings: Training
+    task: Task
+    classes: tuple[str, ...]
+    transformer_for: TransformerFor
+
+    @property
+    def metric(self) -> str:
+        """The primary metric."""
+        return self.settings.metric or PRIMARY[self.task]
 
 
 class OutOfTime(Exception):
@@ -60,10 +79,7 @@ def fit_candidate(
     recipe: Recipe,
     train: pd.DataFrame,
     tuning: pd.DataFrame,
-    spec: ModelSpec,
-    task: Task,
-    classes: Sequence[str],
-    transformer_for: TransformerFor,
+    problem: Problem,
     clock: Callable[[], float] = lambda: 0.0,
     deadline: float = float("inf"),
 ) -> Fitted:
@@ -73,10 +89,7 @@ def fit_candidate(
         recipe: What to fit.
         train: Rows to fit on, with ``__target``.
         tuning: Rows to stop by and to predict, with ``__target``.
-        spec: The model's description: metric, weights.
-        task: What is predicted.
-        classes: The classes in their order; empty for a quantity.
-        transformer_for: Gives a fresh transformer for ``codes`` or ``onehot``.
+        problem: What is learned.
         clock: Seconds.
         deadline: The clock's value at which fitting is given up.
 
@@ -85,29 +98,25 @@ def fit_candidate(
         TrainingError: labels or weights that cannot be used.
     """
     began = clock()
-    pipeline = _new(recipe, spec, task, transformer_for)
+    pipeline = _new(recipe, problem)
     rows, model = pipeline.named_steps["rows"], pipeline.named_steps["model"]
-    y, weight = _labels(train, spec, task, classes, recipe)
+    y, weight = _labels(train, problem, recipe)
     x = rows.fit_transform(train, y)
     if recipe.family == "lightgbm":
-        y_tuning, weight_tuning = _labels(tuning, spec, task, classes, recipe)
+        y_tuning, weight_tuning = _labels(tuning, problem, recipe)
         watch = (rows.transform(tuning), y_tuning, weight_tuning)
-        recipe = recipe.with_settings(
-            n_estimators=_boost(model, rows, x, y, weight, watch, spec, task, clock, deadline)
-        )
+        rounds = _boost(model, rows, (x, y, weight), watch, problem, lambda: clock() > deadline)
+        recipe = recipe.with_settings(n_estimators=rounds)
     else:
         _fit_model(model, x, y, weight, clock, deadline)
-    predictions = predict(pipeline, task, tuning, len(classes))
+    predictions = predict(pipeline, problem.task, tuning, len(problem.classes))
     return Fitted(recipe, pipeline, predictions, clock() - began)
 
 
 def refit(
     recipe: Recipe,
     rows: pd.DataFrame,
-    spec: ModelSpec,
-    task: Task,
-    classes: Sequence[str],
-    transformer_for: TransformerFor,
+    problem: Problem,
     scale: float = 1.0,
 ) -> Pipeline:
     """Fit a recipe, rounds as they are fixed in it, on all ``rows``.
@@ -115,17 +124,14 @@ def refit(
     Args:
         recipe: As ``fit_candidate`` returned it.
         rows: Rows with ``__target``; all of them have a label.
-        spec: The model's description.
-        task: What is predicted.
-        classes: The classes in their order; empty for a quantity.
-        transformer_for: Gives a fresh transformer for ``codes`` or ``onehot``.
+        problem: What is learned.
         scale: Multiplies the rounds of boosting, e.g. by the growth of the number of rows.
     """
     if recipe.family == "lightgbm":
         recipe = recipe.with_settings(n_estimators=max(1, round(recipe.settings["n_estimators"] * scale)))
-    pipeline = _new(recipe, spec, task, transformer_for)
+    pipeline = _new(recipe, problem)
     transformer, model = pipeline.named_steps["rows"], pipeline.named_steps["model"]
-    y, weight = _labels(rows, spec, task, classes, recipe)
+    y, weight = _labels(rows, problem, recipe)
     x = transformer.fit_transform(rows, y)
     if recipe.family == "lightgbm":
         _set_threads(model, x)
@@ -150,74 +156,16 @@ def predict(pipeline: Pipeline, task: Task, frame: pd.DataFrame, n_classes: int 
     """
     if frame.empty:
         return np.empty((0, n_classes)) if task == "multiclass" else np.empty(0)
-    model = pipeline.named_steps["model"]
     matrix = pipeline.named_steps["rows"].transform(frame)
-    if task == "regression":
-        return np.asarray(model.predict(matrix), dtype=float)
-    probabilities = np.asarray(model.predict_proba(matrix), dtype=float)
-    places = np.asarray(model.classes_, dtype=int)
-    full = np.zeros((len(frame), max(n_classes, int(places.max()) + 1, 2)))
-    full[:, places] = probabilities
-    return full[:, 1] if task == "binary" else full
+    return predict_matrix(pipeline.named_steps["model"], task, matrix, n_classes)
 
 
-def fit_all(
-    recipes: Sequence[Recipe],
-    train: pd.DataFrame,
-    tuning: pd.DataFrame,
-    spec: ModelSpec,
-    task: Task,
-    classes: Sequence[str],
-    transformer_for: TransformerFor,
-    budget: timedelta,
-    clock: Callable[[], float],
-    on_done: Callable[[Fitted], None] = lambda fitted: None,
-) -> list[Fitted]:
-    """Fit the recipes in their order until the budget is spent.
-
-    The budget decides only how many finish: the first always does, one that is not finished in time is dropped, and one
-    whose family took longer than what is left is not begun. Passing the finished ones alone gives the same bits.
-
-    Args:
-        recipes: The fixed sequence.
-        train: Rows to fit on.
-        tuning: Rows to compare on.
-        spec: The model's description.
-        task: What is predicted.
-        classes: The classes in their order; empty for a quantity.
-        transformer_for: Gives a fresh transformer for ``codes`` or ``onehot``.
-        budget: Wall time for all of them.
-        clock: Seconds, e.g. ``time.monotonic``.
-        on_done: Called with each finished candidate.
-    """
-    end = clock() + budget.total_seconds()
-    done: list[Fitted] = []
-    taken: dict[str, float] = {}
-    for recipe in recipes:
-        left = end - clock()
-        if done and taken.get(recipe.family, 0.0) >= left:
-            logger.info("%s: not begun, %.0f s of the budget are left", recipe.name, max(left, 0.0))
-            continue
-        deadline = end if done else float("inf")
-        try:
-            fitted = fit_candidate(recipe, train, tuning, spec, task, classes, transformer_for, clock, deadline)
-        except OutOfTime:
-            logger.info("%s: dropped, the budget of %s ran out", recipe.name, budget)
-            break
-        taken[recipe.family] = fitted.seconds
-        done.append(fitted)
-        logger.info("%s: fitted in %.1f s", recipe.name, fitted.seconds)
-        on_done(fitted)
-    return done
+def _new(recipe: Recipe, problem: Problem) -> Pipeline:
+    return make_pipeline(recipe, problem.task, problem.transformer_for(recipe.encode), problem.settings.metric)
 
 
-def _new(recipe: Recipe, spec: ModelSpec, task: Task, transformer_for: TransformerFor) -> Pipeline:
-    return make_pipeline(recipe, task, transformer_for(recipe.encode), spec.training.metric)
-
-
-def _labels(
-    rows: pd.DataFrame, spec: ModelSpec, task: Task, classes: Sequence[str], recipe: Recipe
-) -> tuple[Floats, Floats | None]:
+def _labels(rows: pd.DataFrame, problem: Problem, recipe: Recipe) -> tuple[Floats, Floats | None]:
+    task, classes = problem.task, problem.classes
     y, _ = encode_target(rows[TARGET], task, classes)
     if np.isnan(y).any():
         raise TrainingError("rows without a label cannot be fitted on; select those of the split")
@@ -226,7 +174,7 @@ def _labels(
             f"all {len(y):,} rows of a part belong to the class {classes[int(y[0])]}; "
             "widen training.window, or make holdout and tuning longer"
         )
-    weight = _weights(rows, spec.training.weight)
+    weight = _weights(rows, problem.settings.weight)
     if recipe.class_weight == "balanced" and task != "regression":
         count = np.bincount(y.astype(int), minlength=len(classes))
         balance = len(y) / (np.count_nonzero(count) * np.maximum(count, 1))
@@ -246,20 +194,19 @@ def _weights(rows: pd.DataFrame, column: str | None) -> Floats | None:
 
 
 def _boost(
-    model: Any, rows: Any, x: Any, y: Floats, weight: Floats | None, watch: Any, spec: ModelSpec, task: Task,
-    clock: Callable[[], float], deadline: float,
+    model: Any, rows: Any, fit_on: tuple[Any, Floats, Floats | None], watch: tuple[Any, Floats, Floats | None],
+    problem: Problem, late: Callable[[], bool],
 ) -> int:  # fmt: skip
     """Fit LightGBM with early stopping; the number of rounds that were best."""
     import lightgbm
 
-    metric = _WATCHED.get(spec.training.metric or PRIMARY[task], _LOSS[task])
-    if task == "multiclass":
-        metric = _LOSS[task]
-
+    loss = _LOSS[problem.task]
+    metric = loss if problem.task == "multiclass" else _WATCHED.get(problem.metric, loss)
+    x, y, weight = fit_on
     _set_threads(model, x)
 
     def look_at_the_clock(_: Any) -> None:
-        if clock() > deadline:
+        if late():
             raise OutOfTime
 
     model.fit(

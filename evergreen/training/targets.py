@@ -115,8 +115,20 @@ def _ordered(names: Sequence[str]) -> list[str]:
 
 def _constant(rows: int, levels: Any) -> str:
     if not rows:
-        return "no row has a label yet; widen training.window, or wait until target.delay has passed"
+        return (
+            "no row has a label yet; is data.target.column the right one? If so widen training.window, or wait until "
+            "target.delay has passed"
+        )
     return (
-        f"all {rows:,} labelled rows have the same target, {levels[0]}; "
+        f"all {rows:,} labelled rows have the same target, {_class_name(levels[0])}; "
         "widen training.window, or look at data.target.column"
     )
+
+
+def encoded(target: pd.Series, task: Task, classes: Sequence[str]) -> NDArray[np.float64]:
+    """The target as codes or numbers, float64 of shape (n,): NaN where there is no label."""
+    values = np.full(len(target), np.nan)
+    known = target.notna().to_numpy()
+    if known.any():
+        values[known], _ = encode_target(target[known], task, classes)
+    return values

@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationError
 
-from evergreen.documents import load_yaml
+from evergreen.documents import explain, load_yaml
 from evergreen.errors import SpecError, did_you_mean
 from evergreen.spec import Part
 
@@ -95,7 +95,7 @@ def load_suite(path: Path) -> Suite:
     try:
         suite = Suite.model_validate(content)
     except ValidationError as error:
-        raise SpecError("\n".join(f"{path}: {_explain(item)}" for item in error.errors())) from None
+        raise SpecError(explain(path, error, Suite)) from None
     problems = [
         f"{path}: expectations.{index} ({rule.type}): {problem}"
         for index, rule in enumerate(suite.expectations)
@@ -174,14 +174,3 @@ def _misshapen(key: str, value: Any) -> Iterator[str]:
             re.compile(str(pattern))
         except re.error as error:
             yield f"kwargs.{key}: {pattern!r} is no regular expression: {error}"
-
-
-def _explain(item: Any) -> str:
-    where = ".".join(str(part) for part in item["loc"])
-    if item["type"] == "extra_forbidden":
-        model = RuleSpec if len(item["loc"]) > 1 else Suite
-        return f"{where}: unknown key{did_you_mean(str(item['loc'][-1]), model.model_fields)}"
-    if item["type"] == "missing":
-        return f"{where}: missing"
-    message = item["msg"].removeprefix("Value error, ")
-    return f"{where}: {message[0].lower()}{message[1:]}"

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evergreen.data import assemble, inputs, to_utc
+from evergreen.data import assemble, check_named, inputs, refuse_infinities, to_utc
 from evergreen.errors import DataError, LeakError
 from evergreen.handoffs import CUT_OFF, DAY, KEY, KNOWN_AT, TARGET, TIME
 from evergreen.spec import Data, ModelSpec
@@ -153,11 +153,11 @@ def test_a_missing_target_names_the_nearest_column() -> None:
         assemble(trips(), [], declared(target={"column": "lat"}), NOON)
 
 
-def test_a_past_without_a_single_label_is_refused_but_not_labels_that_are_not_due() -> None:
-    rows = trips(late=[None] * 3)
-    assert assemble(rows, [], declared(), NOON)[TARGET].isna().all()
-    with pytest.raises(DataError, match="has no value in 3 rows although all are due"):
-        assemble(rows, [], declared(), datetime(2024, 2, 1, tzinfo=UTC))
+@pytest.mark.parametrize("changes", [{}, {"time": None, "lead": "0s", "later": {}}])
+def test_rows_without_a_single_label_are_there_to_be_scored(changes: dict[str, Any]) -> None:
+    table = assemble(trips(late=[None] * 3), [], declared(**changes), datetime(2024, 2, 1, tzinfo=UTC))
+    assert table[TARGET].isna().all()
+    assert len(table) == 3
 
 
 def test_an_infinite_target_is_refused() -> None:
@@ -168,6 +168,38 @@ def test_an_infinite_target_is_refused() -> None:
 def test_a_reserved_name_in_the_rows_is_refused() -> None:
     with pytest.raises(DataError, match="__target"):
         assemble(trips(__target=1), [], declared(), NOON)
+
+
+def test_an_infinite_input_is_refused_with_its_column_and_row() -> None:
+    table = assemble(trips(fare=[1.0, -np.inf, np.nan]), [], declared(), NOON)
+    refuse_infinities(table, ["town"], "data/trips.csv")
+    with pytest.raises(DataError, match=r"data/trips.csv: column fare: 1 rows .*first: key b.*quarantine rule"):
+        refuse_infinities(table, ["town", "fare"], "data/trips.csv")
+
+
+@pytest.mark.parametrize(
+    ("part", "key"),
+    [
+        ({"promotion": {"slices": ["twon"]}}, "promotion.slices"),
+        ({"training": {"weight": "twon"}}, "training.weight"),
+        ({"features": {"categorical": ["twon"]}}, "features.categorical"),
+    ],
+)
+def test_a_column_that_another_part_of_the_spec_names_must_be_there(part: dict[str, Any], key: str) -> None:
+    spec = ModelSpec.model_validate({"model": "trips", "data": declared().model_dump(), **part})
+    with pytest.raises(
+        DataError, match=rf"data/trips.csv: no column twon, which {key} of trips names; did you mean town"
+    ):
+        check_named(assemble(trips(), [], declared(), NOON), spec)
+
+
+@pytest.mark.parametrize("join", [BY_TIME[0], {"source": "data/weather.parquet", "on": ["town"]}])
+def test_an_empty_table_joins_nulls_of_its_own_types(join: dict[str, Any]) -> None:
+    one_a_town = weather(calm=True, sky="grey").drop_duplicates("town")
+    full = assemble(trips(), [one_a_town], declared(join=[join]), NOON)
+    table = assemble(trips(), [one_a_town.head(0)], declared(join=[join]), NOON)
+    assert table[["rain", "calm", "sky", "seen"]].isna().all(axis=None)
+    assert table.dtypes.to_dict() == full.dtypes.to_dict()
 
 
 def people() -> pd.DataFrame:
@@ -235,6 +267,7 @@ def test_the_local_day_counts_from_local_midnight() -> None:
     [
         (["2024-01-01T10:00Z", "2024-01-01T10:00"], "mixes times with a zone"),
         (["2024-01-01", "soon"], "'soon' is no time"),
+        (["2024-01-01T10:00Z", "soon"], "'soon' is no time"),
         ([1, 2], "holds numbers"),
     ],
 )

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from evergreen.errors import EvergreenError, ValidationFailed
+from evergreen.errors import ValidationFailed
 from evergreen.io.records import Records
 from evergreen.io.registry import Registry
 from evergreen.settings import settings
@@ -108,34 +108,3 @@ def test_an_alias_moved_by_hand_is_reported_and_not_served(first: Outcome, caplo
     with caplog.at_level("WARNING"):
         assert find_champion.fn("churn") == first.version
     assert "moved to version 2 by hand" in caplog.text
-
-
-BROKEN = {
-    "no file": (lambda path: path.unlink(), "customers.csv"),
-    "an empty file": (lambda path: path.write_text(""), "empty"),
-    "a header alone": (lambda path: path.write_text("id,at,amount,plan,churned\n"), "row"),
-    "one class": (lambda path: _set(path, churned=0), "same target"),
-    "no target": (lambda path: _drop(path, "churned"), "churned"),
-    "no key": (lambda path: _drop(path, "id"), "id"),
-    "repeated keys": (lambda path: _set(path, id="c1"), "id"),
-    "unreadable times": (lambda path: _set(path, at="soon"), "at"),
-    "no labels": (lambda path: _set(path, churned=None), "no row has a label yet"),
-}
-
-
-def _set(path: Path, **values: object) -> None:
-    pd.read_csv(path).assign(**values).to_csv(path, index=False)
-
-
-def _drop(path: Path, column: str) -> None:
-    pd.read_csv(path).drop(columns=column).to_csv(path, index=False)
-
-
-@pytest.mark.parametrize("case", BROKEN)
-def test_bad_input_is_refused_with_what_to_do_and_leaves_the_champion_untouched(case: str, project: Path) -> None:
-    damage, words = BROKEN[case]
-    damage(project / "data" / "customers.csv")
-    with pytest.raises(EvergreenError, match=words) as caught:
-        train("churn", MARCH)
-    assert len(str(caught.value)) > 20
-    assert Records(settings().workspace).decisions("churn") == []

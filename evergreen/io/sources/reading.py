@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from evergreen.data import to_utc
+from evergreen.data import clean
+from evergreen.data.times import Repeated
 from evergreen.errors import DataError, EmptyWindow, did_you_mean
 from evergreen.io.sources.listing import File, find, in_days
 from evergreen.io.sources.parquet import read_parquet, unified_schema, window_filter
 from evergreen.io.sources.text import read_text
+from evergreen.io.sources.window import Window
+from evergreen.spec import Read
 
 
 def read(
@@ -26,13 +30,16 @@ def read(
     end: datetime | None = None,
     timezone: str = "UTC",
     partition: str | None = None,
+    repeated: Repeated = "first",
+    may_be_empty: bool = False,
+    how: Read | None = None,
 ) -> pd.DataFrame:
     """Read the rows of a source whose event time lies in ``[start, end)``.
 
-    Parquet files are asked for the window by their statistics; partition folders of other days are not opened. Times
-    without a zone are local in ``timezone``: of an hour that the clock strikes twice the first is meant, and a time in
-    the missing hour of spring is the first moment after it. Folders ``name=value`` become columns, save
-    ``partition`` itself, which only repeats the event's day and is read when ``columns`` names it.
+    Parquet files are asked for the window by their statistics; partition folders of other days are not opened; of CSV
+    files a piece at a time is held. Times without a zone are local in ``timezone``; a time in the missing hour of
+    spring is the first moment after it. Folders ``name=value`` become columns, save ``partition`` itself, which only
+    repeats the event's day and is read when ``columns`` names it.
 
     Args:
         source: A CSV or Parquet file (CSV packed or not), a folder of them, or a glob; relative paths start at
@@ -44,12 +51,16 @@ def read(
         end: The first moment after the window, with a zone; None for no end.
         timezone: The IANA name of the zone of times that carry none.
         partition: A partition column with the event's calendar day, like ``2013-01-31``, true to within a day.
+        repeated: Which hour is meant where the clock strikes it twice: the first for events, the second for times at
+            which values became known, so that none is used before.
+        may_be_empty: A window without rows gives a table without rows, of the source's types, instead of an error.
+        how: How to read values that the files write in a way of their own.
 
     Returns:
         The rows in the order of the files' names, with a fresh index.
 
     Raises:
-        EmptyWindow: no row lies in the window, or the source has none.
+        EmptyWindow: no row lies in the window, or the source has none at all.
         DataError: no file, a file that is empty or no table, a column that is missing, stands twice or mixes types,
             or a time that is missing or cannot be read; the message names file and column.
     """
@@ -65,10 +76,13 @@ def read(
         chosen = in_days(files, partition, start, end)
         hive = [name for name in hive if name != partition or name in (columns or ())]
     wanted = None if columns is None else list(dict.fromkeys([*columns, *([time] if time else [])]))
-    rows = _read(fs, chosen, wanted, hive, time, start, end) if chosen else pd.DataFrame()
-    if time is not None and len(rows):
-        rows = _in_window(rows, time, start, end, timezone, source)
-    if rows.empty:
+    window = None if time is None else Window(source, time, start, end, timezone, repeated)
+    if may_be_empty and not chosen:
+        chosen = files  # for their types
+    rows = clean(_read(fs, chosen, wanted, hive, window, how), how) if chosen else pd.DataFrame()
+    if window is not None and (len(rows) or may_be_empty):
+        rows = window.cut(rows)
+    if rows.empty and not (may_be_empty and window is not None):
         raise EmptyWindow(f"{source}: {_nothing(len(files), time, start, end)}")
     return rows
 
@@ -78,33 +92,23 @@ def _read(
     files: Sequence[File],
     columns: list[str] | None,
     hive: Sequence[str],
-    time: str | None,
-    start: datetime | None,
-    end: datetime | None,
+    window: Window | None,
+    how: Read | None,
 ) -> pd.DataFrame:
     if not files[0].is_parquet:
-        return read_text(fs, files, columns, hive)
+        return read_text(fs, files, columns, hive, partial(_sift, window, how) if window else None, how)
     schema = unified_schema(fs, files)
-    window = (
-        window_filter(schema.field(time).type, time, start, end) if time is not None and time in schema.names else None
-    )
-    return read_parquet(fs, files, schema, columns, hive, window)
+    rows = None
+    if window is not None and window.time in schema.names:
+        rows = window_filter(schema.field(window.time).type, window.time, window.start, window.end)
+    return read_parquet(fs, files, schema, columns, hive, rows)
 
 
-def _in_window(
-    rows: pd.DataFrame, time: str, start: datetime | None, end: datetime | None, timezone: str, source: str
-) -> pd.DataFrame:
-    if time not in rows:
-        raise DataError(f"{source}: no column {time}{did_you_mean(time, map(str, rows.columns))}")
-    moments = to_utc(rows[time], timezone, f"{source}: {time}")
-    if moments.isna().any():
-        raise DataError(f"{source}: {time}: {int(moments.isna().sum()):,} rows have no time; fill it in or drop them")
-    inside = pd.Series(True, index=rows.index)
-    if start is not None:
-        inside &= moments >= pd.Timestamp(start)
-    if end is not None:
-        inside &= moments < pd.Timestamp(end)
-    return rows.assign(**{time: moments})[inside].reset_index(drop=True)
+def _sift(window: Window, how: Read | None, rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the window as they stand, by their times as the spec reads them."""
+    if how is None or window.time not in rows:
+        return window.sift(rows)
+    return rows.loc[window.sift(clean(rows[[window.time]], how)).index]
 
 
 def _nothing(files: int, time: str | None, start: datetime | None, end: datetime | None) -> str:

@@ -4,47 +4,76 @@ from __future__ import annotations
 
 import csv
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 import fsspec
 import pandas as pd
 
-from evergreen.errors import DataError, did_you_mean
+from evergreen.errors import DataError, EmptyWindow, did_you_mean
+from evergreen.io.sources.kinds import NULL, TEXT, common_kind, kind_of, of_kind
 from evergreen.io.sources.listing import File
+from evergreen.spec import Read
+
+#: Rows held at once beside those that are kept.
+_CHUNK = 65_536
+
+Keep = Callable[[pd.DataFrame], pd.DataFrame]
 
 
-def read_text(fs: Any, files: Sequence[File], columns: Sequence[str] | None, hive: Sequence[str]) -> pd.DataFrame:
+def read_text(
+    fs: Any,
+    files: Sequence[File],
+    columns: Sequence[str] | None,
+    hive: Sequence[str],
+    keep: Keep | None = None,
+    how: Read | None = None,
+) -> pd.DataFrame:
     """Read files of one source; a column that only some of them have is null in the others.
+
+    Memory holds the kept rows and one piece of a file. The types are those of all rows, kept or not.
 
     Args:
         fs: Their fsspec file system.
         files: At least one.
         columns: The columns to read; all by default.
         hive: Columns that the folders' names give, as text.
+        keep: Takes a piece of a file and gives the rows of it that are wanted; all by default.
+        how: What the spec says of the files; columns whose texts it reads are left as text.
+
+    Returns:
+        The rows in the files' order, with a fresh index; their types are the source's even where none is kept.
 
     Raises:
+        EmptyWindow: no file has a row, so that nothing tells the types.
         DataError: a file is empty or no table, or a column is missing, stands twice or differs in type between files.
     """
-    headers = [_header(fs, file) for file in files]
-    present = dict.fromkeys(name for _, names in headers for name in names)
+    headers = [_header(fs, file, how) for file in files]
+    present = list(dict.fromkeys([*(name for _, names in headers for name in names), *hive]))
     for name in columns or ():
-        if name not in present and name not in hive:
-            known = [*present, *hive]
-            raise DataError(f"{files[0].path}: no column {name}{did_you_mean(name, known)}")
-    parts = []
+        if name not in present:
+            raise DataError(f"{files[0].path}: no column {name}{did_you_mean(name, present)}")
+    wanted = present if columns is None else list(columns)
+    parts: list[pd.DataFrame] = []
+    kinds: list[tuple[str, dict[str, str]]] = []
     for file, (separator, names) in zip(files, headers, strict=True):
-        part = _table(fs, file, separator, [name for name in names if columns is None or name in columns])
-        given = {
-            name: file.hive.get(name) for name in hive if name not in part and (columns is None or name in columns)
-        }
-        parts.append(part.assign(**{name: pd.Series(value, part.index, "str") for name, value in given.items()}))
-    _check_kinds(files, parts)
-    rows = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
-    return rows if columns is None else rows.reindex(columns=list(columns))
+        part, found = _table(fs, file, separator, [name for name in names if name in wanted], keep or _all, how)
+        given = {name: file.hive.get(name) for name in hive if name in wanted and name not in names}
+        parts.append(part.assign(**given).reindex(columns=wanted))
+        if found is not None:  # a header alone says nothing about types
+            hives = {name: NULL if value is None else TEXT for name, value in given.items()}
+            kinds.append((file.path, dict.fromkeys(wanted, NULL) | found | hives))
+    if not kinds:
+        raise EmptyWindow(f"{files[0].path}: no rows in {len(files)} file{'s' * (len(files) > 1)}; write some first")
+    final = {name: _common(name, kinds) for name in wanted}
+    return pd.concat([of_kind(part, final) for part in parts], ignore_index=True)
 
 
-def _header(fs: Any, file: File) -> tuple[str, list[str]]:
+def _all(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows
+
+
+def _header(fs: Any, file: File, how: Read | None = None) -> tuple[str, list[str]]:
     try:
         with _opened(fs, file) as handle:
             line = handle.readline()
@@ -56,24 +85,63 @@ def _header(fs: Any, file: File) -> tuple[str, list[str]]:
         raise DataError(f"{file.path}: holds no text; save it as CSV in UTF-8")
     separator = max(",;\t", key=line.count)
     names = next(csv.reader([line], delimiter=separator))
+    if how and how.names:
+        if len(names) != len(how.names):
+            raise DataError(f"{file.path}: has {len(names)} columns; data.read.names gives {len(how.names)} names")
+        return separator, list(how.names)
+    # A column without a name, as row numbers have, is called as pandas calls it.
+    names = [name or f"Unnamed: {at}" for at, name in enumerate(names)]
     for name in names:
         if names.count(name) > 1:
             raise DataError(f"{file.path}: column {name or '(without a name)'} stands twice; rename one of them")
     return separator, names
 
 
-def _table(fs: Any, file: File, separator: str, names: list[str]) -> pd.DataFrame:
+def _table(
+    fs: Any, file: File, separator: str, names: list[str], keep: Keep, how: Read | None = None
+) -> tuple[pd.DataFrame, dict[str, str] | None]:
+    """The kept rows of a file, and each column's kind by all its rows, as if parsed at once; None without a row."""
+    texts = {*how.numbers, *how.dates, *how.texts} if how else set[str]()
+    while True:
+        kept: list[pd.DataFrame] = []
+        seen: dict[str, set[str]] = {name: set() for name in names}
+        for piece in _pieces(fs, file, separator, texts, how):
+            if piece.empty:
+                return piece[names], None
+            for name in names:
+                seen[name].add(kind_of(piece[name]))
+            kept.append(keep(piece[names]))
+        kinds = {name: common_kind(found) or TEXT for name, found in seen.items()}
+        # What was read as a number in one piece is text by another: 007 must stay 007, so it is read once more.
+        mixed = {name for name in names if kinds[name] == TEXT and not seen[name] <= {TEXT, NULL}}
+        if not mixed:
+            return pd.concat([of_kind(part, kinds) for part in kept], ignore_index=True), kinds
+        texts |= mixed
+
+
+def _pieces(
+    fs: Any, file: File, separator: str, texts: Collection[str], how: Read | None = None
+) -> Iterator[pd.DataFrame]:
+    """A file piece by piece, the types of each by itself but for ``texts``; with one empty piece for a header alone."""
+    unnamed: dict[str, Any] = {"header": None, "names": list(how.names)} if how and how.names else {}
     try:
-        with _opened(fs, file) as handle, warnings.catch_warnings():
-            # With usecols pandas drops surplus fields in silence; without it a line with a field too many is an error.
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            frame = pd.read_csv(handle, sep=separator, low_memory=False, index_col=False)[names]
-    except (pd.errors.ParserError, pd.errors.ParserWarning, ValueError, OSError) as error:
+        with _opened(fs, file) as handle:
+            pieces = pd.read_csv(
+                handle, sep=separator, low_memory=False, index_col=False, chunksize=_CHUNK,
+                dtype=dict.fromkeys(texts, "str"), **unnamed,
+            )  # fmt: skip
+            while True:
+                with warnings.catch_warnings():
+                    # With usecols pandas drops surplus fields in silence; without it such a line is an error.
+                    warnings.simplefilter("error", pd.errors.ParserWarning)
+                    piece = next(pieces, None)
+                if piece is None:
+                    return
+                yield piece
+    except (pd.errors.ParserError, pd.errors.ParserWarning, ValueError, OSError, EOFError) as error:
         raise DataError(
             f"{file.path}: cannot be read as CSV ({' '.join(str(error).split())}); correct the line"
         ) from None
-    flags = [name for name in frame if frame[name].dtype == object and frame[name].dropna().isin([True, False]).all()]
-    return frame.astype(dict.fromkeys(flags, "boolean"))
 
 
 def _opened(fs: Any, file: File) -> Any:
@@ -82,15 +150,12 @@ def _opened(fs: Any, file: File) -> Any:
     )
 
 
-def _check_kinds(files: Sequence[File], parts: Sequence[pd.DataFrame]) -> None:
-    seen: dict[str, tuple[str, str]] = {}
-    for file, part in zip(files, parts, strict=True):
-        for name in part:
-            if part[name].isna().all():
-                continue
-            kind = "numbers" if pd.api.types.is_numeric_dtype(part[name].dtype) else "text"
-            first, where = seen.setdefault(str(name), (kind, file.path))
-            if kind != first:
-                raise DataError(
-                    f"{file.path}: column {name} holds {kind} here and {first} in {where}; write it one way"
-                )
+def _common(name: str, kinds: Sequence[tuple[str, dict[str, str]]]) -> str:
+    """The kind that a column has in all files that have rows."""
+    common, first = NULL, ""
+    for number, (path, found) in enumerate(kinds, 1):
+        held = common_kind(one[name] for _, one in kinds[:number])
+        if held is None:
+            raise DataError(f"{path}: column {name} holds {found[name]} here and {common} in {first}; write it one way")
+        common, first = held, first if common != NULL else path
+    return common

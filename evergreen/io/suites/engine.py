@@ -39,6 +39,11 @@ _ON_THE_SCALE = frozenset(
 ONE_AT_A_TIME = threading.Lock()
 
 
+def warm_up() -> None:
+    """Import Great Expectations now: seconds that a command can spend while it waits for something else."""
+    import great_expectations  # noqa: F401
+
+
 def validate(frame: pd.DataFrame, suite: Suite) -> list[Outcome]:
     """Run every rule of a suite over a frame, in one pass that shares what rules have in common.
 

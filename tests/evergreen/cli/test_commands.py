@@ -4,10 +4,7 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
-
-import pytest
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -88,35 +85,3 @@ def test_a_refusal_is_one_message_without_a_traceback(project: Path) -> None:
     assert refused.returncode == 3
     assert "error: " in refused.stderr
     assert "Traceback" not in refused.stderr
-
-
-@pytest.mark.timeout(300)
-def test_both_uis_answer_and_stop_without_leaving_anything(project: Path) -> None:
-    import signal
-    import urllib.request
-
-    command = [str(Path(sys.executable).parent / "evergreen"), "ui", "--prefect-port", "0", "--mlflow-port", "0"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        urls = [process.stdout.readline().split()[1] for _ in range(2)]
-        for url in urls:
-            assert urllib.request.urlopen(url, timeout=10).status == 200
-    finally:
-        process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=60) == 0
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline and any(_answers(url) for url in urls):
-        time.sleep(0.2)
-    assert not any(_answers(url) for url in urls)
-
-
-def _answers(url: str) -> bool:
-    import urllib.error
-    import urllib.request
-
-    try:
-        urllib.request.urlopen(url, timeout=2)
-    except (urllib.error.URLError, OSError):
-        return False
-    return True

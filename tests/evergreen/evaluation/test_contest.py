@@ -52,3 +52,11 @@ def test_without_blocks_each_row_is_its_own() -> None:
 def test_a_metric_of_another_task_is_refused() -> None:
     with pytest.raises(SpecError, match="does not fit"):
         paired("binary", "rmse", TARGET, OURS, THEIRS, DAYS, "trivial", {})
+
+
+def test_the_evidence_says_why_a_value_is_undefined_and_names_the_classes() -> None:
+    ones = np.ones(ROWS)
+    evidence = paired("binary", "log_loss", ones, OURS, THEIRS, DAYS, "trivial", classes=("no", "yes"))
+    assert evidence.undefined["roc_auc"] == "all 1200 rows are of class 1"
+    assert "recall/yes" in evidence.values
+    assert evidence.undefined["recall/no"] == "no row is of class no"

@@ -18,7 +18,14 @@ def test_a_binary_prediction_has_all_ten_values() -> None:
     assert result.values["roc_auc"] == 1
     assert result.values["accuracy"] == 0.75
     assert result.values["precision"] == pytest.approx(2 / 3)
-    assert len(result.values) == 10
+    assert len([name for name in result.values if "/" not in name]) == 10
+
+
+def test_both_classes_of_a_binary_task_have_values_by_the_models_own_decisions() -> None:
+    values = evaluate("binary", [0, 0, 1, 1], [0.1, 0.5, 0.7, 0.9], classes=["no", "yes"]).values
+    assert (values["recall/no"], values["recall/yes"]) == (0.5, 1)  # one half stands for yes, as in the whole
+    assert values["precision/yes"] == values["precision"]
+    assert values["roc_auc/no"] == values["roc_auc/yes"] == 1
 
 
 def test_one_class_leaves_areas_undefined_and_says_why() -> None:

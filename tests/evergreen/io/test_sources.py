@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tracemalloc
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from evergreen.errors import DataError, EmptyWindow
-from evergreen.io.sources import read
+from evergreen.io.sources import read, text
 
 FIRST, SECOND = datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 1, 2, tzinfo=UTC)
 ROWS = pd.DataFrame(
@@ -160,3 +161,96 @@ def test_csv_and_parquet_side_by_side_are_refused(tmp_path: Path) -> None:
     ROWS.to_parquet(tmp_path / "b.parquet")
     with pytest.raises(DataError, match="side by side"):
         read(".", tmp_path)
+
+
+@pytest.fixture
+def pieces_of_two_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(text, "_CHUNK", 2)
+
+
+MIXED = """id,at,code,flag,size,hash,gone,note
+1,2024-01-01T00:00,007,True,1,1,,x
+2,2024-01-01T01:00,8,False,2,2,,
+3,2024-01-02T00:00,A9,,2.5,18446744073709551615,,
+4,2024-01-02T01:00,010,True,,4,,
+5,2024-01-03T00:00,11,True,5,5,,
+"""
+
+
+@pytest.mark.usefixtures("pieces_of_two_rows")
+@pytest.mark.parametrize("days", [(1, 4), (1, 2), (2, 3), (3, 4), (4, 5)])
+def test_pieces_of_a_csv_have_the_types_and_values_of_the_whole(tmp_path: Path, days: tuple[int, int]) -> None:
+    (tmp_path / "t.csv").write_text(MIXED)
+    first, last = (datetime(2024, 1, day, tzinfo=UTC) for day in days)
+    whole = pd.read_csv(tmp_path / "t.csv", low_memory=False).astype({"flag": "boolean"})
+    whole["at"] = pd.to_datetime(whole["at"], utc=True).dt.as_unit("us")
+    expected = whole[(whole["at"] >= first) & (whole["at"] < last)].reset_index(drop=True)
+    rows = read("t.csv", tmp_path, time="at", start=first, end=last, may_be_empty=True)
+    pd.testing.assert_frame_equal(rows, expected, check_exact=True)
+    assert str(rows["hash"].dtype) == "uint64"
+
+
+@pytest.mark.usefixtures("pieces_of_two_rows")
+@pytest.mark.parametrize(
+    ("text_", "message"),
+    [
+        ("at\n2024-01-01\n2024-01-02\n2024-01-03T00:00Z\n", "at: mixes times with a zone"),
+        ("at\n2024-01-01\n2024-01-02\nsoon\n", "at: 'soon' is no time"),
+        ("at\n5\n6\n7\n", "at: holds numbers, not times"),
+        ("at,x\n2024-01-01,1\n2024-01-02,1\n2024-01-03,1,1,1\n", "cannot be read as CSV"),
+        ("at,x\n2024-01-01,1\n2024-01-02,1\n,1\n", "at: 1 rows have no time"),
+    ],
+)
+def test_what_is_wrong_in_a_later_piece_is_found_too(tmp_path: Path, text_: str, message: str) -> None:
+    written(tmp_path / "t.csv", text_)
+    with pytest.raises(DataError, match=f"t.csv: {message}"):
+        read("t.csv", tmp_path, time="at", start=FIRST, end=SECOND)
+
+
+def test_only_the_windows_rows_of_a_csv_are_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(text, "_CHUNK", 5_000)
+    hours = pd.date_range("2000-01-01", periods=150_000, freq="h", tz="UTC")
+    pd.DataFrame({"at": hours, "word": ["a word of some length"] * 150_000}).to_csv(tmp_path / "t.csv", index=False)
+
+    def peak(**window: Any) -> int:
+        tracemalloc.start()
+        read("t.csv", tmp_path, time="at", **window)
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return most
+
+    peak(start=hours[0], end=hours[1])  # what the first call imports is not counted
+    assert peak(start=hours[100], end=hours[200]) < peak() / 4
+
+
+@pytest.mark.parametrize("name", ["t.parquet", "t.csv"])
+def test_an_empty_window_that_may_be_has_the_types_of_the_source(tmp_path: Path, name: str) -> None:
+    rows = ROWS.assign(flag=True, share=0.5)
+    rows.to_parquet(tmp_path / name) if name.endswith("parquet") else rows.to_csv(tmp_path / name, index=False)
+    late = datetime(2030, 1, 1, tzinfo=UTC)
+    none = read(name, tmp_path, time="at", start=late, may_be_empty=True)
+    assert none.empty
+    assert none.dtypes.to_dict() == read(name, tmp_path, time="at").dtypes.to_dict()
+
+
+def test_a_header_alone_says_nothing_about_types(tmp_path: Path) -> None:
+    written(tmp_path / "a.csv", "id,at\n")
+    with pytest.raises(EmptyWindow, match=r"a.csv: no rows in 1 file"):
+        read("a.csv", tmp_path, time="at", may_be_empty=True)
+    written(tmp_path / "b.csv", "id,at\n1,2024-01-01\n")
+    assert str(read("*.csv", tmp_path, time="at")["id"].dtype) == "int64"
+
+
+def test_a_column_that_one_file_lacks_is_null_there(tmp_path: Path) -> None:
+    written(tmp_path / "a.csv", "id,town,flag\n1,Ulm,True\n")
+    written(tmp_path / "b.csv", "id\n2\n")
+    rows = read("*.csv", tmp_path)
+    assert rows["town"].isna().tolist() == [False, True]
+    assert {name: str(kind) for name, kind in rows.dtypes.items()} == {"id": "int64", "town": "str", "flag": "boolean"}
+
+
+def test_a_time_of_knowing_in_the_hour_that_comes_twice_is_the_later_one(tmp_path: Path) -> None:
+    written(tmp_path / "t.csv", "at\n2013-11-03T01:30\n")
+    for repeated, hour in (("first", 5), ("second", 6)):
+        rows = read("t.csv", tmp_path, time="at", timezone="America/New_York", repeated=repeated)  # type: ignore[arg-type]
+        assert rows["at"].iloc[0].hour == hour

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
 
@@ -44,9 +45,12 @@ def fit(
     model = model or spec()
     train = rows(task) if train is None else train
     _, classes = training.encode_target(train["__target"], task)
-    return training.fit_candidate(
-        recipe, train, rows(task, seed=1), model, task, classes, partial(features.row_features, model, INPUTS)
-    )
+    return training.fit_candidate(recipe, train, rows(task, seed=1), problem(task, classes, model))
+
+
+def problem(task: str, classes: Sequence[str], model: ModelSpec | None = None) -> training.Problem:
+    model = model or spec()
+    return training.Problem(model.training, task, tuple(classes), partial(features.row_features, model, INPUTS))
 
 
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
@@ -77,9 +81,7 @@ def test_the_same_seed_gives_the_same_bits(family: str) -> None:
 def test_refitting_with_fixed_rounds_on_the_same_rows_gives_the_same_model() -> None:
     fitted = fit(recipes("binary")[0], "binary")
     assert fitted.recipe.settings["n_estimators"] < recipes("binary")[0].settings["n_estimators"]
-    again = training.refit(
-        fitted.recipe, rows("binary"), spec(), "binary", ("0", "1"), partial(features.row_features, spec(), INPUTS)
-    )
+    again = training.refit(fitted.recipe, rows("binary"), problem("binary", ("0", "1")))
     assert training.predict(again, "binary", rows("binary", seed=1)).tobytes() == fitted.tuning.tobytes()
 
 
@@ -95,10 +97,8 @@ def test_the_sequence_is_fixed_whatever_the_order_of_the_families() -> None:
 
 def fit_within(seconds: float, tick: float) -> list[training.Fitted]:
     clock = itertools.count(0.0, tick)
-    return training.fit_all(
-        recipes("binary"), rows("binary"), rows("binary", seed=1), spec(), "binary", ("0", "1"),
-        partial(features.row_features, spec(), INPUTS), timedelta(seconds=seconds), lambda: next(clock),
-    )  # fmt: skip
+    learned = problem("binary", ("0", "1"), spec(budget=timedelta(seconds=seconds)))
+    return training.fit_all(recipes("binary"), rows("binary"), rows("binary", seed=1), learned, lambda: next(clock))
 
 
 def test_a_spent_budget_still_leaves_the_first_candidate() -> None:
@@ -131,18 +131,13 @@ def test_a_part_with_one_class_only_is_refused() -> None:
     frame = rows("binary")
     recipe = recipes("binary")[0]
     with pytest.raises(TrainingError, match="rows of a part belong to the class 1"):
-        training.refit(
-            recipe, frame[frame["__target"]], spec(), "binary", ("0", "1"),
-            partial(features.row_features, spec(), INPUTS),
-        )  # fmt: skip
+        training.refit(recipe, frame[frame["__target"]], problem("binary", ("0", "1")))
 
 
 def test_a_class_that_the_model_never_saw_has_probability_zero() -> None:
     frame = rows("multiclass")
-    model = training.refit(
-        recipes("multiclass")[1], frame[frame["__target"] != 1], spec(), "multiclass", ("0", "1", "2"),
-        partial(features.row_features, spec(), INPUTS),
-    )  # fmt: skip
+    learned = problem("multiclass", ("0", "1", "2"))
+    model = training.refit(recipes("multiclass")[1], frame[frame["__target"] != 1], learned)
     probabilities = training.predict(model, "multiclass", frame, 3)
     assert probabilities.shape == (600, 3)
     assert (probabilities[:, 1] == 0).all()

@@ -1,0 +1,33 @@
+"""Finding out about a table that nobody has described: how to read it, what it holds, what is odd about it."""
+
+from evergreen.discovery.leaks import Leak, find_leaks, shared_rows
+from evergreen.discovery.limits import Rule
+from evergreen.discovery.page import page, summary
+from evergreen.discovery.profile import Profile, profile
+from evergreen.discovery.reading import Reading, find_reading, has_header
+from evergreen.discovery.rules import infer
+from evergreen.discovery.suites import suite_file
+from evergreen.discovery.survey import Hints, Survey, find_event, survey
+from evergreen.discovery.writing import model_file, model_name
+
+__all__ = [
+    "Hints",
+    "Leak",
+    "Profile",
+    "Reading",
+    "Rule",
+    "Survey",
+    "find_event",
+    "find_leaks",
+    "find_reading",
+    "has_header",
+    "infer",
+    "model_file",
+    "model_name",
+    "page",
+    "profile",
+    "shared_rows",
+    "suite_file",
+    "summary",
+    "survey",
+]

@@ -1,0 +1,153 @@
+"""What each column of a table holds, as a person would say it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+Kind = Literal["empty", "constant", "flag", "number", "level", "text", "time", "id"]
+
+#: Pairs of words that are a yes and a no.
+_PAIRS = (
+    {"yes", "no"},
+    {"y", "n"},
+    {"true", "false"},
+    {"t", "f"},
+    {"on", "off"},
+    {"ja", "nein"},
+    {"oui", "non"},
+    {"si", "no"},
+    {"0", "1"},
+    {"0.0", "1.0"},
+    {"male", "female"},
+)
+_ID_NAME = (
+    r"(?i)(?:^|[^a-z])(?:id|ids|uuid|guid|key|index|idx|rownames?|row|rowid|nr|no|num|number|serial)(?:$|[^a-z])"
+    r"|^Unnamed: 0$"
+    r"|[a-z]I[dD]$|_?pk$|^$|(?i:customerid|userid|patientid|orderid|invoice)"
+)
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: what it holds and the figures that say so.
+
+    ``distinct`` counts values without nulls; ``example`` is its most frequent value; ``low`` and ``high`` are its
+    limits where it has an order.
+    """
+
+    name: str
+    kind: Kind
+    rows: int
+    missing: int
+    distinct: int
+    example: str
+    reason: str
+    whole: bool = False
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def missing_share(self) -> float:
+        """Missing values as a share of the rows."""
+        return self.missing / max(self.rows, 1)
+
+    @property
+    def named_like_an_id(self) -> bool:
+        """Whether its name is one that people give to keys."""
+        return named_like_an_id(self.name)
+
+
+def named_like_an_id(name: str) -> bool:
+    """Whether a name is one that people give to keys."""
+    return bool(pd.Series([name]).str.contains(_ID_NAME, regex=True).iloc[0])
+
+
+def describe(frame: pd.DataFrame) -> list[Column]:
+    """Say what each column holds.
+
+    Args:
+        frame: Rows whose values have been read (see ``find_reading``).
+    """
+    return [_describe(str(name), frame[name]) for name in frame.columns]
+
+
+def twins(frame: pd.DataFrame) -> dict[str, str]:
+    """Columns that repeat an earlier one value by value, each with that one."""
+    first: dict[int, list[str]] = {}
+    found = {}
+    for name in frame.columns:
+        codes, _ = pd.factorize(frame[name])
+        digest = hash(codes.tobytes())
+        for other in first.setdefault(digest, []):
+            if frame[name].equals(frame[other]):
+                found[str(name)] = other
+                break
+        else:
+            first[digest].append(str(name))
+    return found
+
+
+def _describe(name: str, values: pd.Series) -> Column:
+    kind = values.dtype
+    if pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_bool_dtype(kind):
+        return _number(name, values)
+    rows, missing = len(values), int(values.isna().sum())
+    counts = values.value_counts()
+    distinct, present = len(counts), rows - missing
+    if not distinct:
+        return Column(name, "empty", rows, missing, 0, "", "no value at all")
+    example = str(counts.index[0])
+    if distinct == 1:
+        return Column(name, "constant", rows, missing, 1, example, f"always {_short(example)}")
+    if pd.api.types.is_datetime64_any_dtype(kind):
+        span = f"{values.min():%Y-%m-%d} to {values.max():%Y-%m-%d}"
+        return Column(name, "time", rows, missing, distinct, example, span)
+    if distinct == 2:
+        return Column(name, "flag", rows, missing, 2, example, _pair(counts.index))
+    some = values.dropna().head(5000).astype("str")
+    average = float(some.str.count(r"\s+").mean()) + 1
+    if distinct > 0.5 * present and average >= 4:
+        return Column(name, "text", rows, missing, distinct, example, f"free text: {average:.0f} words a value")
+    if distinct == present and present >= 20 and named_like_an_id(name):
+        return Column(name, "id", rows, missing, distinct, example, "a different value in every row")
+    return Column(name, "level", rows, missing, distinct, example, f"{distinct:,} levels")
+
+
+def _number(name: str, values: pd.Series) -> Column:
+    rows, missing = len(values), int(values.isna().sum())
+    numbers = values.to_numpy("float64", na_value=np.nan)
+    ordered = np.sort(numbers[np.isfinite(numbers)])
+    if not len(ordered):
+        return Column(name, "empty", rows, missing, 0, "", "no finite value")
+    starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
+    distinct, low, high = len(starts), float(ordered[0]), float(ordered[-1])
+    most = ordered[starts[np.diff(np.append(starts, len(ordered))).argmax()]]
+    example = f"{most:g}"
+    if distinct == 1:
+        return Column(name, "constant", rows, missing, 1, example, f"always {example}")
+    if distinct == 2 and (low, high) == (0.0, 1.0):
+        return Column(name, "flag", rows, missing, 2, example, _pair([0, 1]))
+    whole = bool((ordered[starts] == np.floor(ordered[starts])).all())
+    reason = f"{low:.6g} to {high:.6g}"
+    # A whole number that differs in every row is an id where its name says so, or where it counts the rows.
+    differs = whole and not missing and distinct == rows and rows >= 20
+    if differs and (named_like_an_id(name) or bool((np.abs(np.diff(numbers)) == 1).all())):
+        said = f"a different whole number in every row, {reason}"
+        return Column(name, "id", rows, 0, distinct, example, said, True, low, high)
+    return Column(name, "number", rows, missing, distinct, example, reason, whole, low, high)
+
+
+def _pair(levels: Iterable[object]) -> str:
+    words = {str(level).strip().casefold() for level in levels}
+    said = "a yes and a no" if words in _PAIRS else "two levels"
+    return f"{said}: {' and '.join(map(_short, levels))}"
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return repr(text if len(text) <= 40 else text[:37] + "...")

@@ -1,0 +1,160 @@
+"""Columns that know the target: found by what they do, and named with the figures that show it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from evergreen.discovery.scores import as_numbers, roc_auc, single_score
+from evergreen.spec import Task
+
+_MOST_ROWS = 50_000
+#: A single honest column hardly reaches these out of sample.
+_IMPLAUSIBLE = {"binary": 0.985, "multiclass": 0.98, "regression": 0.98}
+_MIN_ROWS = 50
+
+
+@dataclass(frozen=True)
+class Leak:
+    """One suspicious column (or, for duplicates, the table) and the evidence."""
+
+    column: str
+    evidence: str
+
+
+def find_leaks(
+    frame: pd.DataFrame, target: str, task: Task, inputs: Sequence[str], times: Iterable[str] = (), event: str = ""
+) -> list[Leak]:
+    """Columns that seem to know the target, or a time after the event.
+
+    Args:
+        frame: Rows whose values have been read.
+        target: The column that holds the label.
+        task: What kind of thing it is.
+        inputs: The columns to look at.
+        times: Those that hold times.
+        event: The event time, if there is one.
+
+    Returns:
+        One entry a column, the first reason that applies.
+    """
+    found = {leak.column: leak for leak in _after(frame, times, event)}
+    rows = frame[frame[target].notna()]
+    if len(rows) < _MIN_ROWS:
+        return list(found.values())
+    if len(rows) > _MOST_ROWS:
+        rows = rows.sample(_MOST_ROWS, random_state=0).sort_index()
+    scores = {}
+    for name in inputs:
+        if name in found:
+            continue
+        evidence = _nulls_tell(rows[name], rows[target], task)
+        if evidence:
+            found[name] = Leak(name, evidence)
+            continue
+        scores[name] = single_score(rows[name], rows[target], task)
+    for name, score in scores.items():
+        evidence = _implausible(name, score, scores, task, rows)
+        if evidence:
+            found[name] = Leak(name, evidence)
+    return [found[name] for name in dict.fromkeys([*inputs, *found]) if name in found]
+
+
+def sorted_by_target(frame: pd.DataFrame, target: str, task: Task, ids: Sequence[str]) -> list[Leak]:
+    """Ids and running numbers by which the target is sorted: they would tell it, and a new row's id does not."""
+    rows = frame[frame[target].notna()]
+    if len(rows) < _MIN_ROWS:
+        return []
+    if len(rows) > _MOST_ROWS:
+        rows = rows.sample(_MOST_ROWS, random_state=0).sort_index()
+    found = []
+    for name in ids:
+        order = rows[name] if pd.api.types.is_numeric_dtype(rows[name].dtype) else rows[name].rank()
+        score = single_score(order, rows[target], task)
+        if score >= (0.9 if task == "binary" else 0.8):
+            found.append(Leak(name, f"the id sorts by the target ({_said(task)} {score:.3f} by the id alone)"))
+    return found
+
+
+def repeated_rows(frame: pd.DataFrame, target: str, inputs: Sequence[str]) -> tuple[int, int]:
+    """How many rows repeat an earlier one in all inputs, and how many of them have another label.
+
+    Null labels agree with each other.
+    """
+    if not inputs or frame.empty:
+        return 0, 0
+    keys = pd.util.hash_pandas_object(frame[list(inputs)], index=False)
+    again = keys.duplicated()
+    labels, _ = pd.factorize(frame[target])
+    first = pd.Series(labels).groupby(keys.to_numpy()).transform("first").to_numpy()
+    return int(again.sum()), int((again.to_numpy() & (labels != first)).sum())
+
+
+def shared_rows(train: pd.DataFrame, holdout: pd.DataFrame, inputs: Sequence[str]) -> int:
+    """How many holdout rows stand, equal in all inputs, among those that are trained on."""
+    if not inputs or train.empty or holdout.empty:
+        return 0
+    ours = pd.util.hash_pandas_object(train[list(inputs)], index=False)
+    theirs = pd.util.hash_pandas_object(holdout[list(inputs)], index=False)
+    return int(theirs.isin(set(ours)).sum())
+
+
+def _after(frame: pd.DataFrame, times: Iterable[str], event: str) -> Iterable[Leak]:
+    for name in times if event else ():
+        if name == event:
+            continue
+        known = frame[name].notna()
+        if known.sum() < _MIN_ROWS:
+            continue
+        later = (_naive(frame.loc[known, name]) > _naive(frame.loc[known, event])).mean()
+        if later > 0.5:
+            yield Leak(name, f"lies after {event} in {later:.1%} of its rows: unknown when the prediction is made?")
+
+
+def _naive(times: pd.Series) -> pd.Series:
+    return times.dt.tz_convert("UTC").dt.tz_localize(None) if times.dt.tz is not None else times
+
+
+def _nulls_tell(values: pd.Series, target: pd.Series, task: Task) -> str:
+    null = values.isna().to_numpy()
+    few = min(int(null.sum()), int((~null).sum()))
+    if few < 10 or few < 0.002 * len(null):
+        return ""
+    if task == "regression":
+        auc = roc_auc(as_numbers(target, task), null)
+        sure = max(auc, 1 - auc)
+        return f"null or not tells the target's size (ROC AUC {sure:.3f})" if sure > 0.985 else ""
+    for level, count in target.value_counts().items():
+        inside = (target == level).to_numpy()
+        if count < 10 or count == len(target):
+            continue
+        for said, missing in (("null", null), ("filled", ~null)):
+            agree = (missing == inside).mean()
+            # Rare classes agree by being rare: both ways round must hold.
+            both = min(inside[missing].mean(), missing[inside].mean())
+            if both > 0.98 and agree > 0.98:
+                return (
+                    f"{said} in {missing[inside].mean():.1%} of the rows with target {level}, and in "
+                    f"{missing[~inside].mean():.1%} of the others"
+                )
+    return ""
+
+
+def _implausible(name: str, score: float, scores: dict[str, float], task: Task, rows: pd.DataFrame) -> str:
+    limit = _IMPLAUSIBLE[task]
+    others = sorted((value for other, value in scores.items() if other != name), reverse=True)
+    second = others[0] if others else (0.5 if task == "binary" else 0.0)
+    if score >= limit:
+        return f"alone it predicts the target with {_said(task)} {score:.3f} (next best column {second:.3f})"
+    # Short of perfect, but out of all proportion to the rest: nine tenths of what they leave unexplained.
+    floor = 0.95 if task == "binary" else 0.9
+    third = others[1] if len(others) > 1 else second
+    if score >= floor and len(others) >= 3 and (1 - score) < 0.15 * (1 - min(second, third)):
+        return f"alone it predicts the target with {_said(task)} {score:.3f}; the next best reach {second:.3f} and {third:.3f}"  # noqa: E501
+    return ""
+
+
+def _said(task: Task) -> str:
+    return {"binary": "ROC AUC", "multiclass": "a share of avoided errors of", "regression": "rank R²"}[task]

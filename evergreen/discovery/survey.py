@@ -1,0 +1,127 @@
+"""All that can be said of a table before anyone trains on it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from evergreen.discovery.columns import Column, describe, twins
+from evergreen.discovery.leaks import Leak, find_leaks, repeated_rows, sorted_by_target
+from evergreen.discovery.roles import Guess, TargetGuess, find_group, find_key, find_task, find_time
+from evergreen.errors import DataError, did_you_mean
+
+
+@dataclass(frozen=True)
+class Hints:
+    """What a person said and nobody needs to guess."""
+
+    target: str
+    time: str | None = None
+    key: str | None = None
+    group: str | None = None
+    lead: str | None = None
+
+
+@dataclass(frozen=True)
+class Survey:
+    """Columns, roles, the target, and what is suspicious.
+
+    Attributes:
+        excluded: Columns that cannot help, each with the reason.
+        leaks: Columns that seem to know the target, with the evidence.
+        repeated: Rows that repeat an earlier one in all inputs, and those of them with another label.
+        days: Different days of the event time; 0 without one.
+    """
+
+    rows: int
+    columns: tuple[Column, ...]
+    target: str
+    task: TargetGuess
+    key: Guess | None
+    time: Guess | None
+    group: Guess | None
+    excluded: dict[str, str]
+    leaks: tuple[Leak, ...]
+    repeated: tuple[int, int]
+    inputs: tuple[str, ...]
+    days: int
+
+
+def survey(frame: pd.DataFrame, hints: Hints, now: pd.Timestamp) -> Survey:
+    """Look at a sample as a person would.
+
+    Args:
+        frame: Rows whose values have been read (see ``find_reading``).
+        hints: The target, and what else is known.
+        now: The present, with a zone: an event time does not lie in the future.
+
+    Raises:
+        DataError: a named column is not there, the target cannot be learned, or no column is left to learn from.
+    """
+    names = [str(name) for name in frame.columns]
+    for name in (hints.target, hints.time, hints.key, hints.group):
+        if name is not None and name not in names:
+            raise DataError(f"no column {name}{did_you_mean(name, names)}")
+    task = find_task(frame[hints.target])
+    columns = describe(frame)
+    taken = {name for name in (hints.target, hints.time, hints.key, hints.group) if name}
+    key = _told(hints.key, "--key") or find_key(columns, frame, taken)
+    time = _told(hints.time, "--time") or find_time(columns, frame, taken, now)
+    roles = {hints.target, key.value if key else "", time.value if time else ""}
+    group = _told(hints.group, "--group") or find_group(columns, roles)
+    excluded = _useless(columns, frame, roles)
+    inputs = tuple(name for name in names if name not in roles and name not in excluded)
+    if not inputs and time is None:
+        raise DataError(
+            f"no column is left to predict {hints.target} from: "
+            + "; ".join(f"{name} {why}" for name, why in excluded.items())
+        )
+    ids = [column.name for column in columns if column.kind == "id" and column.name != hints.target]
+    times = [column.name for column in columns if column.kind == "time"]
+    leaks = [
+        *sorted_by_target(frame, hints.target, task.task, ids),
+        *find_leaks(frame, hints.target, task.task, inputs, times, time.value if time else ""),
+    ]
+    days = int(frame[time.value].dt.normalize().nunique()) if time and time.value in times else 0
+    return Survey(
+        len(frame),
+        tuple(columns),
+        hints.target,
+        task,
+        key,
+        time,
+        group,
+        excluded,
+        tuple(leaks),
+        repeated_rows(frame, hints.target, inputs),
+        inputs,
+        days,
+    )
+
+
+def find_event(frame: pd.DataFrame, now: pd.Timestamp) -> str | None:
+    """The event time of a table of which nothing else is known, or None."""
+    guess = find_time(describe(frame), frame, set(), now)
+    return guess.value if guess else None
+
+
+def _told(name: str | None, option: str) -> Guess | None:
+    return Guess(name, f"given by {option}") if name else None
+
+
+def _useless(columns: Sequence[Column], frame: pd.DataFrame, roles: set[str]) -> dict[str, str]:
+    """Columns that cannot help, with the reason."""
+    found = {}
+    for column in columns:
+        if column.name in roles:
+            continue
+        if column.kind in ("empty", "constant") and not (column.kind == "constant" and column.missing):
+            found[column.name] = column.reason
+        elif column.kind == "id":
+            found[column.name] = f"{column.reason}: an id says nothing about a new row"
+    left = [column.name for column in columns if column.name not in found and column.name not in roles]
+    for name, other in twins(frame[left]).items():
+        found[name] = f"repeats {other} value by value"
+    return found

@@ -1,0 +1,202 @@
+"""A model's file as a person would write it: each guess with its reason, every doubt marked ``# check:``."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from pathlib import PurePosixPath
+
+from evergreen.discovery.reading import Reading
+from evergreen.discovery.survey import Survey
+from evergreen.errors import UsageError
+
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*(?: [A-Za-z0-9_./-]+)*")
+_WORDS = frozenset(["null", "true", "false", "yes", "no", "on", "off", "y", "n"])
+_SMALL = 2000
+
+
+def model_name(source: str) -> str:
+    """A model's name from a file's, folder's or glob's: lower-case letters, digits and dashes.
+
+    Raises:
+        UsageError: nothing of the kind is left.
+    """
+    stem = re.sub(r"[*?\[\]]", "", PurePosixPath(source.rstrip("/*")).name).split(".")[0]
+    name = re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-")
+    if not name:
+        raise UsageError(f"{source}: gives no name for the model; say one: --name NAME")
+    return name
+
+
+def scalar(value: object) -> str:
+    """A value as YAML reads it back: plain where that is safe, else in double quotes."""
+    if isinstance(value, str):
+        plain = _PLAIN.fullmatch(value) and value.lower() not in _WORDS
+        return value if plain else json.dumps(value, ensure_ascii=False)
+    return json.dumps(value)
+
+
+def flow(values: Iterable[object]) -> str:
+    """A list in one line."""
+    return "[" + ", ".join(_in_flow(value) for value in values) + "]"
+
+
+def remark(text: str) -> str:
+    """Text that may stand behind ``#``: one line without control characters."""
+    return re.sub(r"[\x00-\x1f\x7f\u0085\u2028\u2029]+", " ", text).strip()
+
+
+def model_file(name: str, source: str, found: Survey, reading: Reading, lead: str | None, how: str) -> str:
+    """The YAML of a model.
+
+    Args:
+        name: The model's name, also its suite's.
+        source: What ``data.source`` says.
+        found: What the sample showed.
+        reading: How the file must be read.
+        lead: How long before the event time a prediction is made, where a person said so.
+        how: The command and the sample, for the first line.
+    """
+    lines = [f"# {remark(how)}", "# Each guess has its reason beside it; look at every line that says check.", ""]
+    lines += [f"model: {name}", f"question: {scalar(f'What is {found.target}?')}", "", "data:"]
+    lines += [f"  source: {scalar(source)}", *_read(reading), *_roles(found, lead)]
+    lines += ["", f"validation: {name}", "", *_features(found), *_training(found)]
+    return "\n".join(lines) + "\n"
+
+
+def _in_flow(value: object) -> str:
+    text = scalar(value)
+    return json.dumps(value, ensure_ascii=False) if text == value and re.search(r"[,\[\]{}:#]", text) else text
+
+
+def _commented(text: str, why: str) -> str:
+    return f"{text:<44}# {remark(why)}"
+
+
+def _read(reading: Reading) -> list[str]:
+    lines = []
+    if reading.names:
+        lines += [
+            _commented("    header: none", "the first line is data like the lines under it"),
+            f"    names: {flow(reading.names)}",
+        ]
+    if reading.missing:
+        lines.append(
+            _commented(
+                f"    missing: {flow(reading.missing)}",
+                "; ".join(f"{word!r} in {where}" for word, where in reading.missing.items()),
+            )
+        )
+    if reading.numbers:
+        lines.append("    numbers:")
+        lines += [_commented(f"      - {scalar(name)}", why) for name, why in reading.numbers.items()]
+        if reading.thousands:
+            lines.append(f"    thousands: {scalar(reading.thousands)}")
+        if reading.decimal != ".":
+            lines.append(f"    decimal: {scalar(reading.decimal)}")
+    if reading.dates:
+        lines.append("    dates:")
+        lines += [
+            _commented(f"      {scalar(name)}: {scalar(form)}", why) for name, (form, why) in reading.dates.items()
+        ]
+    if reading.texts:
+        lines.append("    texts:")
+        lines += [_commented(f"      - {scalar(name)}", why) for name, why in reading.texts.items()]
+    for name, (value, why) in reading.sentinels.items():
+        lines += [f"    # check: {remark(why)}", f"    # sentinels: {{{scalar(name)}: [{value:g}]}}"]
+    lines += [f"    # check: {remark(check)}" for check in reading.checks]
+    needed = any(not line.lstrip().startswith("#") for line in lines)
+    return ["  read:", *lines] if needed else [line[2:] for line in lines]
+
+
+def _roles(found: Survey, lead: str | None) -> list[str]:
+    lines = []
+    if found.key:
+        lines.append(_commented(f"  key: {scalar(found.key.value)}", found.key.reason))
+        lines += _checks([found.key.check])
+    else:
+        lines.append(
+            "  # check: no column has a different value in every row and the look of an id; a row is known by"
+            " its content. If one is the key: key: COLUMN"
+        )
+    if found.time:
+        lines.append(_commented(f"  time: {scalar(found.time.value)}", found.time.reason))
+        lines += _checks([found.time.check])
+        lines.append(
+            _commented(f"  lead: {lead}", "given by --lead")
+            if lead
+            else "  # check: a prediction is made at the event time itself; if it is made before: lead: 1d"
+        )
+        if found.days < 5:
+            lines.append(f"  # check: only {found.days} days; a verdict needs four in the holdout alone")
+    else:
+        lines.append("  # check: no event time was found: rows count as having no order. If there is one: time: COLUMN")
+    lines.append(
+        _commented(f"  target: {{column: {_in_flow(found.target)}}}", f"{found.task.task}: {found.task.reason}")
+    )
+    lines += _checks(found.task.checks)
+    if found.time:
+        lines.append(
+            "  # check: the label counts as known at once; if it takes a while: target: {column: ..., delay: 1d}"
+        )
+    if found.group:
+        lines += [
+            f"  # check: {remark(found.group.value)}: {remark(found.group.reason)}; {found.group.check}",
+            f"  # group: {scalar(found.group.value)}",
+        ]
+    again, torn = found.repeated
+    if again:
+        said = f", {torn:,} of them with another label" if torn else ""
+        lines.append(f"  # check: {again:,} of {found.rows:,} rows repeat an earlier one in every input{said}")
+    return lines
+
+
+def _features(found: Survey) -> list[str]:
+    active = [_commented(f"    - {scalar(name)}", why) for name, why in found.excluded.items()]
+    suspects = [leak for leak in found.leaks if leak.column not in found.excluded]
+    indent = "    " if active else "  "
+    doubts = [
+        f"{indent}# check: {remark(leak.column)}: {remark(leak.evidence)}; if it is not known in time, exclude it:"
+        for leak in suspects
+    ]
+    offers = [
+        f"{indent}# - {scalar(leak.column)}" if active else f"{indent}# exclude: {flow([leak.column])}"
+        for leak in suspects
+    ]
+    doubts = [line for pair in zip(doubts, offers, strict=True) for line in pair]
+    notes = [
+        f"  # check: {remark(leak.column)}: {remark(leak.evidence)}"
+        for leak in found.leaks
+        if leak.column in found.excluded
+    ]
+    free = [column.name for column in found.columns if column.kind == "text" and column.name in found.inputs]
+    if free:
+        notes.append(
+            f"  # check: free text counts as levels, of which rare ones say nothing: {remark(', '.join(free))}"
+        )
+    lines = [*(["  exclude:", *active] if active else []), *doubts, *notes]
+    if found.rows < _SMALL:
+        lines.append(
+            _commented("  min_level_rows: 3", f"only {found.rows:,} rows: rare levels may still say something")
+        )
+    if not lines:
+        return []
+    values = [line for line in lines if not line.lstrip().startswith("#")]
+    return ["features:" if values else "features: {}", *lines, ""]
+
+
+def _training(found: Survey) -> list[str]:
+    lines = ["training:", _commented(f"  task: {found.task.task}", found.task.reason)]
+    if found.rows * 0.2 < 200:
+        lines += [
+            "",
+            f"# check: {found.rows:,} rows leave about {found.rows // 5:,} for the holdout; a verdict needs 200"
+            " (promotion.min_rows). Fewer rows give wide intervals:",
+            "# promotion: {min_rows: 50}",
+        ]
+    return lines
+
+
+def _checks(texts: Iterable[str]) -> list[str]:
+    return [f"  # check: {remark(text)}" for text in texts if text]

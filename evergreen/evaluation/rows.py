@@ -1,0 +1,74 @@
+"""Contests on rows of a table: days are the blocks where there are days, and the spec's slices are looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from evergreen.evaluation.contest import paired
+from evergreen.evaluation.metrics import trivial_prediction
+from evergreen.handoffs import DAY, Evidence
+from evergreen.spec import Task
+
+Floats = NDArray[np.float64]
+
+
+def paired_rows(
+    rows: pd.DataFrame,
+    task: Task,
+    metric: str,
+    predictions: tuple[Floats, Floats, Floats],
+    baseline: str,
+    slices: Sequence[str] = (),
+    confidence: float = 0.95,
+    seconds_per_row: float = 0.0,
+    classes: Sequence[str] = (),
+) -> Evidence:
+    """Compare two sides on the same rows of a table.
+
+    Args:
+        rows: The rows, with ``__day`` where they have a time, and the slices' columns.
+        task: What is predicted.
+        metric: The primary metric.
+        predictions: The encoded target (n,), the challenger's predictions and the other side's, each (n,) or (n, k).
+        baseline: The other side's name.
+        slices: Columns whose largest levels are judged on their own.
+        confidence: Of the one-sided bounds of gains.
+        seconds_per_row: The challenger's scoring time.
+        classes: Names of the classes, in the order of their codes.
+    """
+    target, ours, theirs = predictions
+    return paired(
+        task,
+        metric,
+        target,
+        ours,
+        theirs,
+        rows[DAY].to_numpy() if DAY in rows else None,
+        baseline=baseline,
+        slices={name: rows[name].astype(str).to_numpy() for name in slices},
+        confidence=confidence,
+        seconds_per_row=seconds_per_row,
+        block_name="days" if DAY in rows else "rows",
+        classes=classes or None,
+    )
+
+
+def against_trivial(
+    rows: pd.DataFrame,
+    task: Task,
+    metric: str,
+    target: Floats,
+    ours: Floats,
+    classes: Sequence[str] = (),
+    slices: Sequence[str] = (),
+    seconds_per_row: float = 0.0,
+) -> Evidence:
+    """Measure one model on rows of a table, beside the best constant for the same rows; arguments as above."""
+    trivial = trivial_prediction(task, target, len(rows), classes)
+    return paired_rows(
+        rows, task, metric, (target, ours, trivial), "trivial", slices, seconds_per_row=seconds_per_row, classes=classes
+    )  # fmt: skip

@@ -1,0 +1,131 @@
+"""What takes space in a workspace, what its records refer to, and the removal of the rest."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import fsspec
+
+from evergreen.io.records import Ledger, Records, Role
+from evergreen.io.registry import Registry
+from evergreen.retention import Item
+from evergreen.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+_ROLES: tuple[Role, ...] = ("champion", "previous", "challenger")
+
+
+def holdings(here: Settings, models: Sequence[str]) -> tuple[list[Item], set[str]]:
+    """Everything that could be removed, and the names of what must not be.
+
+    Protected are the tables that the ledgers name, the snapshots of quarantined rows that nobody has released yet, each
+    version that ever was champion and the newest challenger, with their runs and the tables that these runs name.
+
+    Args:
+        here: The project and the workspace.
+        models: The project's models; runs and versions of others are not looked at.
+    """
+    items = list(_tables(here))
+    protected: set[str] = set()
+    for model in models:
+        protected |= _in_ledgers(here, model) | _in_quarantine(here, model, items)
+        own, kept = _in_registry(here, model)
+        items += own
+        protected |= kept
+    return items, protected
+
+
+def remove(here: Settings, item: Item) -> None:
+    """Remove one item for good; what is half removed is removed by the next call.
+
+    Raises:
+        OSError: a file cannot be removed.
+    """
+    if item.kind == "table":
+        Path(item.name).unlink(missing_ok=True)
+        return
+    registry = Registry(here)
+    runs, numbers = registry.runs(item.model), _numbers(registry, item.model)
+    for run in runs:
+        for model_id, folder in run["models"].items():
+            number = numbers.get(model_id)
+            gone = run["run_id"] == item.name if number is None else _version(item.model, number) == item.name
+            if gone:
+                _delete(folder)
+                registry.delete_model(item.model, model_id, number)
+        if run["run_id"] == item.name:
+            _delete(run["folder"])
+            registry.delete_run(item.model, item.name)
+
+
+def disk_used(folder: Path) -> int:
+    """The bytes of all files in a folder."""
+    return sum(_size(path) for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+
+
+def _tables(here: Settings) -> Iterator[Item]:
+    for path in here.store.glob("*/*.parquet"):
+        yield Item("table", str(path), _size(path), datetime.fromtimestamp(path.stat().st_mtime, UTC))
+
+
+def _in_ledgers(here: Settings, model: str) -> set[str]:
+    ledger = Ledger(here.workspace)
+    named = {uri for role in _ROLES for one in ledger.scorings(model, role) for uri in (one.uri, one.features)}
+    return named | {batch.uri for batch in ledger.label_batches(model)}
+
+
+def _in_quarantine(here: Settings, model: str, items: Sequence[Item]) -> set[str]:
+    waiting = {row["snapshot"] for row in Records(here.workspace).quarantined(model) if not row["released"]}
+    return {item.name for item in items if Path(item.name).stem in waiting}
+
+
+def _in_registry(here: Settings, model: str) -> tuple[list[Item], set[str]]:
+    registry, records = Registry(here), Records(here.workspace)
+    champions = {reign.version.version for reign in records.champions(model)}
+    decided = {decision.version.version for decision in records.decisions(model)}
+    kept = champions | set(sorted(decided - champions)[-1:])
+    numbers = _numbers(registry, model)
+    items, protected = [], set()
+    for run in registry.runs(model):
+        files = [run["folder"]]
+        for model_id, folder in run["models"].items():
+            if model_id not in numbers:  # a challenger that was refitted: it goes with its run
+                files.append(folder)
+                continue
+            name = _version(model, numbers[model_id])
+            items.append(Item("version", name, _folder_size(folder), run["at"], model, (run["run_id"],)))
+            if numbers[model_id] in kept:
+                protected |= {name, *run["tables"]}
+        items.append(Item("run", run["run_id"], sum(map(_folder_size, files)), run["at"], model))
+    return items, protected
+
+
+def _numbers(registry: Registry, model: str) -> dict[str, int]:
+    """The versions of a model by the identifiers of what they store."""
+    return {one["model_id"]: one["version"] for one in registry.versions(model)}
+
+
+def _version(model: str, version: int) -> str:
+    return f"{model} version {version}"
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:  # written aside and renamed, or swept, meanwhile
+        return 0
+
+
+def _folder_size(uri: str) -> int:
+    fs, path = fsspec.core.url_to_fs(uri)
+    return int(fs.du(path)) if fs.exists(path) else 0
+
+
+def _delete(uri: str) -> None:
+    fs, path = fsspec.core.url_to_fs(uri)
+    if fs.exists(path):
+        fs.rm(path, recursive=True)

@@ -1,0 +1,19 @@
+"""Records that are never rewritten, in one small database of the workspace."""
+
+from evergreen.io.records.champions import Decision, Kind, Records, Reign, TrialRecord
+from evergreen.io.records.ledger import LabelBatch, Ledger, Role, Scoring
+from evergreen.io.records.watching import Freeze, Watching
+
+__all__ = [
+    "Decision",
+    "Freeze",
+    "Kind",
+    "LabelBatch",
+    "Ledger",
+    "Records",
+    "Reign",
+    "Role",
+    "Scoring",
+    "TrialRecord",
+    "Watching",
+]

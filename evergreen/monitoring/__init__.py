@@ -1,0 +1,61 @@
+"""Watching a champion: has its performance fallen, have its rows drifted, what can be known without labels."""
+
+from evergreen.monitoring.cells import ColumnProfile
+from evergreen.monitoring.drift import find_drift
+from evergreen.monitoring.estimate import (
+    ASSUMPTION,
+    Estimator,
+    describe,
+    estimate,
+    estimator_from_json,
+    estimator_to_json,
+    fit_estimator,
+    why_unknown,
+)
+from evergreen.monitoring.observation import Seen, observe
+from evergreen.monitoring.performance import PerformanceSignal, default_tolerance, judge_performance
+from evergreen.monitoring.profile import Counts, Profile, build_profile, count, from_json, to_json
+from evergreen.monitoring.reference import (
+    Past,
+    Reference,
+    build_reference,
+    reference_from_json,
+    reference_to_json,
+    window_value,
+)
+from evergreen.monitoring.windows import Bounds, past_windows, window_codes, window_of, windows_between
+
+__all__ = [
+    "ASSUMPTION",
+    "Bounds",
+    "ColumnProfile",
+    "Counts",
+    "Estimator",
+    "Past",
+    "PerformanceSignal",
+    "Profile",
+    "Reference",
+    "Seen",
+    "build_profile",
+    "build_reference",
+    "count",
+    "default_tolerance",
+    "describe",
+    "estimate",
+    "estimator_from_json",
+    "estimator_to_json",
+    "find_drift",
+    "fit_estimator",
+    "from_json",
+    "judge_performance",
+    "observe",
+    "past_windows",
+    "reference_from_json",
+    "reference_to_json",
+    "to_json",
+    "why_unknown",
+    "window_codes",
+    "window_of",
+    "window_value",
+    "windows_between",
+]

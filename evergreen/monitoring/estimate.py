@@ -1,0 +1,231 @@
+"""Performance estimated without labels, from the predictions alone.
+
+Classification (confidence-based: Guillory et al. 2021; NannyML's CBPE): the reference, predicted out of sample, teaches
+what share of the rows with a prediction is of the class. A live row counts as that share of a row of the class, and
+the metric is the one of these expected rows. Regression (a form of direct loss estimation): the reference teaches the
+mean loss by prediction.
+
+**What it assumes**: the target depends on the prediction as it did in the reference. Where the inputs move and the
+relation stays, the estimate follows. Where the relation itself moves (concept change) it goes on saying what it said,
+and nothing in the rows can tell. For regression, it also cannot see a loss that depends on inputs at an equal
+prediction. Every report of an estimate must say so: ``describe`` does.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+from evergreen.handoffs import Interval
+from evergreen.monitoring.curves import Curve, chance_curve, mean_curve
+from evergreen.monitoring.expected import CLASS_METRICS, QUANTITIES, expected_class_metric, expected_number_metric
+from evergreen.spec import Task
+from evergreen.statistics import METRIC_NAMES, metric_value
+
+Floats = NDArray[np.float64]
+
+#: Said with every estimate.
+ASSUMPTION = (
+    "estimated without labels: it assumes that the target depends on the prediction as in the reference, "
+    "and cannot know whether it still does"
+)
+#: Fewer reference rows than this teach no curve.
+MIN_ROWS = 200
+#: Reference rows without windows are dealt into so many parts to see how far an estimate is off.
+_PARTS = 20
+#: Windows are put aside in so many turns at most, so that many of them cost no more than this many fits.
+_FOLDS = 5
+#: Fewer parts than this give no interval.
+_MIN_PARTS = 4
+
+
+@dataclass(frozen=True)
+class Estimator:
+    """What the reference teaches about a metric; plain numbers throughout.
+
+    ``curves`` has P(class) by its predicted probability, one curve a class (one in all for two classes), or for
+    quantities the mean of each quantity that the metric needs. ``offset`` is what the estimate misses on the reference
+    itself. An estimate is off by a variance of ``by_row`` / rows + ``by_window``, as seen in ``parts`` windows of the
+    reference of ``rows`` rows in all. ``reason`` says why there is none, if so.
+    """
+
+    task: Task
+    metric: str
+    curves: tuple[Curve, ...] = ()
+    offset: float = 0.0
+    by_row: float = np.nan
+    by_window: float = np.nan
+    parts: int = 0
+    rows: int = 0
+    reason: str = ""
+
+
+def fit_estimator(
+    task: Task, metric: str, target: ArrayLike, predictions: ArrayLike, blocks: ArrayLike | None = None
+) -> Estimator:
+    """Learn from labelled reference rows what a metric will be by the predictions alone.
+
+    Args:
+        task: Which metrics apply.
+        metric: One of ``METRIC_NAMES``.
+        target: (n,): 0/1, class codes 0..k-1, or numbers. Rows without a label (NaN) are left out.
+        predictions: (n,): P(class 1), or numbers; (n, k) for k classes. They must be out of sample (rolling origin or
+            holdout): a model is sure of rows that it was fitted on.
+        blocks: (n,): the window of each row, of the same length as a live one (shorter ones, such as days, make the
+            interval wider than it need be). Without it rows count as independent, and the interval is too short where
+            they are not.
+
+    Returns:
+        An estimator with a ``reason`` instead of curves where none can be learned.
+    """
+    truth, scores = np.asarray(target, dtype=np.float64), np.asarray(predictions, dtype=np.float64)
+    known = ~np.isnan(truth) & np.isfinite(scores.reshape(len(scores), -1)).all(axis=1)
+    truth, scores = truth[known], scores[known]
+    reason = _why_not(task, metric, truth)
+    if reason:
+        return Estimator(task, metric, rows=len(truth), reason=reason)
+    codes = _part_codes(None if blocks is None else np.asarray(blocks)[known], len(truth))
+    fitted = _fit(task, metric, truth, scores)
+    if not np.isfinite(fitted.offset):
+        return replace(fitted, reason=f"{metric} is undefined on the reference")
+    by_row, by_window, parts = _spread(fitted, truth, scores, codes)
+    return replace(fitted, by_row=by_row, by_window=by_window, parts=parts)
+
+
+def estimate(estimator: Estimator, predictions: ArrayLike) -> Interval:
+    """The expected value of the metric on rows without labels yet, with a 95 % interval for the realised one.
+
+    It assumes that P(target | prediction) is unchanged since the reference; under concept change it is wrong, its
+    interval with it, and it cannot know: whoever shows it must say so (``describe``).
+
+    Args:
+        estimator: From ``fit_estimator``.
+        predictions: (n,) or (n, k), as there.
+
+    Returns:
+        NaN throughout where there is none (``why_unknown`` says why).
+    """
+    scores = np.asarray(predictions, dtype=np.float64)
+    if why_unknown(estimator, scores):
+        return Interval(np.nan, np.nan, np.nan)
+    value = _raw(estimator, scores) + estimator.offset
+    if estimator.parts < _MIN_PARTS or not np.isfinite(value):
+        return Interval(np.nan, float(value), np.nan)
+    live = estimator.by_row / len(scores) + estimator.by_window
+    learned = estimator.by_row / estimator.rows + estimator.by_window / estimator.parts
+    reach = float(stats.t.ppf(0.975, estimator.parts - 1) * np.sqrt(live + learned))
+    return Interval(float(value - reach), float(value), float(value + reach))
+
+
+def why_unknown(estimator: Estimator, predictions: ArrayLike) -> str:
+    """Why there is no estimate for these rows, in words; empty where there is one."""
+    scores = np.asarray(predictions, dtype=np.float64)
+    if estimator.reason:
+        return estimator.reason
+    if not len(scores):
+        return "there are no rows"
+    return "" if np.isfinite(scores).all() else "a prediction is missing"
+
+
+def describe(estimator: Estimator, predictions: ArrayLike) -> str:
+    """The estimate as one sentence, with what it assumes and cannot know."""
+    reason = why_unknown(estimator, predictions)
+    if reason:
+        return f"{estimator.metric} cannot be estimated without labels: {reason}"
+    return f"{estimator.metric} {estimate(estimator, predictions)}, {ASSUMPTION}"
+
+
+def estimator_to_json(estimator: Estimator) -> str:
+    """The estimator as one line of JSON."""
+    return json.dumps(asdict(estimator), separators=(",", ":"))
+
+
+def estimator_from_json(text: str) -> Estimator:
+    """Read what ``estimator_to_json`` wrote."""
+    item: dict[str, Any] = json.loads(text)
+    curves = tuple(Curve(*(tuple(curve[key]) for key in ("x", "y", "weights"))) for curve in item.pop("curves"))
+    return Estimator(curves=curves, **item)
+
+
+def _why_not(task: Task, metric: str, truth: Floats) -> str:
+    fitting = QUANTITIES if task == "regression" else CLASS_METRICS
+    if metric not in METRIC_NAMES or metric not in fitting:
+        return f"{metric} of a {task} model cannot be estimated; choose from {', '.join(fitting)}"
+    if len(truth) < MIN_ROWS:
+        return f"the reference has {len(truth)} labelled rows, under {MIN_ROWS}"
+    if task != "regression" and len(np.unique(truth)) < 2:
+        return f"all labelled rows of the reference are of class {truth[0]:g}"
+    return ""
+
+
+def _part_codes(blocks: NDArray[Any] | None, rows: int) -> NDArray[np.intp]:
+    """The part of each row: its window, or one of equal parts dealt in turn."""
+    if blocks is None:
+        return np.arange(rows) % _PARTS
+    return np.unique(blocks, return_inverse=True)[1].reshape(-1)
+
+
+def _fit(task: Task, metric: str, truth: Floats, scores: Floats) -> Estimator:
+    """Curves and offset, without the spread."""
+    if task == "regression":
+        quantities = QUANTITIES[metric](truth, scores)
+        curves = tuple(mean_curve(scores, quantity) for quantity in quantities)
+    elif scores.ndim == 1:
+        curves = (chance_curve(scores, truth),)
+    else:
+        curves = tuple(chance_curve(scores[:, k], truth == k) for k in range(scores.shape[1]))
+    fitted = Estimator(task, metric, curves, rows=len(truth))
+    return replace(fitted, offset=float(metric_value(metric, truth, scores) - _raw(fitted, scores)))
+
+
+def _raw(estimator: Estimator, scores: Floats) -> float:
+    """The metric of the expected rows, before the offset."""
+    if estimator.task == "regression":
+        return expected_number_metric(estimator.metric, [float(curve(scores).mean()) for curve in estimator.curves])
+    if scores.ndim == 1:
+        chance = estimator.curves[0](scores)
+        return expected_class_metric(estimator.metric, np.column_stack([1 - chance, chance]), scores)
+    chances = np.column_stack([curve(scores[:, k]) for k, curve in enumerate(estimator.curves)])
+    total = chances.sum(axis=1, keepdims=True)
+    even = np.full_like(chances, 1 / chances.shape[1])
+    return expected_class_metric(estimator.metric, np.divide(chances, total, out=even, where=total > 0), scores)
+
+
+def _spread(fitted: Estimator, truth: Floats, scores: Floats, codes: NDArray[np.intp]) -> tuple[float, float, int]:
+    """How far off estimates are: variance by row and between windows, and the number of windows.
+
+    A window's error has the variance by_row / rows + by_window. by_row is learned from parts dealt at random, which
+    share all windows; each window is then estimated from others.
+    """
+    dealt = _errors([fitted], truth, scores, [np.random.default_rng(0).permutation(len(truth)) % _PARTS])
+    turns = [(codes % _FOLDS) == fold for fold in range(min(_FOLDS, codes.max() + 1))]
+    turns = [aside for aside in turns if (~aside).sum() >= MIN_ROWS]
+    others = [_fit(fitted.task, fitted.metric, truth[~aside], scores[~aside]) for aside in turns]
+    errors = _errors(others, truth, scores, [np.where(aside, codes, -1) for aside in turns])
+    if len(errors) < _MIN_PARTS or not len(dealt):
+        return np.nan, np.nan, len(errors)
+    by_row = float(np.mean(dealt[:, 0] ** 2 * dealt[:, 1]))
+    return by_row, max(float(np.mean(errors[:, 0] ** 2 - by_row / errors[:, 1])), 0.0), len(errors)
+
+
+def _errors(
+    estimators: Sequence[Estimator], truth: Floats, scores: Floats, parts: Sequence[NDArray[np.intp]]
+) -> Floats:
+    """Realised less estimated of each part, and its rows: (n, 2); parts without a value are left out.
+
+    ``parts`` has for each estimator the part of each row, -1 for rows that it is not asked about.
+    """
+    pairs = []
+    for estimator, codes in zip(estimators, parts, strict=True):
+        for part in np.unique(codes[codes >= 0]):
+            rows = codes == part
+            realised = metric_value(estimator.metric, truth[rows], scores[rows])
+            pairs.append((realised - _raw(estimator, scores[rows]) - estimator.offset, rows.sum()))
+    errors = np.array(pairs, dtype=np.float64).reshape(-1, 2)
+    return np.asarray(errors[np.isfinite(errors[:, 0])])

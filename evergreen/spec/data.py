@@ -1,0 +1,111 @@
+"""Where a model's rows come from, what is known when, and which suite judges them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from evergreen.spec.kinds import Duration, Names, Part, listed
+
+
+class Target(Part):
+    """What is predicted, and when its value becomes known."""
+
+    column: str
+    """The column that holds the label; rows where it is missing have none (yet)."""
+    delay: Duration = timedelta(0)
+    """How long after the event time the label is known."""
+    known_at: str | None = None
+    """A column with the time at which the label became known, instead of `delay`."""
+
+
+class Join(Part):
+    """Columns of another table, joined by key and, with `as_of`, as known at the row's cut-off."""
+
+    source: str
+    """File, folder or glob, by any fsspec URL; relative to the project."""
+    on: Annotated[Names, Field(min_length=1)]
+    """Key columns, of the same names on both sides."""
+    as_of: str | None = None
+    """The other table's column with the time from which its row is known; the newest at the cut-off is taken."""
+    tolerance: Duration | None = None
+    """How old a joined row may be at most."""
+    columns: Names | None = None
+    """The columns to take; all by default."""
+
+    @model_validator(mode="after")
+    def _tolerance_needs_as_of(self) -> Join:
+        if self.tolerance is not None and self.as_of is None:
+            raise ValueError("tolerance needs as_of: a join by key alone has no age")
+        return self
+
+
+class Read(Part):
+    """How to read values that a file writes in a way of its own; the same for training, scoring and every sample."""
+
+    missing: Names = ()
+    """Texts that mean missing in every column, beside blanks, NA, N/A, NaN, null and None."""
+    sentinels: dict[str, Annotated[tuple[float, ...], BeforeValidator(listed)]] = Field(default_factory=dict)
+    """Numbers that mean missing, by column, e.g. `{age: [-999]}`."""
+    numbers: Names = ()
+    """Columns of numbers written as text: with thousand separators, a currency, a percent sign or one unit."""
+    thousands: Literal[",", ".", "'", " ", "_"] | None = None
+    """What separates thousands in `numbers`."""
+    decimal: Literal[".", ","] = "."
+    """What separates decimals in `numbers`."""
+    dates: dict[str, str] = Field(default_factory=dict)
+    """Columns of times with their form as in strptime (`%d/%m/%Y`), or `iso`, `seconds`, `milliseconds` since 1970."""
+    texts: Names = ()
+    """Columns that stay text although they look like numbers, e.g. codes with leading zeros."""
+    header: Literal["first", "none"] = "first"
+    """`none`: the first line of a CSV is data; columns are called as `names` says."""
+    names: Names = ()
+    """The columns' names where the file has none."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> Read:
+        if (self.header == "none") != bool(self.names):
+            raise ValueError("names gives the columns' names where header is none: write both, or neither")
+        if self.thousands == self.decimal:
+            raise ValueError(f"thousands and decimal are both {self.decimal!r}; one of them is wrong")
+        seen: set[str] = set()
+        for name in (*self.numbers, *self.dates, *self.texts):
+            if name in seen:
+                raise ValueError(f"{name} stands in two of numbers, dates and texts; a column is one of them")
+            seen.add(name)
+        return self
+
+
+class Data(Part):
+    """Where the rows come from, and what is known when."""
+
+    source: str
+    """File, folder (hive partitions too) or glob, CSV or Parquet, by any fsspec URL; relative to the project."""
+    target: Target
+    read: Read | None = None
+    """How to read values that the file writes in a way of its own; `evergreen init` finds out."""
+    key: str | None = None
+    """The column that identifies a row."""
+    time: str | None = None
+    """The event time: when the thing happens that the row is about."""
+    lead: Duration = timedelta(0)
+    """How long before the event time a prediction is made: the row's cut-off."""
+    timezone: str = "UTC"
+    """The zone of times that carry none, and of the calendar features."""
+    later: dict[str, str] = Field(default_factory=dict)
+    """Columns not known at the cut-off, each with the column that says when it is known; never inputs of their row."""
+    join: Annotated[tuple[Join, ...], BeforeValidator(listed)] = ()
+    """Tables to join."""
+    partition: str | None = None
+    """A hive partition column that holds the event's calendar day; lets a window read only its folders."""
+
+
+class Validation(Part):
+    """Which suite judges the rows, and how many may be put aside."""
+
+    suite: str
+    """The name of a file in expectations/, without .yaml."""
+    max_quarantined: Annotated[float, Field(ge=0, le=1)] = 0.05
+    """The share of rows that may be quarantined before the run stops."""

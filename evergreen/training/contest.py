@@ -1,0 +1,75 @@
+"""The rows of one training: what choices may use, and the holdout that neither side has seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from evergreen.handoffs import KNOWN_AT, TARGET, TIME, ModelVersion
+from evergreen.spec import PRIMARY, Task, Training
+from evergreen.training.splits import Positions, Split, split
+from evergreen.training.targets import encode_target, find_task
+
+
+@dataclass(frozen=True)
+class Contest:
+    """The rows that a training uses, as positions in the feature table, and what is predicted."""
+
+    task: Task
+    metric: str
+    classes: tuple[str, ...]
+    split: Split
+
+    @property
+    def choosing(self) -> Positions:
+        """The rows that choices may use: train and tuning."""
+        return np.sort(np.concatenate([self.split.train, self.split.tuning]))
+
+
+def reserve(rows: pd.DataFrame, training: Training, champion: ModelVersion | None, as_of: datetime) -> Contest:
+    """Set apart the holdout that neither side has seen, and the rows that choices may use.
+
+    Args:
+        rows: A feature table.
+        training: The spec's training part.
+        champion: The other side of the contest; None before the first champion.
+        as_of: Labels known later do not count.
+
+    Raises:
+        TrainingError: a part would be empty, or the target cannot be learned.
+    """
+    task = training.task or find_task(rows[TARGET])
+    _, classes = encode_target(rows.loc[rows[TARGET].notna(), TARGET], task)
+    fresh = unseen(rows, champion) if champion else np.ones(len(rows), dtype=bool)
+    since = champion.fitted_until if champion and fresh.any() else None
+    parts = split(rows, training, as_of=as_of, unseen_from=since)
+    parts = replace(parts, holdout=parts.holdout[fresh[parts.holdout]])
+    return Contest(task, training.metric or PRIMARY[task], tuple(classes), parts)
+
+
+def unseen(rows: pd.DataFrame, version: ModelVersion) -> NDArray[np.bool_]:
+    """Labelled rows that a version has not seen: later events, whose label was known only after it was fitted.
+
+    Returns:
+        Boolean, shape (n,). Without a time every labelled row counts: there the split keeps the holdout unseen.
+    """
+    labelled = rows[TARGET].notna().to_numpy()
+    if TIME not in rows or version.fitted_until is None:
+        return np.asarray(labelled)
+    later = rows[TIME] >= pd.Timestamp(version.fitted_until)
+    fresh = rows[KNOWN_AT] > pd.Timestamp(version.fitted_as_of)
+    return np.asarray(later & fresh & labelled)
+
+
+def known_rows(rows: pd.DataFrame, contest: Contest, as_of: datetime) -> Positions:
+    """The rows for the final fit: with a time all whose label was known, the holdout included.
+
+    Without a time the holdout's buckets stay unseen for ever: later contests need them.
+    """
+    if TIME not in rows:
+        return contest.choosing
+    return np.flatnonzero(rows[TARGET].notna() & (rows[KNOWN_AT] <= pd.Timestamp(as_of)))

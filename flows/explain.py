@@ -1,0 +1,34 @@
+"""The explanation flow: why does a version predict what it predicts for a row?"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from prefect import flow
+
+from tasks.data import take_snapshot
+from tasks.explanation import ExplainedRow, explain_row, find_row
+from tasks.features import build_features
+from tasks.promotion import find_version
+from tasks.runs import find_spec, scheduled_time
+
+
+@flow(name="explain", flow_run_name="explain {model} row {row}")
+def explain(model: str, row: str, version: int | None = None, at: datetime | None = None) -> ExplainedRow:
+    """Take the prediction for one row apart: what each input adds to it.
+
+    Args:
+        model: The model's name.
+        row: The row's key.
+        version: The version; by default the champion.
+        at: The row's event time, where no stored feature table holds it: the source is read a day around it.
+    """
+    spec = find_spec(model)
+    chosen = find_version(model, version)
+    uri = find_row(spec, chosen, row) if at is None else None
+    if uri is None and (at is not None or not spec.data.time):
+        day = timedelta(days=1)
+        at = scheduled_time(at) if at else None
+        snapshot = take_snapshot(spec, scheduled_time(None), at - day if at else None, at + day if at else None)
+        uri = build_features(spec, snapshot).uri
+    return explain_row(spec, chosen, row, uri)

@@ -1,0 +1,55 @@
+"""The monitoring flow: labels come in, windows are looked at, probation and retraining are decided."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from prefect import flow
+
+from evergreen.handoffs import Firing, Health
+from evergreen.promotion import Trial
+from flows.train import Outcome, train
+from tasks.labels import take_labels
+from tasks.launching import announce
+from tasks.monitoring import look
+from tasks.promotion import find_champion, find_champions
+from tasks.reporting import report_health
+from tasks.retraining import judge_probation, open_firings, weigh
+from tasks.runs import find_spec, scheduled_time
+
+
+@dataclass(frozen=True)
+class Monitored:
+    """What a monitor run saw and decided, and the trainings that it ran itself."""
+
+    healths: tuple[Health, ...] = ()
+    trial: Trial | None = None
+    firing: Firing | None = None
+    outcomes: tuple[Outcome, ...] = ()
+
+
+@flow(name="monitor", flow_run_name="monitor {model} as of {as_of}")
+def monitor(model: str, as_of: datetime | None = None) -> Monitored:
+    """Look at the windows that are over, judge a probation, decide on retraining, and start what was decided.
+
+    Under a Prefect server the decision is announced as an event, which starts the training's deployment; without one
+    the training runs here. What was decided and has not been answered yet is started again.
+
+    Args:
+        model: The model's name: a file in deployments/, without .yaml.
+        as_of: The world as it was known then; by default the time for which the run was scheduled.
+    """
+    spec = find_spec(model)
+    as_of = scheduled_time(as_of)
+    champion = find_champion(model)
+    if champion is None:
+        return Monitored()
+    take_labels(spec, as_of)
+    healths = look(spec, find_champions(model), as_of)
+    trial = judge_probation(spec, as_of)
+    firing = weigh(spec, find_champion(model) or champion, as_of)
+    report_health(spec, healths, trial, firing, as_of)
+    waiting = [one for one in open_firings(model, as_of) if not announce(one)]
+    outcomes = [train(model, as_of, "; ".join(one.reasons), one.cause, spec.retraining.search) for one in waiting]
+    return Monitored(healths, trial, firing, tuple(outcomes))

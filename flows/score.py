@@ -1,0 +1,37 @@
+"""The scoring flow: from the rows that are due to predictions in the ledger."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from prefect import flow
+
+from tasks.features import build_features
+from tasks.promotion import find_champion
+from tasks.runs import find_spec, logged_run, scheduled_time
+from tasks.scoring import Scored, apply, enter_nothing, find_due, read_due
+from tasks.validation import validate
+
+
+@flow(name="score", flow_run_name="score {model} as of {as_of}")
+def score(model: str, as_of: datetime | None = None, since: datetime | None = None) -> Scored:
+    """Apply the champion to the rows whose cut-off has come since the last run, and enter what it says in the ledger.
+
+    Args:
+        model: The model's name: a file in deployments/, without .yaml.
+        as_of: The world as it was known then; by default the time for which the run was scheduled.
+        since: Score every cut-off after this once more; what the ledger holds of them is replaced.
+    """
+    spec = find_spec(model)
+    as_of = scheduled_time(as_of)
+    champion = find_champion(model)
+    due = find_due(spec, champion, as_of, since and scheduled_time(since))
+    if not due.turns:
+        return Scored(why=due.why)
+    snapshot = read_due(spec, due)
+    if snapshot is None:
+        return enter_nothing(spec, due)
+    with logged_run(spec, "score", as_of) as run_id:
+        checked = validate(spec, snapshot, run_id)
+        table = build_features(spec, checked.snapshot)
+        return apply(spec, table, checked, due, run_id)

@@ -1,0 +1,66 @@
+"""Look for inputs that know the target before anything is trained on them, and for rules that rows hold."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+
+import pandas as pd
+from prefect import task
+
+from evergreen import discovery
+from evergreen.data import with_measures
+from evergreen.handoffs import TARGET, TIME, FeatureTable
+from evergreen.io.registry import Registry
+from evergreen.io.store import Store
+from evergreen.settings import settings
+from evergreen.spec import ModelSpec
+from evergreen.training import Contest
+from tasks.data import take_snapshot
+
+logger = logging.getLogger(__name__)
+
+
+@task
+def warn_of_leaks(spec: ModelSpec, table: FeatureTable, contest: Contest, run_id: str) -> tuple[str, ...]:
+    """Name inputs that seem to know the target, with the evidence; they stay inputs until the spec excludes them."""
+    rows = Store(str(settings().store)).read(table.uri)
+    split, inputs = contest.split, list(table.inputs)
+    past = rows.iloc[split.train]
+    times = [name for name in inputs if pd.api.types.is_datetime64_any_dtype(past[name].dtype)]
+    event = TIME if TIME in past else ""
+    leaks = discovery.find_leaks(past, TARGET, contest.task, inputs, times, event)
+    warnings = [f"{leak.column} may know the target: {leak.evidence}" for leak in leaks]
+    shared = discovery.shared_rows(past, rows.iloc[split.holdout], inputs)
+    if shared > 0.01 * len(split.holdout):
+        warnings.append(
+            f"{shared:,} of {len(split.holdout):,} holdout rows stand, equal in every input, among those fitted on"
+        )
+    for warning in warnings:
+        logger.warning("%s: LEAK? %s", spec.model, warning)
+    if warnings:
+        advice = "Where a column is not known in time, write it into features.exclude or data.later.\n"
+        Registry(settings()).log_files(run_id, {"leaks.md": "\n".join([*(f"- {w}" for w in warnings), "", advice])}, {})
+    return tuple(warnings)
+
+
+def find_rules(spec: ModelSpec, start: datetime | None, end: datetime | None) -> tuple[int, list[discovery.Rule]]:
+    """Infer rules from a window of a model's rows as they were known at its end; no run is needed.
+
+    Args:
+        spec: The model.
+        start: The first event time; None for the beginning.
+        end: The event time at which the window ends (exclusive); None for now.
+
+    Returns:
+        How many rows were looked at, and the rules.
+    """
+    as_of = end or datetime.now(UTC)
+    snapshot = take_snapshot.fn(spec, as_of, start, end)
+    rows = Store(str(settings().store)).read(snapshot.uri)
+    if start is not None and TIME in rows:  # the run-up is history, not part of the window
+        rows = rows[rows[TIME] >= pd.Timestamp(start)].reset_index(drop=True)
+    table = with_measures(rows, spec.data.timezone, snapshot.end or as_of)
+    labels = rows[TARGET].dropna()
+    task = spec.training.task or ("regression" if labels.nunique() > 20 else "multiclass")
+    return len(table), discovery.infer(table, spec.data.target.column, task)

@@ -1,0 +1,164 @@
+"""Watch the champion: its reference, its live windows, its probation."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import pandas as pd
+from prefect import task
+
+from evergreen import labels, monitoring, scoring, training
+from evergreen.handoffs import TARGET, TIME, FeatureTable, Health, ModelVersion
+from evergreen.io.live import read_live
+from evergreen.io.records import Ledger, Scoring, Watching
+from evergreen.io.registry import Registry
+from evergreen.io.store import Store
+from evergreen.monitoring import Bounds, Reference
+from evergreen.settings import settings
+from evergreen.spec import ModelSpec
+from evergreen.training import Contest
+from tasks.training import problem_of
+
+logger = logging.getLogger(__name__)
+
+_REFERENCE = "monitoring/reference.json"
+
+
+@task
+def keep_reference(spec: ModelSpec, table: FeatureTable, contest: Contest, version: ModelVersion, run_id: str) -> None:
+    """Store with a version what its live windows will be compared with; a model without event times has no windows."""
+    rows = Store(str(settings().store)).read(table.uri)
+    if TIME not in rows:
+        return
+    reference = reference_of(spec, table, contest, version, rows)
+    Registry(settings()).log_files(run_id, {_REFERENCE: monitoring.reference_to_json(reference)}, {})
+    logger.info(
+        "%s: reference of %d windows, %s %.3f",
+        spec.model, len(reference.values), reference.metric, reference.level,
+    )  # fmt: skip
+
+
+def reference_of(
+    spec: ModelSpec, table: FeatureTable, contest: Contest, version: ModelVersion, rows: pd.DataFrame
+) -> Reference:
+    """The reference of a version: its recipe rolled through the training period."""
+    problem = problem_of(spec, table, contest)
+    bounds, codes = monitoring.past_windows(rows[TIME], spec.monitoring.window, spec.data.timezone)
+    recipe = training.Recipe.from_json(version.recipe)
+    predictions = training.rolling_predictions(rows, codes, recipe, problem)
+    target = training.encoded(rows[TARGET], version.task, version.classes)
+    past = monitoring.Past(rows, target, predictions, codes, bounds)
+    rules = spec.monitoring
+    return monitoring.build_reference(
+        past, table.inputs, spec.features.categorical, contest.task, contest.metric, rules.tolerance, rules.min_rows
+    )
+
+
+def find_reference(version: ModelVersion) -> Reference | None:
+    """What a version's windows are compared with, or None where it was stored without."""
+    text = Registry(settings()).read_text(version.run_id, _REFERENCE)
+    return monitoring.reference_from_json(text) if text else None
+
+
+@task
+def look(spec: ModelSpec, versions: Sequence[ModelVersion], as_of: datetime) -> tuple[Health, ...]:
+    """Look at every window that is over and not settled yet; what is new of it enters the health history.
+
+    A window belongs to the version that scored most of it, and only that version's rows count. It is settled once its
+    performance is known and one window's time has passed for labels that come late.
+
+    Args:
+        spec: The model.
+        versions: Every version that was champion.
+        as_of: The run's clock.
+
+    Returns:
+        The windows about which something new was learned, oldest first.
+    """
+    here = settings()
+    scorings = Ledger(here.workspace).scorings(spec.model)
+    if not spec.data.time or not scorings:
+        return ()
+    watching = Watching(here.workspace)
+    known = {health.start: health for health in watching.healths(spec.model, as_of)}
+    length, lead = spec.monitoring.window, spec.data.lead
+    first, _ = monitoring.window_of(scorings[0].since + lead, length, spec.data.timezone)
+    references = {version.version: find_reference(version) for version in versions}
+    found = []
+    for bounds in monitoring.windows_between(first, as_of, length, spec.data.timezone):
+        before = known.get(bounds[0])
+        if before and before.realised and as_of >= bounds[1] + spec.data.target.delay + length:
+            continue
+        health = _observe(spec, versions, references, scorings, bounds, as_of)
+        if health and not _same(health, before):
+            watching.keep_health(health)
+            found.append(health)
+    return tuple(found)
+
+
+def _observe(
+    spec: ModelSpec,
+    versions: Sequence[ModelVersion],
+    references: dict[int, Reference | None],
+    scorings: Sequence[Scoring],
+    bounds: Bounds,
+    as_of: datetime,
+) -> Health | None:
+    live = read_live(spec, *bounds, as_of)
+    if live.empty:
+        return None
+    owner = int(live[scoring.VERSION].mode().iloc[0])
+    version = next((one for one in versions if one.version == owner), None)
+    reference = references.get(owner)
+    if version is None or reference is None:
+        return None
+    mine = live[live[scoring.VERSION] == owner].reset_index(drop=True)
+    rules = spec.monitoring
+    ripe, words = labels.maturity(mine, bounds[1], spec.data.target, as_of, rules.coverage, rules.min_rows)
+    timely = mine[~mine[scoring.LATE].to_numpy(dtype=bool)].reset_index(drop=True)
+    inside = [one for one in scorings if one.version == owner and _overlaps(one, bounds, spec.data.lead)]
+    seen = monitoring.Seen(
+        bounds,
+        as_of,
+        timely,
+        _features(inside, bounds, [column.name for column in reference.profile.columns]),
+        training.encoded(timely[TARGET], version.task, version.classes),
+        scoring.values(timely, version),
+        len(mine) - len(timely),
+        ripe,
+        words,
+        timely[TIME].max().to_pydatetime() if len(timely) else None,
+        sum(one.seconds for one in inside),
+        max((one.peak_mb for one in inside), default=0.0),
+    )
+    return monitoring.observe(seen, version, reference, rules, slices_of(spec))
+
+
+def slices_of(spec: ModelSpec) -> tuple[str, ...]:
+    """The columns whose levels are watched on their own."""
+    return spec.promotion.slices if spec.monitoring.slices is None else spec.monitoring.slices
+
+
+def _overlaps(entry: Scoring, bounds: Bounds, lead: timedelta) -> bool:
+    return entry.since + lead < bounds[1] and entry.until + lead >= bounds[0] and entry.rows > 0
+
+
+def _features(entries: Sequence[Scoring], bounds: Bounds, columns: Sequence[str]) -> pd.DataFrame:
+    """The inputs of a window's rows, from the tables that they were scored from."""
+    store = Store(str(settings().store))
+    parts = []
+    for uri in dict.fromkeys(one.features for one in entries):
+        rows = store.read(uri, [TIME, *columns])
+        parts.append(rows[((rows[TIME] >= bounds[0]) & (rows[TIME] < bounds[1])).to_numpy()])
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[TIME, *columns])
+
+
+def _same(health: Health, before: Health | None) -> bool:
+    """Whether nothing was learned since the window was looked at."""
+    if before is None:
+        return False
+    facts = ("version", "rows", "late", "labelled")
+    same = all(getattr(health, name) == getattr(before, name) for name in facts)
+    return same and (health.realised is None) == (before.realised is None)

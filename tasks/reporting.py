@@ -1,0 +1,61 @@
+"""Show what a monitor run saw and decided, in both UIs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from datetime import datetime
+
+from prefect import task
+from prefect.artifacts import create_markdown_artifact
+
+from evergreen.handoffs import Firing, Health
+from evergreen.io.records import Records, Watching
+from evergreen.io.registry import Registry
+from evergreen.monitoring.report import health_markdown, health_page
+from evergreen.promotion import Trial
+from evergreen.settings import settings
+from evergreen.spec import ModelSpec
+from tasks.monitoring import find_reference
+from tasks.runs import logged_run
+
+
+@task
+def report_health(
+    spec: ModelSpec, healths: Sequence[Health], trial: Trial | None, firing: Firing, as_of: datetime
+) -> None:
+    """One MLflow run with the newest window's figures and a page, and a Prefect artifact."""
+    here = settings()
+    registry = Registry(here)
+    every = Watching(here.workspace).healths(spec.model, as_of)
+    champion = Records(here.workspace).champion(spec.model)
+    reference = find_reference(champion.version) if champion else None
+    page = health_page(spec.model, every, reference, firing)
+    with logged_run(spec, "monitor", as_of) as run_id:
+        tags = {"evergreen.retrain": str(firing.fire), "evergreen.reasons": "\n".join(firing.reasons)}
+        if trial:
+            tags["evergreen.probation"] = trial.reason
+        registry.log(run_id, metrics=_figures(healths), tags=tags)
+        registry.log_files(run_id, {"health.html": page}, {})
+    text = health_markdown(spec.model, every, firing)
+    create_markdown_artifact(key=f"{spec.model}-health", markdown=text + (f"\n{trial.reason}\n" if trial else ""))
+
+
+def _figures(healths: Sequence[Health]) -> dict[str, float]:
+    """The figures of the windows about which something was learned, the newest last."""
+    found: dict[str, float] = {}
+    for health in healths:
+        if health.realised:
+            found |= {f"realised_{health.metric}": health.realised.value, "labelled": health.labelled}
+        if health.estimated and math.isfinite(health.estimated.value):
+            found[f"estimated_{health.metric}"] = health.estimated.value
+        found |= {
+            "rows": health.rows,
+            "coverage": health.coverage,
+            "drifted_columns": sum(column.drifted for column in health.drift),
+            "score_seconds": health.seconds,
+            "peak_mb": health.peak_mb,
+        }
+        if health.seconds:
+            found["rows_per_second"] = health.rows / health.seconds
+    return found

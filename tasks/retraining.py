@@ -1,0 +1,153 @@
+"""Weigh what is known of a champion: judge its probation, decide on retraining, keep the decision."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+
+from prefect import task
+
+from evergreen import evaluation, labels, monitoring, promotion, retraining, scoring, training
+from evergreen.handoffs import KEY, TARGET, Evidence, Firing, ModelVersion, Rule, WindowValue
+from evergreen.io.live import read_live
+from evergreen.io.records import Ledger, Records, Reign, TrialRecord, Watching
+from evergreen.io.registry import Registry
+from evergreen.io.trainings import past_trainings
+from evergreen.monitoring import Bounds
+from evergreen.retraining import Situation
+from evergreen.settings import settings
+from evergreen.spec import PRIMARY, ModelSpec
+from evergreen.statistics import greater_is_better
+from tasks.monitoring import find_reference
+from tasks.promotion import project
+
+logger = logging.getLogger(__name__)
+
+
+@task
+def judge_probation(spec: ModelSpec, as_of: datetime) -> promotion.Trial | None:
+    """Judge a champion on probation against the one before it, and roll it back where it is shown to be worse.
+
+    Returns:
+        None where no probation is running.
+    """
+    here = settings()
+    records = Records(here.workspace)
+    reigns = [reign for reign in records.champions(spec.model) if reign.as_of <= as_of]
+    if not _on_probation(spec, reigns, records):
+        return None
+    new, old = reigns[-1], reigns[-2]
+    ripe = _ripe_windows(spec, new, as_of)[: spec.probation.windows]
+    over = len(ripe) >= spec.probation.windows
+    evidence = _beside(spec, new, old, ripe, as_of) if ripe and (over or spec.probation.judge == "each") else None
+    trial = promotion.judge_trial(evidence, len(ripe), spec.probation)
+    if trial.over:
+        ended = TrialRecord(trial.worse, trial.better, trial.reason, as_of)
+        records.end_trial(new, ended, old.version)
+        project(records.champions(spec.model), Registry(here))
+        logger.info("%s: probation of version %d: %s", spec.model, new.version.version, trial.reason)
+    return trial
+
+
+def _on_probation(spec: ModelSpec, reigns: list[Reign], records: Records) -> bool:
+    if not spec.probation.windows or not spec.data.time or len(reigns) < 2 or reigns[-1].kind == "rollback":
+        return False
+    frozen = Watching(settings().workspace).frozen(spec.model)
+    return not frozen and reigns[-1].sequence not in records.trials(spec.model)
+
+
+def _ripe_windows(spec: ModelSpec, reign: Reign, as_of: datetime) -> list[Bounds]:
+    """The windows since a champion was crowned, whole or not at their beginning, whose labels are known."""
+    length, zone, rules = spec.monitoring.window, spec.data.timezone, spec.monitoring
+    first, _ = monitoring.window_of(reign.as_of + spec.data.lead, length, zone)
+    found = []
+    for bounds in monitoring.windows_between(first, as_of, length, zone):
+        live = read_live(spec, *bounds, as_of)
+        mine = live[live[scoring.VERSION] == reign.version.version]
+        if labels.maturity(mine, bounds[1], spec.data.target, as_of, rules.coverage, rules.min_rows)[0]:
+            found.append(bounds)
+    return found
+
+
+def _beside(spec: ModelSpec, new: Reign, old: Reign, windows: list[Bounds], as_of: datetime) -> Evidence | None:
+    """Paired evidence of the new champion and the shadow of the old one on the live rows that both have scored."""
+    start, end = windows[0][0], windows[-1][1]
+    ours, theirs = (read_live(spec, start, end, as_of, role) for role in ("champion", "previous"))
+    ours = ours[(ours[scoring.VERSION] == new.version.version) & ours[TARGET].notna() & ~ours[scoring.LATE]]
+    theirs = theirs[theirs[scoring.VERSION] == old.version.version]
+    keys = ours[KEY][ours[KEY].isin(theirs[KEY])]
+    if keys.empty:
+        return None
+    ours = ours.set_index(KEY).loc[keys].reset_index()
+    theirs = theirs.drop_duplicates(KEY, keep="last").set_index(KEY).loc[keys].reset_index()
+    metric = spec.training.metric or PRIMARY[new.version.task]
+    predictions = (
+        training.encoded(ours[TARGET], new.version.task, new.version.classes),
+        scoring.values(ours, new.version),
+        scoring.values(theirs, old.version),
+    )
+    return evaluation.paired_rows(
+        ours,
+        new.version.task,
+        metric,
+        predictions,
+        f"champion {old.version.version}",
+        confidence=promotion.trial_confidence(spec.probation),
+    )
+
+
+@task
+def weigh(spec: ModelSpec, champion: ModelVersion, as_of: datetime) -> Firing:
+    """Decide whether to train again, and enter the decision with all of its reasons; the first for a moment stands."""
+    watching = Watching(settings().workspace)
+    now = situation(spec, champion, as_of)
+    rules = spec.promotion
+    firing = retraining.decide_retraining(now, spec.retraining, spec.monitoring.window, rules.min_rows)
+    kept = watching.keep_firing(firing)
+    logger.info("%s: %s: %s", spec.model, "train again" if kept.fire else "no training", "; ".join(kept.reasons))
+    return kept
+
+
+def open_firings(model: str, as_of: datetime) -> list[Firing]:
+    """Decisions to train that nothing has answered yet."""
+    return [one for one in Watching(settings().workspace).pending(model) if one.as_of <= as_of]
+
+
+def situation(spec: ModelSpec, champion: ModelVersion, as_of: datetime) -> Situation:
+    """The recorded history of a model as the retraining rules look at it."""
+    here = settings()
+    watching = Watching(here.workspace)
+    pending = open_firings(spec.model, as_of)
+    frozen = watching.frozen(spec.model)
+    batches = Ledger(here.workspace).label_batches(spec.model, as_of)
+    fresh = sum(batch.rows - batch.corrected for batch in batches if batch.as_of > champion.fitted_as_of)
+    healths = tuple(one for one in watching.healths(spec.model, as_of) if one.version == champion.version)
+    return Situation(
+        spec.model,
+        as_of,
+        champion.version,
+        champion.fitted_as_of,
+        champion.fitted_rows,
+        fresh,
+        fresh,
+        _performance(champion, [one.realised for one in healths if one.realised]),
+        healths,
+        past_trainings(Records(here.workspace), spec, as_of),
+        tuple(one for one in watching.closed(spec.model).values() if one[0] <= as_of),
+        pending[0].cause if pending else "",
+        f"{frozen.why} (by {frozen.who})" if frozen else "",
+    )
+
+
+def _performance(champion: ModelVersion, live: list[WindowValue]) -> Rule:
+    reference = find_reference(champion)
+    if reference is None:
+        return Rule("performance", False, "there is no reference to compare with: the version was stored without one")
+    signal = monitoring.judge_performance(
+        reference.values,
+        live,
+        greater_is_better=greater_is_better(reference.metric),
+        tolerance=reference.tolerance,
+        metric=reference.metric,
+    )
+    return Rule("performance", signal.fired, signal.reason)

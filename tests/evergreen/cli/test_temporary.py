@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+START = """
+import sys
+from evergreen.cli import temporary
+from evergreen.settings import settings
+server = temporary.begin(settings())
+print(server.process.pid if server else "none", flush=True)
+sys.stdin.read()
+"""
+
+
+def environment(project: Path, **extra: str) -> dict[str, str]:
+    home = {"PREFECT_HOME": str(project / ".evergreen" / "prefect")}
+    return {name: value for name, value in os.environ.items() if name != "PREFECT_HOME"} | home | extra
+
+
+def begin(project: Path, **extra: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", START],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment(project, **extra),
+    )
+
+
+def is_gone(pid: int) -> bool:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        try:
+            os.kill(pid, 0)
+            status = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except (ProcessLookupError, FileNotFoundError):
+            return True
+        if status == "Z":  # ended; whoever inherited it has not looked yet
+            return True
+        time.sleep(0.05)
+    return False
+
+
+@pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGTERM])
+def test_a_command_that_is_killed_takes_its_server_with_it(project: Path, sign: signal.Signals) -> None:
+    command = begin(project)
+    assert command.stdout is not None
+    server = int(command.stdout.readline())
+    command.send_signal(sign)
+    command.wait(timeout=60)
+    assert is_gone(server)
+
+
+def test_a_command_that_ends_takes_its_server_with_it(project: Path) -> None:
+    command = begin(project)
+    assert command.stdout is not None
+    server = int(command.stdout.readline())
+    command.communicate("", timeout=60)
+    assert command.returncode == 0
+    assert is_gone(server)
+
+
+def test_no_server_is_started_where_one_is_named(project: Path) -> None:
+    said, _ = begin(project, PREFECT_API_URL="http://127.0.0.1:9/api").communicate("", timeout=60)
+    assert said == "none\n"
+    (project / "prefect.toml").write_text("[api]\nurl = 'http://127.0.0.1:9/api'\n")
+    said, _ = begin(project).communicate("", timeout=60)
+    assert said == "none\n"
+
+
+def test_a_server_that_dies_at_its_start_is_told_with_its_log(project: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.py"
+    broken.write_text("raise SystemExit('no such module: uvicorn')")
+    code = f"""
+from pathlib import Path
+from evergreen.cli import temporary
+from evergreen.settings import settings
+temporary._PROGRAM = Path({str(broken)!r})
+with temporary.prefect(settings()):
+    pass
+"""
+    refused = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment(project), check=False
+    )
+    assert "UsageError: the temporary Prefect server does not answer; its log is " in refused.stderr
+    assert "no such module" in (project / ".evergreen" / "logs" / "prefect-temporary.log").read_text()
+
+
+def test_the_run_its_tasks_logs_and_artifacts_are_in_the_database_afterwards(project: Path) -> None:
+    spec = project / "deployments" / "churn.yaml"
+    spec.write_text(spec.read_text().replace("families: [lightgbm, linear]", "families: [linear]"))
+    command = [str(Path(sys.executable).parent / "evergreen"), "train", "churn", "--as-of", "2026-03-10"]
+    trained = subprocess.run(command, capture_output=True, text=True, env=environment(project), check=False)
+    assert trained.returncode == 0, trained.stderr
+    with sqlite3.connect(project / ".evergreen" / "prefect" / "prefect.db") as database:
+
+        def column(query: str) -> list[str]:
+            return [str(row[0]) for row in database.execute(query)]
+
+        assert column("select state_type from flow_run") == ["COMPLETED"]
+        assert set(column("select state_type from task_run")) == {"COMPLETED"}
+        names = {name.rpartition("-")[0] for name in column("select name from task_run")}
+        assert {"take_snapshot", "validate", "fit", "settle"} <= names
+        assert any("rows put aside" in message for message in column("select message from log"))
+        assert {"churn-rules", "churn-verdict"} <= set(column("select key from artifact"))

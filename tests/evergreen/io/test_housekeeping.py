@@ -1,0 +1,105 @@
+"""A workspace after several trainings: what a record or a champion rests on stays, the rest goes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from evergreen.errors import RegistryError
+from evergreen.handoffs import Evidence, Interval, ModelVersion, Rule, Snapshot, Verdict
+from evergreen.io.housekeeping import disk_used, holdings, remove
+from evergreen.io.records import LabelBatch, Ledger, Records, Scoring
+from evergreen.io.registry import Registry
+from evergreen.io.store import Store
+from evergreen.retention import Item, removable
+from evergreen.settings import Settings
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+FACTS = ModelVersion("churn", 0, "", "", "", "{}", NOON, NOON)
+ROWS = pd.DataFrame({"a": np.linspace(-1, 1, 60)})
+GAIN = Interval(0.01, 0.02, 0.03)
+EVIDENCE = Evidence("roc_auc", 900, 14, GAIN, GAIN, GAIN, "trivial")
+
+
+@dataclass
+class Workspace:
+    """A workspace whose trainings are made by hand."""
+
+    here: Settings
+
+    def table(self, number: int, kind: str) -> str:
+        return Store(str(self.here.store)).write(pd.DataFrame({kind: [number]}), kind).uri
+
+    def train(self, number: int, promote: bool) -> ModelVersion:
+        """One training: two tables, and two stored models, as a challenger that is refitted leaves them."""
+        registry, records = Registry(self.here), Records(self.here.workspace)
+        pipeline = LogisticRegression().fit(ROWS, ROWS["a"] > 0)
+        with registry.run("churn", "train", {"evergreen.feature_table": self.table(number, "features")}) as run_id:
+            registry.log_child(run_id, "a candidate", {}, {}, 0.1)
+            uri = self.table(number, "snapshots")
+            registry.log_dataset(run_id, Snapshot(uri, 1, Path(uri).stem, NOON), "data.csv", "rows")
+            for _ in range(2):
+                model_id = registry.log_model(run_id, pipeline, ROWS, pipeline.predict_proba(ROWS), FACTS)
+        version = registry.register(registry.describe(model_id, FACTS), {})
+        verdict = Verdict(promote, (Rule("gain", promote, "because"),))
+        records.settle(f"key {number}", version, verdict, EVIDENCE, records.champion("churn"))
+        return version
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    return Workspace(Settings(tmp_path, tmp_path / "workspace"))
+
+
+def clean(here: Settings) -> list[Item]:
+    items, protected = holdings(here, ["churn"])
+    gone = removable(items, protected, datetime.now(UTC) + timedelta(days=100), timedelta(days=90))
+    for item in gone:
+        remove(here, item)
+    return list(gone)
+
+
+def test_only_the_old_challenger_goes_with_all_that_it_left(workspace: Workspace) -> None:
+    first, kept = workspace.train(1, promote=True), workspace.train(2, promote=False)
+    second, newest = workspace.train(3, promote=True), workspace.train(4, promote=False)
+    before = disk_used(workspace.here.workspace / "artifacts")
+    gone = clean(workspace.here)
+    assert sorted(item.kind for item in gone) == ["run", "table", "table", "version"]
+    registry = Registry(workspace.here)
+    for version in (first, second, newest):
+        registry.load(version)
+        assert [Path(uri).exists() for uri in _run(registry, version)["tables"]] == [True, True]
+    with pytest.raises(RegistryError):
+        registry.load(kept)
+    assert {one["run_id"] for one in registry.runs("churn")} == {v.run_id for v in (first, second, newest)}
+    assert [one["version"] for one in registry.versions("churn")] == [4, 3, 1]
+    # The challenger that had been refitted went with its run.
+    assert disk_used(workspace.here.workspace / "artifacts") < 0.8 * before
+    assert [one.version.version for one in Records(workspace.here.workspace).decisions("churn")] == [1, 2, 3, 4]
+    assert clean(workspace.here) == []
+
+
+def _run(registry: Registry, version: ModelVersion) -> dict[str, list[str]]:
+    return next(run for run in registry.runs("churn") if run["run_id"] == version.run_id)
+
+
+def test_what_ledgers_and_quarantine_name_stays(workspace: Workspace) -> None:
+    names = ("predictions", "features", "labels", "snapshots")
+    predictions, features, labels, quarantined = (workspace.table(1, kind) for kind in names)
+    for kind in names:
+        workspace.table(2, kind)
+    ledger = Ledger(workspace.here.workspace)
+    ledger.replace(Scoring("churn", "previous", NOON, NOON + timedelta(days=1), predictions, features, 1, 1, NOON))
+    ledger.keep_labels("churn", LabelBatch(NOON, labels, 1, 0))
+    records = Records(workspace.here.workspace)
+    records.quarantine("churn", Path(quarantined).stem, [("c1", "amount")])
+    assert len(clean(workspace.here)) == 4
+    assert [Path(uri).exists() for uri in (predictions, features, labels, quarantined)] == [True] * 4
+    records.release("churn", ["c1"], "a refund")
+    assert [item.name for item in clean(workspace.here)] == [quarantined]

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.pipeline import Pipeline
+
+from evergreen import features, training
+from evergreen.errors import UsageError
+from evergreen.spec import ModelSpec
+
+SPEC = ModelSpec.model_validate({"model": "m", "data": {"source": "s", "target": {"column": "y"}}})
+CLASSES = {"binary": ("0", "1"), "multiclass": ("0", "1", "2"), "regression": ()}
+RNG = np.random.default_rng(0)
+ROWS = pd.DataFrame(
+    {"x": RNG.normal(size=600), "noise": RNG.normal(size=600), "city": RNG.choice(["Rome", "Oslo", "Bonn"], 600)}
+)
+ROWS.loc[::7, "noise"] = np.nan
+SIGNAL = 2 * ROWS["x"] + 2 * (ROWS["city"] == "Rome") + RNG.normal(size=600)
+TARGETS = {"binary": SIGNAL > 0, "multiclass": np.digitize(SIGNAL, [-1, 1]), "regression": SIGNAL}
+
+
+def fitted(family: str, task: Any) -> Pipeline:
+    recipe = training.candidates(task, (family,), 600, 3, seed=0)[0]  # type: ignore[arg-type]
+    if family != "linear":
+        recipe = recipe.with_settings(n_estimators=30)
+    pipeline = training.make_pipeline(recipe, task, features.row_features(SPEC, list(ROWS), recipe.encode))
+    return pipeline.fit(ROWS, np.asarray(TARGETS[task], dtype=float))
+
+
+def raw(pipeline: Pipeline, family: str, task: str, row: pd.DataFrame) -> np.ndarray:
+    model, matrix = pipeline.named_steps["model"], pipeline.named_steps["rows"].transform(row)
+    if task == "regression":
+        return np.atleast_1d(model.predict(matrix))
+    scores = model.predict(matrix, raw_score=True) if family == "lightgbm" else model.decision_function(matrix)
+    return np.atleast_1d(np.squeeze(scores))
+
+
+@pytest.mark.parametrize("family", ["lightgbm", "linear"])
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_contributions_add_up_to_the_raw_score(family: str, task: Any) -> None:
+    pipeline = fitted(family, task)
+    for at in (0, 1, 7):
+        row = ROWS.iloc[[at]]
+        found = training.explain(pipeline, task, row, CLASSES[task])
+        score = raw(pipeline, family, task, row)
+        assert found.adds_up
+        assert found.score == pytest.approx(found.expected_score + sum(part.amount for part in found.contributions))
+        assert found.score == pytest.approx(score.max() if task == "multiclass" else score[0])
+        predicted = training.predict(pipeline, task, row, len(CLASSES[task]))[0]
+        assert found.prediction == pytest.approx(np.max(predicted))
+        sizes = [abs(part.amount) for part in found.contributions]
+        assert sizes == sorted(sizes, reverse=True)
+
+
+@pytest.mark.parametrize("family", ["lightgbm", "linear", "random_forest", "extra_trees"])
+def test_the_input_that_matters_comes_first_and_inputs_are_those_of_the_table(family: str) -> None:
+    row = pd.DataFrame({"x": [2.5], "noise": [0.0], "city": ["Oslo"]})
+    found = training.explain(fitted(family, "binary"), "binary", row, ("no", "yes"))
+    assert found.label == "yes"
+    assert {part.name for part in found.contributions} == {"x", "noise", "city"}
+    first = found.contributions[0]
+    assert (first.name, first.value) == ("x", "2.5")
+    assert first.amount > 0
+
+
+def test_a_forest_is_explained_by_replacing_values_and_says_that_it_does_not_add_up() -> None:
+    pipeline = fitted("random_forest", "regression")
+    row = ROWS.iloc[[3]]
+    found = training.explain(pipeline, "regression", row)
+    assert not found.adds_up
+    assert "does not add up" in found.method
+    typical = row.assign(x=float(ROWS["x"].median()))
+    change = training.predict(pipeline, "regression", row)[0] - training.predict(pipeline, "regression", typical)[0]
+    assert {part.name: part.amount for part in found.contributions}["x"] == pytest.approx(change)
+
+
+def test_of_two_classes_that_a_model_knows_of_three_either_can_be_explained() -> None:
+    kept = np.flatnonzero(TARGETS["multiclass"] != 1)
+    recipe = training.candidates("multiclass", ("lightgbm",), 400, 3, seed=0)[0].with_settings(n_estimators=20)
+    pipeline = training.make_pipeline(recipe, "multiclass", features.row_features(SPEC, list(ROWS), "codes"))
+    pipeline.fit(ROWS.iloc[kept], TARGETS["multiclass"][kept])
+    labels = set()
+    for at in range(20):
+        found = training.explain(pipeline, "multiclass", ROWS.iloc[[at]], CLASSES["multiclass"])
+        assert found.prediction == pytest.approx(1 / (1 + np.exp(-found.score)))
+        labels.add(found.label)
+    assert labels == {"0", "2"}
+
+
+def test_rows_that_share_a_key_are_refused() -> None:
+    with pytest.raises(UsageError, match="2 rows share this key"):
+        training.explain(fitted("linear", "binary"), "binary", ROWS.iloc[:2], ("0", "1"))

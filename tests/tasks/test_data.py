@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from evergreen.handoffs import TIME, Snapshot
+from evergreen.io.store import Store
+from evergreen.settings import settings
+from evergreen.spec import ModelSpec
+from tasks.data import take_snapshot
+
+NOON = datetime(2024, 1, 3, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def trips(project: Path) -> Path:
+    pd.DataFrame(
+        {
+            "id": ["a", "b", "c", "d"],
+            "starts": ["2024-01-01T09:00Z", "2024-01-02T09:00Z", "2024-01-03T14:00Z", "2024-01-03T14:00:00.000001Z"],
+            "town": ["Ulm", "Ulm", "Bonn", "Bonn"],
+            "late": [0, 1, 0, 1],
+        }
+    ).to_csv(project / "data" / "trips.csv", index=False)
+    pd.DataFrame(
+        {
+            "town": ["Ulm", "Bonn", "Ulm"],
+            "seen": ["2024-01-01T06:00Z", "2024-01-01T06:00Z", "2024-01-02T06:00Z"],
+            "rain": [1, 2, 3],
+            "sky": ["grey", "blue", None],
+        }
+    ).to_csv(project / "data" / "weather.csv", index=False)
+    return project
+
+
+def spec(**training: object) -> ModelSpec:
+    return ModelSpec.model_validate(
+        {
+            "model": "trips",
+            "data": {
+                "source": "data/trips.csv",
+                "key": "id",
+                "time": "starts",
+                "lead": "2h",
+                "target": {"column": "late"},
+                "join": [{"source": "data/weather.csv", "on": ["town"], "as_of": "seen", "tolerance": "3h"}],
+            },
+            "training": training,
+        }
+    )
+
+
+def rows(snapshot: Snapshot) -> pd.DataFrame:
+    return Store(str(settings().store)).read(snapshot.uri)
+
+
+@pytest.mark.usefixtures("trips")
+def test_a_row_whose_cut_off_is_the_very_moment_is_read_and_none_after_it() -> None:
+    assert rows(take_snapshot.fn(spec(), NOON))["id"].tolist() == ["a", "b", "c"]
+
+
+@pytest.mark.usefixtures("trips")
+def test_a_window_given_by_its_end_does_not_hold_it() -> None:
+    end = datetime(2024, 1, 2, 9, tzinfo=UTC)
+    assert rows(take_snapshot.fn(spec(), NOON, None, end))["id"].tolist() == ["a"]
+
+
+@pytest.mark.usefixtures("trips")
+def test_the_training_window_reaches_back_from_the_newest_cut_off() -> None:
+    taken = take_snapshot.fn(spec(window="53h"), NOON)
+    assert taken.start == datetime(2024, 1, 1, 9, tzinfo=UTC)
+    assert rows(taken)["id"].tolist() == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("day", ["2024-01-03", "2020-06-01"])
+def test_an_outage_of_a_joined_table_leaves_its_columns_null_with_a_warning(
+    day: str, trips: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The joined table ended before the window (an outage), or begins after it."""
+    full = rows(take_snapshot.fn(spec(), NOON))
+    assert full["rain"].notna().any()
+    path = trips / "data" / "trips.csv"
+    moved = pd.read_csv(path).assign(starts=[f"{day}T{hour}:30Z" for hour in ("09", "10", "11", "12")])
+    moved.to_csv(path, index=False)
+    with caplog.at_level("WARNING"):
+        table = rows(take_snapshot.fn(spec(window="5h"), datetime.fromisoformat(f"{day}T12:00Z")))
+    assert len(table) == 4
+    assert table[["rain", "sky", "seen"]].isna().all(axis=None)
+    assert table.dtypes.to_dict() == full.dtypes.to_dict()
+    assert "data/weather.csv has no row with seen from" in caplog.text
+    assert table[TIME].notna().all()
