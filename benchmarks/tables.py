@@ -181,9 +181,10 @@ def _plain(past: pd.DataFrame, holdout: pd.DataFrame, inputs: list[str], task: s
     from lightgbm import LGBMClassifier, LGBMRegressor
 
     from evergreen import training
-    from evergreen.handoffs import TARGET
+    from evergreen.handoffs import TARGET, TIME
 
-    both = pd.concat([past, holdout])[inputs]
+    both = pd.concat([past, holdout])
+    inputs = [*inputs, *([TIME] if TIME in both else [])]
     columns = {}
     for name in inputs:
         values = both[name]

@@ -59,7 +59,7 @@ def explain(path: Path, error: ValidationError, model: type[BaseModel]) -> str:
 
 
 def _explain(item: Any, model: type[BaseModel]) -> str:
-    steps = [part for part in item["loc"] if not str(part).startswith(("function-", "constrained-"))]
+    steps = [part for part in item["loc"] if not str(part).startswith(("function-", "constrained-", "tagged-"))]
     where = ".".join(str(part) for part in steps)
     if item["type"] == "extra_forbidden":
         return f"{where}: unknown key{did_you_mean(str(steps[-1]), _keys_at(model, item['loc'][:-1]))}"
@@ -74,7 +74,7 @@ def _keys_at(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
     definitions = part.get("$defs", {})
     for step in loc:
         part = part.get("items", part) if isinstance(step, int) else part.get("properties", {}).get(step, part)
-        options = [option for option in part.get("anyOf", [part]) if "$ref" in option]
+        options = [option for option in part.get("anyOf", part.get("oneOf", [part])) if "$ref" in option]
         if options:
             part = definitions[options[0]["$ref"].rsplit("/", 1)[-1]]
         elif "items" in part and "$ref" in part["items"]:

@@ -83,7 +83,8 @@ def judge_trial(evidence: Evidence | None, windows: int, probation: Probation) -
 def _enough_rows(evidence: Evidence, rules: Promotion) -> Rule:
     held = evidence.rows >= rules.min_rows
     end = "enough" if held else f"too few, a verdict needs {rules.min_rows:,}"
-    return Rule("min_rows", held, f"{evidence.rows:,} unseen labelled rows: {end}")
+    which = f" ({evidence.chosen})" if evidence.chosen else ""
+    return Rule("min_rows", held, f"{evidence.rows:,} unseen labelled rows{which}: {end}")
 
 
 def _enough_blocks(evidence: Evidence) -> Rule:

@@ -14,13 +14,15 @@ class Settings:
     """The project (``deployments/`` and ``expectations/``) and the workspace (all that the program writes).
 
     ``prefect_url`` and ``mlflow_url`` are where people open the UIs; links are made of them, nothing is called there.
-    By default the ports that ``evergreen ui`` takes.
+    By default the ports that ``evergreen ui`` takes. ``store_url`` is where tables are kept if not in the workspace:
+    a prefix such as ``s3://bucket/evergreen``, or a folder.
     """
 
     project: Path
     workspace: Path
     prefect_url: str = "http://127.0.0.1:4200"
     mlflow_url: str = "http://127.0.0.1:5000"
+    store_url: str | None = None
 
     @property
     def deployments(self) -> Path:
@@ -33,9 +35,9 @@ class Settings:
         return self.project / "expectations"
 
     @property
-    def store(self) -> Path:
-        """Tables by digest."""
-        return self.workspace / "store"
+    def store(self) -> str | Path:
+        """Tables by digest: a URL, or a folder."""
+        return self.store_url or self.workspace / "store"
 
 
 def find_project(start: Path) -> Path:
@@ -53,14 +55,17 @@ def find_project(start: Path) -> Path:
 def settings() -> Settings:
     """Read ``EVERGREEN_PROJECT``, ``EVERGREEN_WORKSPACE`` (by default ``.evergreen`` in the project) and the UIs' URLs.
 
-    Those are ``EVERGREEN_PREFECT_URL`` and ``EVERGREEN_MLFLOW_URL``.
+    Those are ``EVERGREEN_PREFECT_URL`` and ``EVERGREEN_MLFLOW_URL``. ``EVERGREEN_STORE`` names another place for the
+    tables: a URL (``s3://bucket/prefix``) or a folder.
     """
     named = os.environ.get("EVERGREEN_PROJECT")
     project = Path(named).resolve() if named else find_project(Path.cwd())
     workspace = os.environ.get("EVERGREEN_WORKSPACE")
+    store = os.environ.get("EVERGREEN_STORE")
     urls = {name: os.environ.get(f"EVERGREEN_{name.upper()}") for name in ("prefect_url", "mlflow_url")}
     return Settings(
         project,
         Path(workspace).resolve() if workspace else project / ".evergreen",
+        store_url=(store if "://" in store else str(Path(store).resolve())) if store else None,
         **{name: url.rstrip("/") for name, url in urls.items() if url},
     )

@@ -16,7 +16,7 @@ from tasks.monitoring import look
 from tasks.promotion import find_champion, find_champions
 from tasks.reporting import report_health
 from tasks.retraining import judge_probation, open_firings, weigh
-from tasks.runs import find_spec, scheduled_time
+from tasks.runs import find_spec, run_name, scheduled_time
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Monitored:
     outcomes: tuple[Outcome, ...] = ()
 
 
-@flow(name="monitor", flow_run_name="monitor {model} as of {as_of}")
+@flow(name="monitor", flow_run_name=run_name)
 def monitor(model: str, as_of: datetime | None = None) -> Monitored:
     """Look at the windows that are over, judge a probation, decide on retraining, and start what was decided.
 

@@ -8,12 +8,12 @@ from prefect import flow
 
 from tasks.features import build_features
 from tasks.promotion import find_champion
-from tasks.runs import find_spec, logged_run, scheduled_time
+from tasks.runs import find_spec, logged_run, run_name, scheduled_time
 from tasks.scoring import Scored, apply, enter_nothing, find_due, read_due
 from tasks.validation import validate
 
 
-@flow(name="score", flow_run_name="score {model} as of {as_of}")
+@flow(name="score", flow_run_name=run_name)
 def score(model: str, as_of: datetime | None = None, since: datetime | None = None) -> Scored:
     """Apply the champion to the rows whose cut-off has come since the last run, and enter what it says in the ledger.
 

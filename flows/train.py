@@ -16,7 +16,7 @@ from tasks.evaluation import compare, report
 from tasks.features import build_features
 from tasks.monitoring import keep_reference
 from tasks.promotion import approve, find_champion, find_decision, find_opponent, settle
-from tasks.runs import answering, find_spec, logged_run, note_table, scheduled_time
+from tasks.runs import answering, find_spec, logged_run, note_table, run_name, scheduled_time
 from tasks.training import fit, refit, reserve
 from tasks.validation import validate
 
@@ -32,7 +32,7 @@ class Outcome:
     repeated: bool = False
 
 
-@flow(name="train", flow_run_name="train {model} as of {as_of}")
+@flow(name="train", flow_run_name=run_name)
 def train(
     model: str,
     as_of: datetime | None = None,

@@ -150,7 +150,7 @@ def measure_lived(spec: ModelSpec, start: datetime, as_of: datetime, beside: Bac
         (beside.metric, target, values, spec.data.timezone),
         (
             len(decisions),
-            sum(one.verdict.promote for one in decisions),
+            promoted,
             sum(r.kind == "rollback" for r in reigns),
             seconds,
         ),

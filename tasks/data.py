@@ -9,6 +9,7 @@ import pandas as pd
 from prefect import task
 
 from evergreen.data import assemble
+from evergreen.errors import masked
 from evergreen.handoffs import Snapshot
 from evergreen.io.sources import read
 from evergreen.io.store import Store
@@ -49,6 +50,7 @@ def take_snapshot(
         timezone=data.timezone,
         partition=data.partition,
         how=data.read,
+        as_of=as_of,
     )
     joins = [_joined(join, spec, as_of, since) for join in data.join]
     stored = Store(str(here.store)).write(assemble(rows, joins, data, as_of), "snapshots")
@@ -60,7 +62,7 @@ def _joined(join: Join, spec: ModelSpec, as_of: datetime, since: datetime | None
     """One joined table; where it has no row in the window (its source was down) the rows go on without it."""
     columns = None if join.columns is None else (*join.on, *join.columns)
     if join.as_of is None:
-        return read(join.source, settings().project, columns=columns)
+        return read(join.source, settings().project, columns=columns, as_of=as_of)
     oldest = since - spec.data.lead - join.tolerance if since and join.tolerance else None
     found = read(
         join.source,
@@ -72,12 +74,13 @@ def _joined(join: Join, spec: ModelSpec, as_of: datetime, since: datetime | None
         timezone=spec.data.timezone,
         repeated="second",
         may_be_empty=True,
+        as_of=as_of,
     )
     if found.empty:
         logger.warning(
             "%s: %s has no row with %s from %s to %s; its columns are null in this snapshot",
             spec.model,
-            join.source,
+            masked(str(join.source)),
             join.as_of,
             f"{oldest:%Y-%m-%d %H:%M}" if oldest else "ever",
             f"{as_of:%Y-%m-%d %H:%M} UTC",

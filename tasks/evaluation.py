@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,7 @@ from prefect import task
 from prefect.artifacts import create_markdown_artifact
 
 from evergreen import evaluation, training
-from evergreen.handoffs import DAY, TARGET, Evidence, FeatureTable, ModelVersion, Snapshot, Verdict
+from evergreen.handoffs import DAY, KEY, TARGET, Evidence, FeatureTable, ModelVersion, Snapshot, Verdict
 from evergreen.io.records import Records
 from evergreen.io.registry import Registry
 from evergreen.io.store import Store
@@ -21,49 +23,95 @@ from evergreen.settings import settings
 from evergreen.spec import PRIMARY, ModelSpec, Task
 from evergreen.training import Contest
 from tasks.runs import links, run_key
+from tasks.training import problem_of
+
+Floats = NDArray[np.float64]
 
 
 @task
 def compare(
     spec: ModelSpec, table: FeatureTable, contest: Contest, challenger: ModelVersion, other: ModelVersion | None
 ) -> Evidence:
-    """Score both on the same unseen rows and keep the paired evidence; without another side, against a constant."""
-    registry = Registry(settings())
+    """Score both on the same unseen rows and keep the paired evidence; without another side, against a constant.
+
+    Where the first champion's holdout is too small, its recipe is judged by predictions for rows left out in turn.
+    """
     frame = Store(str(settings().store)).read(table.uri)
-    rows = frame.iloc[contest.split.holdout]
-    target, _ = training.encode_target(rows[TARGET], contest.task, contest.classes)
-    ours, seconds = _timed(registry.load(challenger), contest.task, rows, contest.classes)
-    if other:
-        theirs = training.predict(registry.load(other), contest.task, rows, len(contest.classes))
+    rules, holdout = spec.promotion, contest.split.holdout
+    judges = training.Judges(holdout, rules.confidence, "")
+    if DAY not in frame:
+        judges = training.choose_judges(frame, holdout, _judged(spec), rules.confidence, rules.min_rows)
+    if other is None and len(judges.rows) < rules.min_rows:
+        judges, ours, seconds = _left_out(spec, table, contest, challenger, frame)
     else:
-        seen, _ = training.encode_target(frame[TARGET].iloc[contest.choosing], contest.task, contest.classes)
-        theirs = evaluation.trivial_prediction(contest.task, seen, len(rows), contest.classes)
-    return evaluation.paired_rows(
+        pipeline = Registry(settings()).load(challenger)
+        ours, seconds = _timed(pipeline, contest.task, frame.iloc[judges.rows], contest.classes)
+    if spec.training.holdout_refit and DAY in frame and not judges.chosen:
+        judges, ours = _refitted(spec, table, contest, challenger, frame)
+    rows = frame.iloc[judges.rows]
+    target, _ = training.encode_target(rows[TARGET], contest.task, contest.classes)
+    theirs = _other_side(contest, other, frame, rows)
+    evidence = evaluation.paired_rows(
         rows,
         contest.task,
         contest.metric,
         (target, ours, theirs),
         f"champion {other.version}" if other else "trivial",
-        spec.promotion.slices,
-        _confidence(spec, timed=DAY in rows),
+        rules.slices,
+        judges.confidence,
         seconds,
         contest.classes,
     )
+    return replace(evidence, chosen=judges.chosen, judged=_keep_keys(rows))
 
 
-def _timed(pipeline: Any, task_: Task, rows: pd.DataFrame, classes: Sequence[str]) -> tuple[NDArray[np.float64], float]:
+def _left_out(
+    spec: ModelSpec, table: FeatureTable, contest: Contest, challenger: ModelVersion, frame: pd.DataFrame
+) -> tuple[training.Judges, Floats, float]:
+    recipe = training.Recipe.from_json(challenger.recipe)
+    began = time.perf_counter()
+    rows, ours = training.out_of_sample(frame, contest, recipe, problem_of(spec, table, contest))
+    seconds = (time.perf_counter() - began) / max(len(rows), 1)
+    chosen = "the holdout alone is too small: each was left out in turn"
+    return training.Judges(rows, spec.promotion.confidence, chosen), ours, seconds
+
+
+def _refitted(
+    spec: ModelSpec, table: FeatureTable, contest: Contest, challenger: ModelVersion, frame: pd.DataFrame
+) -> tuple[training.Judges, Floats]:
+    every = spec.training.holdout_refit or timedelta(0)
+    recipe, problem = training.Recipe.from_json(challenger.recipe), problem_of(spec, table, contest)
+    ours = training.holdout_predictions(frame, contest.split.holdout, recipe, problem, every)
+    chosen = f"the recipe was refitted every {every / timedelta(days=1):g} days as labels came"
+    return training.Judges(contest.split.holdout, spec.promotion.confidence, chosen), ours
+
+
+def _other_side(contest: Contest, other: ModelVersion | None, frame: pd.DataFrame, rows: pd.DataFrame) -> Floats:
+    if other:
+        return training.predict(Registry(settings()).load(other), contest.task, rows, len(contest.classes))
+    seen, _ = training.encode_target(frame[TARGET].iloc[contest.choosing], contest.task, contest.classes)
+    return evaluation.trivial_prediction(contest.task, seen, len(rows), contest.classes)
+
+
+def _judged(spec: ModelSpec) -> list[pd.Series]:
+    """The keys that judged in each earlier verdict."""
+    store = Store(str(settings().store))
+    decisions = Records(settings().workspace).decisions(spec.model)
+    return [store.read(one.evidence.judged)[KEY] for one in decisions if one.evidence and one.evidence.judged]
+
+
+def _keep_keys(rows: pd.DataFrame) -> str:
+    """Where the keys of judging rows without a time are kept; nothing for rows that time tells apart."""
+    if DAY in rows:
+        return ""
+    return Store(str(settings().store)).write(rows[[KEY]].reset_index(drop=True), "judged").uri
+
+
+def _timed(pipeline: Any, task_: Task, rows: pd.DataFrame, classes: Sequence[str]) -> tuple[Floats, float]:
     """Predictions, and the seconds that one of them takes."""
     started = time.perf_counter()
     prediction = training.predict(pipeline, task_, rows, len(classes))
     return prediction, (time.perf_counter() - started) / max(len(rows), 1)
-
-
-def _confidence(spec: ModelSpec, timed: bool) -> float:
-    """Without a time the same holdout rows judge again and again: the k-th decision has alpha / 2^k."""
-    if timed:
-        return spec.promotion.confidence
-    decisions = len(Records(settings().workspace).decisions(spec.model))
-    return float(1 - (1 - spec.promotion.confidence) / 2**decisions)
 
 
 @task

@@ -9,6 +9,7 @@ from prefect import task
 
 from evergreen import features
 from evergreen.data import check_named, inputs, refuse_infinities
+from evergreen.errors import masked
 from evergreen.handoffs import TARGET, TIME, FeatureTable, Snapshot
 from evergreen.io.store import Store
 from evergreen.settings import settings
@@ -23,12 +24,11 @@ def build_features(spec: ModelSpec, snapshot: Snapshot) -> FeatureTable:
     store = Store(str(settings().store))
     rows = store.read(snapshot.uri)
     names = inputs(rows, spec)
-    refuse_infinities(rows, names, spec.data.source)
+    source = masked(str(spec.data.source))
+    refuse_infinities(rows, names, source)
     for name in names:
         if rows[name].isna().all():
-            logger.warning(
-                "%s: column %s has no value in %s rows; it is left out", spec.data.source, name, f"{len(rows):,}"
-            )
+            logger.warning("%s: column %s has no value in %s rows; it is left out", source, name, f"{len(rows):,}")
     table = features.build(rows, spec)
     check_named(table, spec)
     built = tuple(name for name in table.columns if name not in rows.columns and name not in spec.features.exclude)

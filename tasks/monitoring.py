@@ -130,7 +130,7 @@ def _observe(
         ripe,
         words,
         timely[TIME].max().to_pydatetime() if len(timely) else None,
-        sum(one.seconds for one in inside),
+        len(timely) * sum(one.seconds for one in inside) / max(sum(one.rows for one in inside), 1),
         max((one.peak_mb for one in inside), default=0.0),
     )
     return monitoring.observe(seen, version, reference, rules, slices_of(spec))

@@ -31,13 +31,17 @@ def report_health(
     champion = Records(here.workspace).champion(spec.model)
     reference = find_reference(champion.version) if champion else None
     page = health_page(spec.model, every, reference, firing)
+    text = health_markdown(spec.model, every, firing)
     with logged_run(spec, "monitor", as_of) as run_id:
-        tags = {"evergreen.retrain": str(firing.fire), "evergreen.reasons": "\n".join(firing.reasons)}
+        tags = {
+            "mlflow.note.content": text,
+            "evergreen.retrain": str(firing.fire),
+            "evergreen.reasons": "\n".join(firing.reasons),
+        }
         if trial:
             tags["evergreen.probation"] = trial.reason
         registry.log(run_id, metrics=_figures(healths), tags=tags)
         registry.log_files(run_id, {"health.html": page}, {})
-    text = health_markdown(spec.model, every, firing)
     create_markdown_artifact(key=f"{spec.model}-health", markdown=text + (f"\n{trial.reason}\n" if trial else ""))
 
 

@@ -43,6 +43,13 @@ def scheduled_time(as_of: datetime | None) -> datetime:
     return plain.replace(tzinfo=UTC) if plain.tzinfo is None else plain.astimezone(UTC)
 
 
+def run_name() -> str:
+    """A flow run's name: what it does, for which model, as of when; for Prefect, which calls it inside the run."""
+    given = runtime.flow_run.parameters
+    as_of = scheduled_time(given.get("as_of"))
+    return f"{runtime.flow_run.flow_name} {given.get('model', '')} as of {as_of:%Y-%m-%d %H:%M}"
+
+
 def run_key(spec: ModelSpec, snapshot: Snapshot, recipe: str | None = None) -> str:
     """The identity of a run's inputs: what the model is, the rows, their suite, released rows, and the program."""
     here = settings()

@@ -9,6 +9,7 @@ from prefect.artifacts import create_table_artifact
 
 from evergreen import validation
 from evergreen.data import with_measures
+from evergreen.errors import masked
 from evergreen.handoffs import KEY, Snapshot, ValidationReport
 from evergreen.io import suites
 from evergreen.io.records import Records
@@ -27,7 +28,7 @@ def validate(spec: ModelSpec, snapshot: Snapshot, run_id: str) -> ValidationRepo
     Raises:
         ValidationFailed: a critical rule broke, or more rows would be quarantined than the spec allows.
     """
-    Registry(settings()).log_dataset(run_id, snapshot, spec.data.source, "rows")
+    Registry(settings()).log_dataset(run_id, snapshot, masked(str(spec.data.source)), "rows")
     if spec.validation is None:
         return ValidationReport("none", snapshot, (), snapshot.rows, 0)
     here = settings()

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING
 
 from evergreen.backtest.results import ArmResult
+from evergreen.evaluation.canvas import new_figure
 from evergreen.handoffs import Interval
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _COLOURS = (
     "#66727f",
@@ -26,7 +29,7 @@ _COLOURS = (
 
 def picture(found: Sequence[ArmResult], metric: str) -> Figure:
     """Each arm's metric by month, and how many trainings it took."""
-    figure = Figure(figsize=(10, 5.2), layout="constrained")
+    figure = new_figure(10, 5.2)
     axes = figure.add_subplot()
     for arm, colour in zip(found, _COLOURS * len(found), strict=False):
         label = f"{arm.name} ({arm.trainings})" if math.isfinite(arm.seconds) else arm.name

@@ -9,7 +9,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 
 Floats = NDArray[np.float64]
 _MICROSECOND = timedelta(microseconds=1)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -188,7 +189,10 @@ class World:
         return Contested(evidence, promotion.decide(evidence, rules), float(part["seconds"]))
 
     def _challenge(self, rows: pd.DataFrame, contest: training.Contest) -> Arrays:
-        recipe = training.Recipe.from_json(self.history.recipe)
+        recipe, every = training.Recipe.from_json(self.history.recipe), self.spec.training.holdout_refit
+        if every:
+            held = contest.split.holdout
+            return {"predictions": training.holdout_predictions(rows, held, recipe, self._problem, every)}
         pipeline = training.refit(recipe, rows.iloc[contest.choosing], self._problem)
         holdout = rows.iloc[contest.split.holdout]
         return {"predictions": training.predict(pipeline, self.history.task, holdout, len(self.history.classes))}
@@ -214,7 +218,7 @@ def _micro(times: pd.Series) -> NDArray[np.int64]:
 
 
 def _stamp(moment: datetime) -> int:
-    return int(pd.Timestamp(moment).tz_convert("UTC").as_unit("us").value)
+    return (moment - _EPOCH) // _MICROSECOND
 
 
 def _name(moment: datetime) -> str:

@@ -139,7 +139,8 @@ def _next(here: Settings, watching: Watching, firing: Firing) -> tuple[str, ...]
     reign = records.champion(firing.model)
     refused = [at for at, _ in watching.closed(firing.model).values() if at <= firing.as_of]
     trainings = past_trainings(records, spec, firing.as_of)
-    past = Past(reign.version.fitted_as_of if reign else firing.as_of, trainings, refused)
+    fitted = reign.version.fitted_as_of if reign else firing.as_of
+    past = Past(fitted, trainings, refused, watching.frozen(firing.model) is not None)
     return outlook(firing, past, spec.retraining, spec.monitoring.window)
 
 

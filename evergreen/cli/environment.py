@@ -14,6 +14,7 @@ def prepare(settings: Settings) -> None:
     for name, value in {
         "EVERGREEN_PROJECT": str(settings.project),
         "EVERGREEN_WORKSPACE": str(settings.workspace),
+        **({"EVERGREEN_STORE": settings.store_url} if settings.store_url else {}),
         "PREFECT_HOME": str(home),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",

@@ -15,12 +15,13 @@ from evergreen.spec import Retraining
 class Past:
     """What the dates of an outlook are counted from, as known at the decision.
 
-    ``refused`` holds when attempts ended without a verdict.
+    ``refused`` holds when attempts ended without a verdict; ``frozen`` says whether a freeze holds by now.
     """
 
     fitted_as_of: datetime
     trainings: Sequence[PastTraining]
     refused: Sequence[datetime]
+    frozen: bool = True
 
 
 def outlook(firing: Firing, past: Past, rules: Retraining, window: timedelta) -> tuple[str, ...]:
@@ -42,6 +43,12 @@ def outlook(firing: Firing, past: Past, rules: Retraining, window: timedelta) ->
     return tuple(_TRIGGERS[rule.name](past, rules) for rule in firing.triggers)
 
 
+def _frozen(firing: Firing, past: Past, *_: object) -> str:
+    if past.frozen:
+        return f"a person must end the freeze: evergreen freeze {firing.model} --off"
+    return "the freeze has ended: the next monitor run decides anew"
+
+
 def _cool_down(firing: Firing, past: Past, rules: Retraining, _: timedelta) -> str:
     last = past.trainings[-1].as_of
     if last > firing.as_of:
@@ -53,6 +60,8 @@ def _budget(firing: Firing, past: Past, rules: Retraining, _: timedelta) -> str:
     spent = [one.as_of for one in past.trainings if one.cause and firing.as_of - one.as_of < rules.period]
     if not rules.budget:
         return "the budget is 0: only a person trains this model"
+    if len(spent) < rules.budget:  # the model's file was changed since
+        return "by the rules as they stand now the budget has room: the next monitor run decides anew"
     return f"the budget has room again on {_date(spent[len(spent) - rules.budget] + rules.period)}"
 
 
@@ -65,7 +74,7 @@ def _refused(firing: Firing, past: Past, rules: Retraining, window: timedelta) -
 
 #: By the name of the bar that stands in the way.
 _BARS: dict[str, Callable[[Firing, Past, Retraining, timedelta], str]] = {
-    "frozen": lambda firing, *_: f"a person must end the freeze: evergreen freeze {firing.model} --off",
+    "frozen": _frozen,
     "single flight": lambda *_: "the training under way must end; if it died, the next monitor run starts it again",
     "cool_down": _cool_down,
     "budget": _budget,

@@ -54,7 +54,7 @@ def up(
             typer.echo("stopping")
         finally:
             # A second Ctrl-C must not leave half of it running.
-            for sign in (signal.SIGINT, signal.SIGTERM):
+            for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 signal.signal(sign, signal.SIG_IGN)
             crew.stop()
     typer.echo("stopped; nothing is left running")
@@ -137,7 +137,7 @@ class Crew:
         self.worker = Part(
             "worker",
             [sys.executable, *f"-m prefect worker start -p {_POOL} -t process -n {_POOL} --limit {runs}".split()],
-            marked("worker", **client, PREFECT_WORKER_QUERY_SECONDS="2", PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL="INFO"),
+            marked("worker", **client, PREFECT_WORKER_QUERY_SECONDS="1", PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL="INFO"),
             self._log("worker"), lambda part: _polls(prefect, part.started), f"takes runs from the pool {_POOL}",
         )  # fmt: skip
         self._clerk = marked("deploy", **client)

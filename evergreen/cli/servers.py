@@ -18,6 +18,7 @@ import typer
 
 from evergreen.cli.console import say
 from evergreen.cli.environment import prepare
+from evergreen.cli.processes import running
 from evergreen.errors import UsageError
 from evergreen.settings import Settings, settings
 
@@ -28,6 +29,9 @@ def ui(
 ) -> None:
     """Serve the Prefect UI and the MLflow UI of this workspace on 127.0.0.1 until Ctrl-C."""
     here = settings()
+    if up := running(here.workspace):
+        typer.echo(f"Prefect  {up.prefect}\nMLflow   {up.mlflow}\n`evergreen up` serves both already")
+        return
     prepare(here)
     interruptible()
     say("starting both UIs")
@@ -42,9 +46,11 @@ def ui(
 
 
 def interruptible() -> None:
-    """Let SIGTERM stop like Ctrl-C, and Ctrl-C also where a shell started the command with SIGINT ignored."""
+    """Let SIGTERM, and a terminal that closes, stop like Ctrl-C; Ctrl-C also where a shell had SIGINT ignored."""
     for sign in (signal.SIGINT, signal.SIGTERM):
         signal.signal(sign, _interrupt)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup wants it ignored
+        signal.signal(signal.SIGHUP, _interrupt)
 
 
 def _interrupt(*_: object) -> None:

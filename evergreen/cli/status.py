@@ -189,7 +189,7 @@ def _times(url: str, deployment: str) -> FlowTimes:
 
 
 def _minute(text: str | None) -> str | None:
-    return f"{datetime.fromisoformat(text):%Y-%m-%d %H:%M}" if text else None
+    return f"{datetime.fromisoformat(text).astimezone(UTC):%Y-%m-%d %H:%M} UTC" if text else None
 
 
 def _ask(url: str, path: str, question: dict[str, Any]) -> Any:

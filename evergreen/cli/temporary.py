@@ -21,6 +21,7 @@ from functools import cache
 from pathlib import Path
 
 from evergreen.cli.environment import prepare
+from evergreen.cli.processes import running
 from evergreen.errors import UsageError
 from evergreen.settings import Settings
 
@@ -55,8 +56,13 @@ def prefect(here: Settings, seconds: float = 90) -> Iterator[None]:
 
 
 def begin(here: Settings) -> Server | None:
-    """Point the giants at the workspace and start the temporary server; None where a person has named a server."""
+    """Point the giants at the workspace and start the temporary server.
+
+    None where a person has named a server, or an ``evergreen up`` runs one on the same database.
+    """
     prepare(here)
+    if up := running(here.workspace):
+        os.environ.setdefault("PREFECT_API_URL", f"{up.prefect}/api")
     return None if _is_elsewhere(here) else start(here)
 
 

@@ -10,10 +10,10 @@ import pandas as pd
 
 from evergreen.data.columns import check_declaration, join_stem, later_columns
 from evergreen.data.joining import join_table
-from evergreen.data.keys import content_key, named_key
+from evergreen.data.keys import content_key, group_names, named_key
 from evergreen.data.times import local_day, to_utc
 from evergreen.errors import DataError
-from evergreen.handoffs import CUT_OFF, DAY, KEY, KNOWN_AT, RESERVED, TARGET, TIME
+from evergreen.handoffs import CUT_OFF, DAY, GROUP, KEY, KNOWN_AT, RESERVED, TARGET, TIME
 from evergreen.spec import Data, ModelSpec
 
 #: When labels were known that carry no time at all: always.
@@ -23,8 +23,8 @@ _EVER = pd.Timestamp(0, tz="UTC")
 def assemble(rows: pd.DataFrame, joins: Sequence[pd.DataFrame], data: Data, as_of: datetime) -> pd.DataFrame:
     """Join the tables to the rows and leave only what was known at ``as_of``.
 
-    Beside the raw columns the result holds ``__key``, ``__target`` and ``__known_at`` and, with an event time,
-    ``__time``, ``__cut_off`` and ``__day``. Values of `later` columns that were not known at ``as_of`` are null, the
+    Beside the raw columns the result holds ``__key``, ``__target`` and ``__known_at``, with an event time ``__time``,
+    ``__cut_off`` and ``__day``, and ``__group`` where the spec names one. Values of `later` columns that were not known at ``as_of`` are null, the
     label too (under both its names). Columns that may be masked change their type once and for all: integers and
     booleans become float64, so that the type does not depend on ``as_of``. Without a time of their own labels count
     as known since 1970. A table without a single label is fine here: it may be there to be scored; training refuses it.
@@ -56,13 +56,13 @@ def inputs(frame: pd.DataFrame, spec: ModelSpec) -> tuple[str, ...]:
     """The raw columns of an assembled table that a model may look at, in the table's order.
 
     Left out: reserved columns, key, event time (calendar features come from ``__time``) and its partition, target,
-    `later` columns and the times at which they are known, the times of joined rows, weights, and what
-    ``features.exclude`` names.
+    `later` columns and the times at which they are known, the times of joined rows, weights, what ``features.exclude``
+    names and, without an event time, the group: the groups that are predicted are others than those learned from.
     """
     data = spec.data
     hidden = {
         *RESERVED, data.key, data.time, data.partition, data.target.column, *later_columns(data),
-        *spec.features.exclude, spec.training.weight,
+        *spec.features.exclude, spec.training.weight, None if data.time else data.group,
     }  # fmt: skip
     for join in data.join:
         if join.as_of:
@@ -74,6 +74,8 @@ def _reserved(rows: pd.DataFrame, data: Data) -> pd.DataFrame:
     """Add the reserved columns, unmasked."""
     label = _label(rows, data)
     columns: dict[str, pd.Series] = {KEY: named_key(rows, data) if data.key else content_key(rows, data)}
+    if data.group:
+        columns[GROUP] = group_names(rows[data.group], columns[KEY])
     known = pd.Series(_EVER, index=rows.index).dt.as_unit("us")
     if data.time:
         columns[TIME] = to_utc(rows[data.time], data.timezone, f"{data.source}: {data.time}")

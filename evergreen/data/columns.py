@@ -10,7 +10,7 @@ import pandas as pd
 
 from evergreen.errors import DataError, LeakError, did_you_mean
 from evergreen.handoffs import KEY, RESERVED
-from evergreen.spec import Data, Join, ModelSpec
+from evergreen.spec import Data, Join, ModelSpec, Sql
 
 
 def columns_needed(data: Data) -> tuple[str, ...]:
@@ -18,7 +18,7 @@ def columns_needed(data: Data) -> tuple[str, ...]:
 
     Columns that an earlier join could bring (keys of a join) are not among them.
     """
-    named = [data.key, data.time, data.target.column, data.target.known_at, *data.later, *data.later.values()]
+    named = [data.key, data.group, data.time, data.target.column, data.target.known_at, *data.later, *data.later.values()]
     return tuple(dict.fromkeys(name for name in named if name))
 
 
@@ -32,8 +32,10 @@ def later_columns(data: Data) -> dict[str, str]:
 
 
 def join_stem(join: Join) -> str:
-    """The name by which a joined table's columns are told apart: its file's or folder's, without ending."""
-    return PurePosixPath(join.source.rstrip("/")).name.split(".")[0] or "joined"
+    """The name by which a joined table's columns are told apart: its file's, folder's, function's or table's."""
+    if isinstance(join.source, Sql):
+        return join.source.table
+    return PurePosixPath(join.source.rstrip("/")).name.split(".")[0].split(":")[-1] or "joined"
 
 
 def join_names(present: Iterable[str], arriving: Iterable[str], join: Join) -> dict[str, str]:
@@ -108,7 +110,7 @@ def check_declaration(rows: pd.DataFrame, data: Data) -> None:
         DataError: a column is missing, stands twice or bears a reserved name, or a rule needs an event time.
         LeakError: a join looks for a value that is not known at the cut-off.
     """
-    check_columns(rows, columns_needed(data), data.source)
+    check_columns(rows, columns_needed(data), str(data.source))
     reserved = [name for name in RESERVED if name in rows.columns]
     if reserved:
         raise DataError(f"{data.source}: column {reserved[0]} has a name that Evergreen uses itself; rename it")

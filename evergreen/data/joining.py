@@ -39,17 +39,17 @@ def join_table(rows: pd.DataFrame, other: pd.DataFrame, join: Join, as_of: pd.Ti
     keys = list(join.on)
     taken = list(join.columns) if join.columns is not None else [str(name) for name in other.columns]
     check_columns(rows, keys, "rows")
-    check_columns(other, [*keys, *([join.as_of] if join.as_of else []), *taken], join.source)
+    check_columns(other, [*keys, *([join.as_of] if join.as_of else []), *taken], str(join.source))
     _check_kinds(rows, other, join)
     wanted = dict.fromkeys([*keys, *([join.as_of] if join.as_of else []), *taken])
     other = other.loc[other[keys].notna().all(axis=1), list(wanted)]
     if join.as_of is None:
-        _refuse_twins(other, keys, join.source)
+        _refuse_twins(other, keys, str(join.source))
         partner = _partner_by_key(rows, other, keys)
     else:
         known = to_utc(other[join.as_of], timezone, f"{join.source}: {join.as_of}", repeated="second")
         other = other.assign(**{join.as_of: known})[(known <= as_of).to_numpy()].sort_values(join.as_of, kind="stable")
-        _refuse_twins(other, [*keys, join.as_of], join.source)
+        _refuse_twins(other, [*keys, join.as_of], str(join.source))
         partner = _partner_by_time(rows, other, join)
     return _beside(rows, other.drop(columns=keys), partner, join)
 

@@ -42,6 +42,18 @@ def content_key(rows: pd.DataFrame, data: Data) -> pd.Series:
     return pd.Series(digits, index=rows.index, dtype="str")
 
 
+def group_names(groups: pd.Series, key: pd.Series) -> pd.Series:
+    """Each row's group as text; a row of no group stands for itself, by its key.
+
+    Whole numbers are written without a point, so that a group keeps its name when a null turns its column to floats.
+    """
+    names = groups.astype("str")
+    if pd.api.types.is_float_dtype(groups.dtype):
+        whole = (groups % 1 == 0).fillna(False).astype(bool)
+        names = names.mask(whole, groups.where(whole, 0).astype("int64").astype("str"))
+    return names.where(groups.notna(), "\0" + key.astype("str"))
+
+
 def _plain(values: pd.Series) -> np.ndarray:
     """Values in a type that does not depend on the other rows of the table."""
     if pd.api.types.is_bool_dtype(values.dtype) or pd.api.types.is_numeric_dtype(values.dtype):

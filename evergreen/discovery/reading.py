@@ -75,7 +75,7 @@ def has_header(first: Sequence[str], below: pd.DataFrame) -> bool:
         years = [at for at in data if cells[at].isdigit() and len(cells[at]) == 4 and 1800 <= int(cells[at]) <= 2100]
         return not alike or (len(years) == len(data) and len(set(cells)) == len(cells) and len(years) >= 3)
     repeated = sum(cell != "" and bool((below.iloc[:, at].str.strip() == cell).any()) for at, cell in enumerate(cells))
-    return len(set(cells)) == len(cells) and repeated < max(1, 0.5 * len(cells))
+    return repeated < max(1, 0.5 * len(cells))
 
 
 def find_reading(raw: pd.DataFrame, time: str | None = None, decimal_comma: bool = False) -> Reading:
@@ -118,6 +118,9 @@ def _look_at_texts(
 ) -> tuple[NumberLook, Mapping[str, int]] | None:
     if not values.dropna().map(lambda value: isinstance(value, str)).all():
         return None
+    if _are_plain_numbers(values):
+        _look_at_whole_numbers(found, name, pd.to_numeric(values, errors="coerce").dropna().convert_dtypes(), time)
+        return NumberLook(None, ".", "", True), {}
     counts, nothing = _words(values, among_texts=False)
     counts = counts.head(_LEVELS)
     if counts.empty:
@@ -147,6 +150,16 @@ def _look_at_texts(
             )
         return NumberLook(None, ".", "", True), nothing
     return None
+
+
+def _are_plain_numbers(values: pd.Series) -> bool:
+    """Whether any reader of CSV would read numbers, codes with leading zeros aside."""
+    texts = values[~values.isin(PLAIN_MISSING)]
+    return (
+        bool(len(texts))
+        and bool(pd.to_numeric(texts, errors="coerce").notna().all())
+        and not (texts.str.match(r"0\d").any() or texts.str.contains(r"^\s|\s$", regex=True).any())
+    )
 
 
 def _look_at_whole_numbers(found: Reading, name: str, values: pd.Series, time: str | None) -> None:

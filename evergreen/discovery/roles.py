@@ -47,7 +47,7 @@ _WHO = frozenset(
         "sensor",
     ]
 )
-_MOST_CLASSES = 200
+_MOST_CLASSES, _FEW_CLASSES = 200, 20
 #: Whole numbers with at most this many values may be classes.
 _NUMBERED_CLASSES = 20
 
@@ -145,7 +145,8 @@ def find_task(target: pd.Series) -> TargetGuess:
     if pd.api.types.is_datetime64_any_dtype(target.dtype):
         raise DataError(f"target {name}: holds times; predict a number, e.g. the days until then")
     if not pd.api.types.is_numeric_dtype(target.dtype):
-        if len(counts) > _MOST_CLASSES and len(counts) > 0.05 * len(known):
+        crowded = len(counts) > 0.05 * len(known) if len(counts) > _MOST_CLASSES else len(counts) > 0.2 * len(known)
+        if crowded and len(counts) > _FEW_CLASSES:
             raise DataError(
                 f"target {name}: {len(counts):,} different texts are too many for classes; name another column"
             )

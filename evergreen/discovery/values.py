@@ -132,4 +132,4 @@ def _singular(unit: str) -> str:
 def looks_like_data(text: str) -> bool:
     """Whether a cell of the first line is more likely a value than a name: a number or a time."""
     text = text.strip()
-    return bool(re.fullmatch(_PLAIN, text)) or bool(re.match(_ISO, text))
+    return any(re.fullmatch(writing, text) for writing in WRITINGS.values()) or bool(re.match(_ISO, text))

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
+
+from evergreen.evaluation.canvas import new_figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
 
 _LINE, _GREY = "#1b6ca8", "#9a9a9a"
 #: Beyond, neither names nor strips can be read.
@@ -31,8 +36,7 @@ def shap_figure(names: Sequence[str], values: ArrayLike, contributions: ArrayLik
     sizes = np.abs(parts).mean(axis=0)
     order = np.argsort(-sizes, kind="stable")[:_MOST_FEATURES][::-1]
     left_out = len(names) - len(order)
-    figure = Figure(figsize=(11.0, 1.6 + 0.32 * len(order)), dpi=110, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(11.0, 1.6 + 0.32 * len(order))
     bars, strips = figure.subplots(1, 2, sharey=True, width_ratios=[2, 3])
     bars.barh(range(len(order)), sizes[order], color=_LINE)
     bars.set_yticks(range(len(order)), [names[at] for at in order])
@@ -58,8 +62,7 @@ def dependence_figure(
         classes: Names of the k classes; the first ones are drawn.
     """
     count = len(curves)
-    figure = Figure(figsize=(min(4.2 * count, 9.0), 3.6 * -(-count // 2)), dpi=110, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(min(4.2 * count, 9.0), 3.6 * -(-count // 2))
     panels = figure.subplots(-(-count // 2), min(count, 2), sharey=True, squeeze=False).ravel()
     for axes, (name, grid, means) in zip(panels, curves, strict=False):
         _curve(axes, grid, np.asarray(means, dtype=float), classes)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import confusion_matrix, precision_recall_curve, roc_curve
 
+from evergreen.evaluation.canvas import new_figure
 from evergreen.spec import Task
 from evergreen.statistics import decide_class, metric_value
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
 
 _LINE, _GREY = "#1b6ca8", "#9a9a9a"
 _MOST_POINTS = 5000
@@ -54,8 +58,7 @@ def figures(
 
 
 def _panel(title: str, x: str, y: str, size: tuple[float, float] = (5.5, 5.0)) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=size, dpi=110, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(*size)
     axes = figure.add_subplot()
     axes.set(title=title, xlabel=x, ylabel=y)
     axes.spines[["top", "right"]].set_visible(False)

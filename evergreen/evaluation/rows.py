@@ -1,4 +1,4 @@
-"""Contests on rows of a table: days are the blocks where there are days, and the spec's slices are looked at."""
+"""Contests on rows of a table: their days or else groups are the blocks, and the spec's slices are looked at."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from evergreen.evaluation.contest import paired
 from evergreen.evaluation.metrics import trivial_prediction
-from evergreen.handoffs import DAY, Evidence
+from evergreen.handoffs import DAY, GROUP, Evidence
 from evergreen.spec import Task
 
 Floats = NDArray[np.float64]
@@ -30,7 +30,7 @@ def paired_rows(
     """Compare two sides on the same rows of a table.
 
     Args:
-        rows: The rows, with ``__day`` where they have a time, and the slices' columns.
+        rows: The rows, with ``__day`` where they have a time, ``__group`` where they have groups, and the slices' columns.
         task: What is predicted.
         metric: The primary metric.
         predictions: The encoded target (n,), the challenger's predictions and the other side's, each (n,) or (n, k).
@@ -41,20 +41,30 @@ def paired_rows(
         classes: Names of the classes, in the order of their codes.
     """
     target, ours, theirs = predictions
+    blocks, name = _blocks(rows)
     return paired(
         task,
         metric,
         target,
         ours,
         theirs,
-        rows[DAY].to_numpy() if DAY in rows else None,
+        blocks,
         baseline=baseline,
         slices={name: rows[name].astype(str).to_numpy() for name in slices},
         confidence=confidence,
         seconds_per_row=seconds_per_row,
-        block_name="days" if DAY in rows else "rows",
+        block_name=name,
         classes=classes or None,
     )
+
+
+def _blocks(rows: pd.DataFrame) -> tuple[NDArray[np.int64] | None, str]:
+    """What rows depend on each other: those of a day, without a time those of a group, else none."""
+    if DAY in rows:
+        return rows[DAY].to_numpy(dtype=np.int64), "days"
+    if GROUP in rows:
+        return pd.factorize(rows[GROUP])[0].astype(np.int64), "groups"
+    return None, "rows"
 
 
 def against_trivial(

@@ -9,6 +9,7 @@ from evergreen.handoffs.models import Evidence, Interval, ModelVersion, Rule, Sl
 from evergreen.handoffs.rows import (
     CUT_OFF,
     DAY,
+    GROUP,
     KEY,
     KNOWN_AT,
     RESERVED,
@@ -23,6 +24,7 @@ from evergreen.handoffs.rows import (
 __all__ = [
     "CUT_OFF",
     "DAY",
+    "GROUP",
     "KEY",
     "KNOWN_AT",
     "RESERVED",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -17,6 +18,8 @@ class Interval:
     high: float
 
     def __str__(self) -> str:
+        if math.isnan(self.low) or math.isnan(self.high):
+            return "no value" if math.isnan(self.value) else f"{self.value:.3f} (no interval)"
         return f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f})"
 
 
@@ -67,7 +70,9 @@ class Evidence:
 
     ``gain`` is positive where the challenger is better, whatever the metric's direction; its bounds are one-sided, each
     at ``confidence``. ``blocks`` counts days or groups, ``baseline`` names the
-    other side: ``champion 3`` or ``trivial``. ``undefined`` holds the reason for each value that is NaN.
+    other side: ``champion 3`` or ``trivial``. ``undefined`` holds the reason for each value that is NaN. ``chosen``
+    says which unseen rows judged, where that is not all of them; ``judged`` is the stored table of their keys, where
+    rows have no time to tell which a later contest may use.
     """
 
     metric: str
@@ -83,6 +88,8 @@ class Evidence:
     block_name: str = "days"
     confidence: float = 0.95
     undefined: dict[str, str] = field(default_factory=dict)
+    chosen: str = ""
+    judged: str = ""
 
 
 @dataclass(frozen=True)

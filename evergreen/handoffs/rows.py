@@ -12,7 +12,8 @@ CUT_OFF = "__cut_off"  # event time minus lead: what was known then may be used
 TARGET = "__target"  # the label as known at the snapshot's as_of, else null
 KNOWN_AT = "__known_at"  # when the label became known; NaT where it never does
 DAY = "__day"  # local calendar day, days since 1970-01-01: rows of a day depend on each other
-RESERVED = (KEY, TIME, CUT_OFF, TARGET, KNOWN_AT, DAY)
+GROUP = "__group"  # rows of a group depend on each other: one side of a split; only where the spec names a group
+RESERVED = (KEY, TIME, CUT_OFF, TARGET, KNOWN_AT, DAY, GROUP)
 
 
 @dataclass(frozen=True)

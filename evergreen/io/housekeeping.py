@@ -7,8 +7,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-import fsspec
-
+from evergreen.io.places import open_place
 from evergreen.io.records import Ledger, Records, Role
 from evergreen.io.registry import Registry
 from evergreen.retention import Item
@@ -46,7 +45,7 @@ def remove(here: Settings, item: Item) -> None:
         OSError: a file cannot be removed.
     """
     if item.kind == "table":
-        Path(item.name).unlink(missing_ok=True)
+        _delete(item.name)
         return
     registry = Registry(here)
     runs, numbers = registry.runs(item.model), _numbers(registry, item.model)
@@ -68,8 +67,12 @@ def disk_used(folder: Path) -> int:
 
 
 def _tables(here: Settings) -> Iterator[Item]:
-    for path in here.store.glob("*/*.parquet"):
-        yield Item("table", str(path), _size(path), datetime.fromtimestamp(path.stat().st_mtime, UTC))
+    fs, root = open_place(str(here.store))
+    near = "://" not in str(here.store)
+    for path, facts in fs.glob(f"{root}/*/*.parquet", detail=True).items():
+        name = path if near else fs.unstrip_protocol(path)
+        written = facts["LastModified"] if "LastModified" in facts else datetime.fromtimestamp(facts["mtime"], UTC)
+        yield Item("table", name, int(facts["size"]), written)
 
 
 def _in_ledgers(here: Settings, model: str) -> set[str]:
@@ -121,11 +124,11 @@ def _size(path: Path) -> int:
 
 
 def _folder_size(uri: str) -> int:
-    fs, path = fsspec.core.url_to_fs(uri)
+    fs, path = open_place(uri)
     return int(fs.du(path)) if fs.exists(path) else 0
 
 
 def _delete(uri: str) -> None:
-    fs, path = fsspec.core.url_to_fs(uri)
+    fs, path = open_place(uri)
     if fs.exists(path):
         fs.rm(path, recursive=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +18,14 @@ from evergreen.discovery import find_reading, has_header
 from evergreen.errors import DataError
 from evergreen.io.sources import read
 from evergreen.io.sources.listing import find
+from evergreen.io.sources.text import separator_of
 from evergreen.spec import Read
+from evergreen.spec.source import Source
 
 #: Cells that a sample holds at most, and bytes of a file that are read for it.
 _CELLS, _BYTES = 6_000_000, 96 * 2**20
+#: A source that is a Python function, ``module:function``.
+_FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,17 +74,16 @@ def take_sample(source: str, root: Path, header: bool | None = None) -> Sample:
     Raises:
         DataError: there is no such source, or it is no table.
     """
-    if "://" not in source and not Path(root / source).suffix and ":" in source:
-        return Sample(_cut(read(source, root)), True)
-    fs, files = find(source, root)
-    if files[0].path.lower().split("/")[-1].split(".")[1:2] not in (["csv"], ["tsv"]):
-        rows = read(source, root)
-        return Sample(_cut(rows), len(rows) * max(len(rows.columns), 1) <= _CELLS)
-    return _text_sample(fs, [file.path for file in files], header)
+    if not _FUNCTION.fullmatch(source):
+        fs, files = find(source, root)
+        if files[0].kind == "CSV":
+            return _text_sample(fs, [file.path for file in files], header)
+    rows = read(source, root)
+    return Sample(_cut(rows), len(rows) * max(len(rows.columns), 1) <= _CELLS)
 
 
 def read_all(
-    source: str, root: Path, how: Read | None = None, time: str | None = None, timezone: str = "UTC"
+    source: Source, root: Path, how: Read | None = None, time: str | None = None, timezone: str = "UTC"
 ) -> pd.DataFrame:
     """Every row of a source with the types that training sees; how to read it is found out where nobody says.
 
@@ -90,7 +94,7 @@ def read_all(
         time: The event time, which becomes a moment in UTC.
         timezone: The zone of times that carry none.
     """
-    if how is None and time is None:
+    if how is None and time is None and isinstance(source, str):
         sample = take_sample(source, root)
         found = find_reading(sample.raw, None, sample.semicolons)
         found.names = sample.names
@@ -107,7 +111,7 @@ def _text_sample(fs: Any, paths: list[str], header: bool | None) -> Sample:
     each = max(_BYTES // len(paths), 2**16)
     blocks = [_block(fs, path, each) for path in paths]
     first = blocks[0][0].split("\n", 1)[0].rstrip("\r")
-    separator = max(",;\t", key=first.count)
+    separator = separator_of(first)
     names = next(csv.reader([first], delimiter=separator), [])
     if len(names) < 2:
         raise DataError(f"{paths[0]}: has one column: {first[:80]!r}; fields are separated by comma, semicolon or tab")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import tempfile
 import time
 import uuid
 from collections.abc import Iterator, Sequence
@@ -14,7 +15,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import fsspec
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -22,6 +22,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from evergreen.errors import StoreError, did_you_mean
+from evergreen.io.places import FAILURES, open_place, what_broke
 
 log = logging.getLogger(__name__)
 
@@ -66,12 +67,13 @@ class Store:
         name = _digest(frame, table)
         path = f"{self.uri}/{kind}/{name}.parquet"
         try:
-            fs, inner = fsspec.core.url_to_fs(path)
+            fs, inner = open_place(path)
             if not fs.exists(inner):
                 _write(fs, inner, table)
-        except (OSError, pa.ArrowException) as error:
+        except (pa.ArrowException, *FAILURES) as error:
             reason = getattr(error, "strerror", None) or str(error)
-            raise StoreError(f"{path}: cannot be written ({reason}); free space or set EVERGREEN_WORKSPACE") from error
+            what = f"cannot be written ({reason}); free space or set EVERGREEN_WORKSPACE"
+            raise StoreError(f"{path}: {what if _is_near(path) else _far(error)}") from error
         return StoredTable(path, len(frame), name)
 
     def read(self, uri: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
@@ -81,7 +83,7 @@ class Store:
             StoreError: there is no such table or column, or its file is damaged.
         """
         try:
-            fs, inner = fsspec.core.url_to_fs(uri)
+            fs, inner = open_place(uri)
             with fs.open(inner, "rb") as file:
                 parquet = pq.ParquetFile(file)
                 names = parquet.schema_arrow.names
@@ -91,8 +93,8 @@ class Store:
                 table = parquet.read(columns=None if columns is None else list(columns))
         except FileNotFoundError:
             raise StoreError(f"{uri}: no such table; run again what wrote it") from None
-        except (OSError, pa.ArrowException) as error:
-            raise StoreError(f"{uri}: cannot be read ({error}); remove the file and run again what wrote it") from error
+        except (pa.ArrowException, *FAILURES) as error:
+            raise StoreError(f"{uri}: {_unread(error)}") from error
         frame: pd.DataFrame = table.to_pandas()
         return frame if columns is None else frame[list(columns)]
 
@@ -106,13 +108,13 @@ class Store:
             return _span(uri, column)
         except FileNotFoundError:
             raise StoreError(f"{uri}: no such table; run again what wrote it") from None
-        except (OSError, pa.ArrowException) as error:
-            raise StoreError(f"{uri}: cannot be read ({error}); remove the file and run again what wrote it") from error
+        except (pa.ArrowException, *FAILURES) as error:
+            raise StoreError(f"{uri}: {_unread(error)}") from error
 
 
 @lru_cache(maxsize=4096)  # tables never change
 def _span(uri: str, column: str) -> tuple[Any, Any] | None:
-    fs, inner = fsspec.core.url_to_fs(uri)
+    fs, inner = open_place(uri)
     with fs.open(inner, "rb") as file:
         found = pq.ParquetFile(file).metadata
         place = found.schema.names.index(column)
@@ -207,8 +209,7 @@ def _texts(values: pa.ChunkedArray) -> Iterator[Any]:
 
 def _write(fs: Any, path: str, table: pa.Table) -> None:
     if "file" not in (fs.protocol if isinstance(fs.protocol, tuple | list) else (fs.protocol,)):
-        with fs.open(path, "wb") as file:  # an object store shows an object only once it is complete
-            pq.write_table(table, file, compression="zstd", row_group_size=_ROW_GROUP)
+        _upload(fs, path, table)
         return
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -228,6 +229,30 @@ def _write(fs: Any, path: str, table: pa.Table) -> None:
         os.fsync(folder)  # the rename itself must survive a power cut
     finally:
         os.close(folder)
+
+
+def _upload(fs: Any, path: str, table: pa.Table) -> None:
+    """Write a table elsewhere in one go: an object store shows an object only once it is complete.
+
+    Closing a file that was half written would complete it, so it is written here first.
+    """
+    with tempfile.TemporaryDirectory(prefix="evergreen-table-") as folder:
+        whole = Path(folder) / "table.parquet"
+        pq.write_table(table, whole, compression="zstd", row_group_size=_ROW_GROUP)
+        fs.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
+        fs.put_file(str(whole), path)
+
+
+def _is_near(path: str) -> bool:
+    return "://" not in path or path.startswith("file://")
+
+
+def _unread(error: BaseException) -> str:
+    return what_broke(error) or f"cannot be read ({error}); remove the file and run again what wrote it"
+
+
+def _far(error: BaseException) -> str:
+    return what_broke(error) or f"cannot be written ({error}); look at the place that EVERGREEN_STORE names"
 
 
 def _sweep(folder: Path) -> None:

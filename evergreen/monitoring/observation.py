@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from evergreen.handoffs import DAY, ColumnDrift, Health, Interval, ModelVersion, WindowSlice, WindowValue
 from evergreen.monitoring.drift import find_drift
-from evergreen.monitoring.estimate import estimate
+from evergreen.monitoring.estimate import describe, estimate
 from evergreen.monitoring.profile import count
 from evergreen.monitoring.reference import Reference, window_value
 from evergreen.monitoring.windows import Bounds
@@ -94,7 +94,7 @@ def observe(
         seen.peak_mb,
         (
             _say_realised(realised, reference, seen.words),
-            _say_estimated(estimated, reference, low),
+            _say_estimated(estimated, seen, reference, low),
             _say_drift(moved, drift, drifted),
             _say_volume(seen, reference),
             _say_freshness(seen, rules),
@@ -125,18 +125,22 @@ def _below(estimated: Interval, reference: Reference) -> bool:
 def _say_realised(realised: WindowValue | None, reference: Reference, words: str) -> str:
     if realised is None:
         return f"{reference.metric}: {words}"
+    if not math.isfinite(realised.value):
+        return f"{reference.metric} is not defined on the {realised.rows:,} labelled rows"
     error = f" ± {1.96 * realised.error:.3f}" if math.isfinite(realised.error) else ""
-    return (
-        f"{reference.metric} {realised.value:.3f}{error} on {realised.rows:,} labelled rows; "
-        f"reference {reference.level:.3f} over {len(reference.values)} windows"
+    past = (
+        f"reference {reference.level:.3f} over {len(reference.values)} windows" if reference.values else "no reference"
     )
+    return f"{reference.metric} {realised.value:.3f}{error} on {realised.rows:,} labelled rows; {past}"
 
 
-def _say_estimated(estimated: Interval | None, reference: Reference, low: bool) -> str:
-    if estimated is None or not math.isfinite(estimated.value):
-        return f"{reference.metric} cannot be estimated without labels here"
+def _say_estimated(estimated: Interval | None, seen: Seen, reference: Reference, low: bool) -> str:
+    if reference.estimator is None:
+        return f"{reference.metric} cannot be estimated without labels: the reference has no predictions to learn from"
+    if estimated is None:
+        return f"{reference.metric} cannot be estimated: no row was scored in time"
     end = "below the reference" if low else "not shown to be below the reference"
-    return f"{reference.metric} estimated without labels {estimated}: {end}"
+    return f"{describe(reference.estimator, seen.predictions)}: {end}"
 
 
 def _say_drift(moved: Sequence[str], drift: Sequence[ColumnDrift], drifted: bool) -> str:

@@ -90,8 +90,9 @@ def build_reference(
     level = float(np.mean([value.value for value in values])) if values else math.nan
     estimator = None
     if judged.any():
-        blocks = _days(past.rows[judged])
-        estimator = fit_estimator(task, metric, past.target[judged], past.predictions[judged], blocks)
+        # A window is estimated, so that windows are what the estimate's spread is learned from.
+        windows = past.codes[judged]
+        estimator = fit_estimator(task, metric, past.target[judged], past.predictions[judged], windows)
     return Reference(
         metric,
         level,

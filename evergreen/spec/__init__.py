@@ -6,8 +6,10 @@ from evergreen.spec.learning import Features, History, Promotion, Training
 from evergreen.spec.loading import json_schema, load_spec, load_specs
 from evergreen.spec.model import ModelSpec
 from evergreen.spec.operation import Monitoring, Probation, Retraining, Schedule, Trigger
+from evergreen.spec.source import BOUND, Source, Sql
 
 __all__ = [
+    "BOUND",
     "PRIMARY",
     "Data",
     "Duration",
@@ -24,6 +26,8 @@ __all__ = [
     "Read",
     "Retraining",
     "Schedule",
+    "Source",
+    "Sql",
     "Take",
     "Target",
     "Task",

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from evergreen.spec.kinds import Duration, Names, Part, listed
+from evergreen.spec.source import Source
 
 
 class Target(Part):
@@ -24,8 +25,8 @@ class Target(Part):
 class Join(Part):
     """Columns of another table, joined by key and, with `as_of`, as known at the row's cut-off."""
 
-    source: str
-    """File, folder or glob, by any fsspec URL; relative to the project."""
+    source: Source
+    """As `data.source`: files, `module:function`, or a query."""
     on: Annotated[Names, Field(min_length=1)]
     """Key columns, of the same names on both sides."""
     as_of: str | None = None
@@ -81,13 +82,17 @@ class Read(Part):
 class Data(Part):
     """Where the rows come from, and what is known when."""
 
-    source: str
-    """File, folder (hive partitions too) or glob, CSV or Parquet, by any fsspec URL; relative to the project."""
+    source: Source
+    """File, folder (hive partitions too) or glob of CSV, Parquet, JSON lines or Feather, by any fsspec URL (`s3://`),
+    relative to the project; a function of the project as `module:function`; or a query, `{sql: ..., url: ...}`."""
     target: Target
     read: Read | None = None
     """How to read values that the file writes in a way of its own; `evergreen init` finds out."""
     key: str | None = None
     """The column that identifies a row."""
+    group: str | None = None
+    """A column, such as the customer, whose rows stay together: without `time` on one side of each split, and as one
+    block of the contest; then it is no input. With `time` rows are split by time, and it stays an input."""
     time: str | None = None
     """The event time: when the thing happens that the row is about."""
     lead: Duration = timedelta(0)

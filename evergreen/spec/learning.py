@@ -59,6 +59,9 @@ class Training(Part):
     """How far back training reads."""
     holdout: Duration | Annotated[float, Field(gt=0, lt=1)] = 0.2
     """The newest labelled rows, which no choice ever sees: a period, or a share."""
+    holdout_refit: Duration | None = None
+    """Refit the recipe through the holdout in steps of so long, as its labels become known, and judge the recipe;
+    without it the challenger that is judged is blind to the holdout."""
     tuning: Duration | Annotated[float, Field(gt=0, lt=1)] = 0.2
     """The rows before the holdout on which candidates are compared: a period, or a share."""
     budget: Duration = timedelta(minutes=2)

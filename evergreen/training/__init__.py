@@ -5,7 +5,8 @@ from evergreen.training.contest import Contest, known_rows, reserve, unseen
 from evergreen.training.explanation import Contribution, Explanation, explain
 from evergreen.training.fit import Fitted, Problem, fit_candidate, predict, refit
 from evergreen.training.importance import Dependence, TreeShap, partial_dependence, permutation_importance, tree_shap
-from evergreen.training.rolling import rolling_predictions
+from evergreen.training.judges import Judges, choose_judges, out_of_sample
+from evergreen.training.rolling import holdout_predictions, rolling_predictions
 from evergreen.training.search import choose, fit_all
 from evergreen.training.splits import Split, split
 from evergreen.training.targets import encode_target, encoded, find_task
@@ -16,20 +17,24 @@ __all__ = [
     "Dependence",
     "Explanation",
     "Fitted",
+    "Judges",
     "Problem",
     "Recipe",
     "Split",
     "TreeShap",
     "candidates",
     "choose",
+    "choose_judges",
     "encode_target",
     "encoded",
     "explain",
     "find_task",
     "fit_all",
     "fit_candidate",
+    "holdout_predictions",
     "known_rows",
     "make_pipeline",
+    "out_of_sample",
     "partial_dependence",
     "permutation_importance",
     "predict",

@@ -1,17 +1,19 @@
-"""Out-of-sample predictions of the past, by a recipe that is refitted as it goes: what a reference is made of."""
+"""Out-of-sample predictions by a recipe that is refitted as it goes: for references, and for holdouts."""
 
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from evergreen.errors import TrainingError
-from evergreen.handoffs import CUT_OFF, KNOWN_AT, TARGET
+from evergreen.handoffs import CUT_OFF, KNOWN_AT, TARGET, TIME
 from evergreen.training.candidates import Recipe
 from evergreen.training.fit import Problem, predict, refit
+from evergreen.training.splits import Positions
 
 logger = logging.getLogger(__name__)
 
@@ -50,4 +52,36 @@ def rolling_predictions(rows: pd.DataFrame, codes: Codes, recipe: Recipe, proble
             logger.info("no reference from %d early windows: %s", len(step), error)
             continue
         predictions[chosen] = predict(pipeline, problem.task, rows.iloc[chosen], len(problem.classes))
+    return predictions
+
+
+def holdout_predictions(
+    rows: pd.DataFrame, holdout: Positions, recipe: Recipe, problem: Problem, every: timedelta
+) -> NDArray[np.float64]:
+    """Predict a holdout in steps, each by the recipe fitted on the labels that were known at the step's first cut-off.
+
+    What is judged is the recipe, refitted as it would be: not a model that must do without the newest rows although the
+    version that a pass promotes will have them.
+
+    Args:
+        rows: A feature table with event times.
+        holdout: Positions, ascending.
+        recipe: What to fit, rounds as they are fixed in it.
+        problem: What is learned.
+        every: The length of a step.
+
+    Returns:
+        Predictions of the holdout rows in their order: (n,) or (n, k).
+    """
+    if not len(holdout):
+        return np.empty((0, len(problem.classes)) if problem.task == "multiclass" else 0)
+    times = rows[TIME].iloc[holdout]
+    codes = ((times - times.min()) // pd.Timedelta(every)).to_numpy()
+    shape = (len(holdout), len(problem.classes)) if problem.task == "multiclass" else (len(holdout),)
+    predictions = np.full(shape, np.nan)
+    for step in np.unique(codes):
+        chosen = holdout[codes == step]
+        known = rows[TARGET].notna() & (rows[KNOWN_AT] <= rows[CUT_OFF].iloc[chosen].min())
+        pipeline = refit(recipe, rows[known], problem)
+        predictions[codes == step] = predict(pipeline, problem.task, rows.iloc[chosen], len(problem.classes))
     return predictions

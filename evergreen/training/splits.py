@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from evergreen.errors import TrainingError
-from evergreen.handoffs import CUT_OFF, DAY, KEY, KNOWN_AT, TARGET, TIME
+from evergreen.handoffs import CUT_OFF, DAY, GROUP, KEY, KNOWN_AT, TARGET, TIME
 from evergreen.spec import Training
 
 Positions = NDArray[np.int64]
@@ -42,7 +42,8 @@ def split(frame: pd.DataFrame, training: Training, *, as_of: datetime, unseen_fr
 
     With time the holdout is the newest period and tuning the one before it, in whole days. A row of the training part
     had its label by the earliest cut-off of the tuning part, a row of the tuning part by that of the holdout; the rest
-    is in no part. Without time the parts are buckets of a stable hash of the key, the same however the table grows.
+    is in no part. Without time the parts are buckets of a stable hash of the group, or else of the key, the same
+    however the table grows.
 
     Args:
         frame: A table with the reserved columns.
@@ -64,7 +65,7 @@ def split(frame: pd.DataFrame, training: Training, *, as_of: datetime, unseen_fr
         )
     if TIME in frame:
         return _by_time(frame.iloc[rows], rows, training, unseen_from)
-    return _by_hash(frame[KEY].iloc[rows], rows, training)
+    return _by_hash(frame[GROUP if GROUP in frame else KEY].iloc[rows], rows, training)
 
 
 def _by_time(frame: pd.DataFrame, rows: Positions, training: Training, unseen_from: datetime | None) -> Split:
@@ -118,7 +119,10 @@ def _by_hash(keys: pd.Series, rows: Positions, training: Training) -> Split:
     parts = {"train": ~holdout & ~tuning, "tuning": tuning, "holdout": holdout}
     for name, part in parts.items():
         if not part.any():
-            raise TrainingError(_empty(name, training, f"only {len(rows):,} rows have a label"))
+            few = f"only {len(rows):,} rows have a label"
+            if keys.name == GROUP:
+                few += f", in {keys.nunique():,} groups"
+            raise TrainingError(_empty(name, training, few))
     return Split(*(rows[part] for part in parts.values()))
 
 

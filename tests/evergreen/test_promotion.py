@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from evergreen.handoffs import Evidence, Interval, SliceEvidence
-from evergreen.promotion import decide
-from evergreen.spec import Promotion
+from evergreen.promotion import Trial, decide, judge_trial, trial_confidence
+from evergreen.spec import Probation, Promotion
 
 NOTHING = Interval(np.nan, np.nan, np.nan)
 SHOWN = Interval(0.002, 0.006, 0.010)
@@ -132,3 +132,38 @@ def test_the_sentence_names_the_confidence_that_the_evidence_was_computed_at() -
     contest = paired("binary", "roc_auc", target, ours, theirs, None, "champion 1", confidence=0.975)
     assert contest.confidence == 0.975
     assert any("one-sided 97.5 %" in reason for reason in decide(contest, Promotion()).reasons)
+
+
+def trial(gain: Interval | None, windows: int, **settings: object) -> Trial:
+    shown = None if gain is None else replace(EVIDENCE, gain=gain)
+    return judge_trial(shown, windows, Probation.model_validate(settings))
+
+
+def test_a_probation_that_is_not_over_judges_nothing_at_its_end_only() -> None:
+    assert trial(Interval(-0.05, -0.04, -0.03), 3) == trial(None, 3)
+    assert not trial(None, 3).over
+
+
+@pytest.mark.parametrize(
+    ("gain", "worse", "better"),
+    [
+        (Interval(-0.05, -0.04, -0.03), True, False),
+        (Interval(-0.05, -0.02, 0.01), False, False),
+        (Interval(-0.01, 0.02, 0.05), False, True),
+        (NOTHING, False, False),
+    ],
+)
+def test_a_probation_rolls_back_only_what_is_shown_to_be_worse(gain: Interval, worse: bool, better: bool) -> None:
+    ended = trial(gain, 4)
+    assert (ended.over, ended.worse, ended.better) == (True, worse, better)
+
+
+def test_a_probation_judged_at_each_window_ends_as_soon_as_harm_is_shown() -> None:
+    early = trial(Interval(-0.05, -0.04, -0.03), 1, judge="each")
+    assert (early.over, early.worse) == (True, True)
+    assert not trial(Interval(-0.05, -0.02, 0.01), 1, judge="each").over
+
+
+def test_looking_at_each_window_asks_for_more_at_each_look() -> None:
+    assert trial_confidence(Probation(windows=5)) == pytest.approx(0.95)
+    assert trial_confidence(Probation(windows=5, judge="each")) == pytest.approx(0.99)

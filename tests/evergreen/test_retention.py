@@ -33,8 +33,12 @@ CASES = {
     "younger ones go too where space runs short": (
         ITEMS, {"champion"}, 365, 140, ["older", "kept run", "kept model"],
     ),
-    "today's stay even where space runs short": (ITEMS, {"champion"}, 365, 0, ["older", "kept run", "kept model", "old", "new"]),
-    "no days to keep still spares today's": (ITEMS, {"champion"}, 0, None, ["older", "kept run", "kept model", "old", "new"]),
+    "today's stay even where space runs short": (
+        ITEMS, {"champion"}, 365, 0, ["older", "kept run", "kept model", "old", "new"],
+    ),
+    "no days to keep still spares today's": (
+        ITEMS, {"champion"}, 0, None, ["older", "kept run", "kept model", "old", "new"],
+    ),
     "what an item that stays needs stays with it": (
         [item("model", 10, needs=("run",)), item("run", 100)], set(), 90, None, [],
     ),

@@ -7,15 +7,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import unquote
 
-import fsspec
-
 from evergreen.errors import DataError, did_you_mean
+from evergreen.io.places import FAILURES, open_place, what_broke
 
-_PARQUET = (".parquet", ".pq")
-_TEXT = tuple(f"{name}{packed}" for name in (".csv", ".tsv") for packed in ("", ".gz", ".bz2", ".xz", ".zip"))
+Kind = Literal["CSV", "JSON lines", "Parquet", "Feather"]
+
+_PACKED = ("", ".gz", ".bz2", ".xz", ".zip")
+_ENDINGS: dict[Kind, tuple[str, ...]] = {
+    "Parquet": (".parquet", ".pq"),
+    "Feather": (".feather", ".arrow"),
+    "CSV": tuple(f"{name}{packed}" for name in (".csv", ".tsv") for packed in _PACKED),
+    "JSON lines": tuple(f"{name}{packed}" for name in (".jsonl", ".ndjson") for packed in _PACKED),
+}
+_ALL = tuple(ending for endings in _ENDINGS.values() for ending in endings)
 _NULL = "__HIVE_DEFAULT_PARTITION__"
 
 
@@ -27,22 +34,29 @@ class File:
     hive: dict[str, str | None]
 
     @property
-    def is_parquet(self) -> bool:
-        """Whether it is read as Parquet; otherwise as CSV."""
-        return self.path.lower().endswith(_PARQUET)
+    def kind(self) -> Kind:
+        """How it is read, by its ending."""
+        return next(kind for kind, endings in _ENDINGS.items() if self.path.lower().endswith(endings))
 
 
 def find(source: str, root: Path) -> tuple[Any, list[File]]:
     """The file system of a source and its data files by name; hidden files and those that begin with ``_`` are none.
 
     Raises:
-        DataError: there are no such files, or CSV and Parquet stand side by side.
+        DataError: there are no such files, the place cannot be reached, or kinds of file stand side by side.
     """
     url = source if "://" in source else str(root / source)
     try:
-        fs, path = fsspec.core.url_to_fs(url)
+        fs, path = open_place(url)
     except (ImportError, ValueError) as error:
-        raise DataError(f"{source}: no such kind of place ({error}); write a path or an fsspec URL") from error
+        raise DataError(f"{source}: no such kind of place ({error}); write a path or an fsspec URL") from None
+    try:
+        return fs, _files(source, fs, path)
+    except FAILURES as error:
+        raise DataError(f"{source}: {what_broke(error) or f'cannot be listed ({error}); look at the place'}") from None
+
+
+def _files(source: str, fs: Any, path: str) -> list[File]:
     if any(sign in path for sign in "*?["):
         base, found = posixpath.dirname(path[: min(path.find(sign) for sign in "*?[" if sign in path)]), fs.glob(path)
     elif fs.isdir(path):
@@ -54,11 +68,14 @@ def find(source: str, root: Path) -> tuple[Any, list[File]]:
     files = [File(name, _hive(name, base)) for name in sorted(found) if _is_data(name, base)]
     if not files:
         raise DataError(
-            f"{source}: no CSV or Parquet file among {len(found)}; endings: {', '.join((*_PARQUET, *_TEXT))}"
+            f"{source}: no CSV, JSON lines, Parquet or Feather file among {len(found)}; endings: {', '.join(_ALL)}"
         )
-    if len({file.is_parquet for file in files}) > 1:
-        raise DataError(f"{source}: CSV and Parquet files stand side by side; name one kind, e.g. {source}/*.parquet")
-    return fs, files
+    kinds = sorted({file.kind for file in files})
+    if len(kinds) > 1:
+        raise DataError(
+            f"{source}: {' and '.join(kinds)} files stand side by side; name one kind, e.g. {source}/*.parquet"
+        )
+    return files
 
 
 def in_days(files: Sequence[File], partition: str, start: datetime | None, end: datetime | None) -> list[File]:
@@ -86,7 +103,7 @@ def in_days(files: Sequence[File], partition: str, start: datetime | None, end: 
 def _is_data(path: str, base: str) -> bool:
     inside = path[len(base) :] if path.startswith(base) else path
     hidden = any(part.startswith((".", "_")) for part in inside.split("/"))
-    return not hidden and path.lower().endswith((*_PARQUET, *_TEXT))
+    return not hidden and path.lower().endswith(_ALL)
 
 
 def _hive(path: str, base: str) -> dict[str, str | None]:

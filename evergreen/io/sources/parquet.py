@@ -1,4 +1,4 @@
-"""Parquet files of one source as one frame; row groups outside the window are skipped by their statistics."""
+"""Parquet and Feather files of one source as one frame; Parquet's row groups outside the window are skipped."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
+import pyarrow.ipc as ipc
 import pyarrow.parquet as pq
 
 from evergreen.errors import DataError, did_you_mean
+from evergreen.io.places import FAILURES, what_broke
 from evergreen.io.sources.listing import File
 
 #: Local times differ from UTC by less; the exact window is cut after they have become moments.
@@ -50,13 +52,14 @@ def read_parquet(
         if pa.types.is_nested(schema.field(name).type):
             raise DataError(f"{files[0].path}: column {name} is nested; flatten it, or leave it out")
     partitioning = ds.partitioning(pa.schema(folders), flavor="hive") if folders else None
+    form = files[0].kind.lower()
     try:
         dataset = ds.dataset(
-            [file.path for file in files], schema=schema, format="parquet", filesystem=fs, partitioning=partitioning
+            [file.path for file in files], schema=schema, format=form, filesystem=fs, partitioning=partitioning
         )
-        return _plain(dataset.to_table(columns=names, filter=window))
-    except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{files[0].path}: cannot be read as Parquet ({error}); write the file again") from error
+        return plain(dataset.to_table(columns=names, filter=window))
+    except (pa.ArrowException, *FAILURES) as error:
+        raise _unreadable(files[0], error) from error
 
 
 def unified_schema(fs: Any, files: Sequence[File]) -> pa.Schema:
@@ -100,13 +103,19 @@ def window_filter(kind: pa.DataType, time: str, start: datetime | None, end: dat
 
 
 def _schema(fs: Any, file: File) -> pa.Schema:
-    if fs.size(file.path) == 0:
-        raise DataError(f"{file.path}: the file is empty; write it again or remove it")
     try:
+        if fs.size(file.path) == 0:
+            raise DataError(f"{file.path}: the file is empty; write it again or remove it")
         with fs.open(file.path, "rb") as handle:
-            return pq.read_schema(handle).remove_metadata()
-    except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{file.path}: cannot be read as Parquet ({error}); write the file again") from error
+            schema = ipc.open_file(handle).schema if file.kind == "Feather" else pq.read_schema(handle)
+    except (pa.ArrowException, *FAILURES) as error:
+        raise _unreadable(file, error) from error
+    return schema.remove_metadata()
+
+
+def _unreadable(file: File, error: BaseException) -> DataError:
+    broken = what_broke(error) or f"cannot be read as {file.kind} ({error}); write the file again"
+    return DataError(f"{file.path}: {broken}")
 
 
 def _clash(ours: pa.Schema, theirs: pa.Schema) -> str:
@@ -133,7 +142,7 @@ def _hive_fields(files: Sequence[File]) -> list[pa.Field]:
     ]
 
 
-def _plain(table: pa.Table) -> pd.DataFrame:
+def plain(table: pa.Table) -> pd.DataFrame:
     """Decimals become floats, dates datetimes, booleans with nulls nullable: types that models understand."""
     for index, field in enumerate(table.schema):
         if pa.types.is_decimal(field.type):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import warnings
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
@@ -11,6 +12,7 @@ import fsspec
 import pandas as pd
 
 from evergreen.errors import DataError, EmptyWindow, did_you_mean
+from evergreen.io.places import FAILURES, what_broke
 from evergreen.io.sources.kinds import NULL, TEXT, common_kind, kind_of, of_kind
 from evergreen.io.sources.listing import File
 from evergreen.spec import Read
@@ -73,17 +75,29 @@ def _all(rows: pd.DataFrame) -> pd.DataFrame:
     return rows
 
 
+def separator_of(line: str) -> str:
+    """What separates the fields of a line: the most frequent of comma, semicolon and tab outside of quotes.
+
+    Commas that all stand between digits are decimal ones where there are semicolons or tabs too.
+    """
+    plain = re.sub(r'"[^"]*"', "", line)
+    if (";" in plain or "\t" in plain) and not re.search(r"(?<!\d),|,(?!\d)", plain):
+        plain = plain.replace(",", "")
+    return max(",;\t", key=plain.count)
+
+
 def _header(fs: Any, file: File, how: Read | None = None) -> tuple[str, list[str]]:
     try:
-        with _opened(fs, file) as handle:
+        with opened(fs, file) as handle:
             line = handle.readline()
-    except (UnicodeDecodeError, OSError, EOFError) as error:
-        raise DataError(f"{file.path}: cannot be read as CSV ({error}); save it as UTF-8 text") from error
+    except (UnicodeDecodeError, *FAILURES) as error:
+        broken = what_broke(error) or f"cannot be read as CSV ({error}); save it as UTF-8 text"
+        raise DataError(f"{file.path}: {broken}") from error
     if not line.strip():
         raise DataError(f"{file.path}: the file is empty; write it again or remove it")
     if "\0" in line:
         raise DataError(f"{file.path}: holds no text; save it as CSV in UTF-8")
-    separator = max(",;\t", key=line.count)
+    separator = separator_of(line)
     names = next(csv.reader([line], delimiter=separator))
     if how and how.names:
         if len(names) != len(how.names):
@@ -125,7 +139,7 @@ def _pieces(
     """A file piece by piece, the types of each by itself but for ``texts``; with one empty piece for a header alone."""
     unnamed: dict[str, Any] = {"header": None, "names": list(how.names)} if how and how.names else {}
     try:
-        with _opened(fs, file) as handle:
+        with opened(fs, file) as handle:
             pieces = pd.read_csv(
                 handle, sep=separator, low_memory=False, index_col=False, chunksize=_CHUNK,
                 dtype=dict.fromkeys(texts, "str"), **unnamed,
@@ -138,13 +152,13 @@ def _pieces(
                 if piece is None:
                     return
                 yield piece
-    except (pd.errors.ParserError, pd.errors.ParserWarning, ValueError, OSError, EOFError) as error:
-        raise DataError(
-            f"{file.path}: cannot be read as CSV ({' '.join(str(error).split())}); correct the line"
-        ) from None
+    except (pd.errors.ParserError, pd.errors.ParserWarning, ValueError, *FAILURES) as error:
+        broken = what_broke(error) or f"cannot be read as CSV ({' '.join(str(error).split())}); correct the line"
+        raise DataError(f"{file.path}: {broken}") from None
 
 
-def _opened(fs: Any, file: File) -> Any:
+def opened(fs: Any, file: File) -> Any:
+    """A file of text, unpacked, without the mark that some programs write before it."""
     return fsspec.core.OpenFile(
         fs, file.path, "r", compression=fsspec.utils.infer_compression(file.path), encoding="utf-8-sig", newline=""
     )

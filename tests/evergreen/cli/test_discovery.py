@@ -160,3 +160,29 @@ def test_profile_writes_a_page_that_needs_nothing_else(project: Path, capsys: py
     assert "<script" not in page
     assert "closed_at" in page
     assert "closed_at: may know the target" in capsys.readouterr().out
+
+
+def test_decimal_commas_between_semicolons_are_told_from_separators(project: Path) -> None:
+    rng = np.random.default_rng(4)
+    frame = pd.DataFrame({"x": rng.normal(size=200), "y": rng.normal(size=200)}).round(3)
+    frame.to_csv("t.csv", index=False, header=False, sep=";", decimal=",")
+    run("init", "t.csv", "--target", "-1")
+    spec = spec_of(project, "t")
+    assert spec.training.task == "regression"
+    assert spec.data.read is not None
+    assert (spec.data.read.numbers, spec.data.read.decimal) == (("column_1", "column_2"), ",")
+
+
+def test_what_init_found_out_holds_when_the_rows_are_read_for_training(project: Path) -> None:
+    from evergreen.io.sources import read
+
+    frame = customers()
+    frame.loc[3:40, "income"] = "?"
+    frame.to_csv("customers.csv", index=False)
+    run("init", "customers.csv", "--target", "churned")
+    data = spec_of(project, "customers").data
+    rows = read(data.source, project, time=data.time, timezone=data.timezone, how=data.read)
+    assert rows["income"].dtype == "float64"
+    assert rows["income"].isna().sum() == 38
+    assert rows["zip"].str.len().eq(5).all()
+    assert rows["signed"].min() == pd.to_datetime(frame["signed"], format="%d/%m/%Y", utc=True).min()

@@ -17,7 +17,8 @@ from typing import Any
 
 import pytest
 
-from evergreen.cli.processes import MARK, end, marked, running
+from evergreen.cli.processes import MARK, end, marked, only_up, running
+from evergreen.errors import UsageError
 
 EVERGREEN = str(Path(sys.executable).parent / "evergreen")
 _PATIENCE = 240
@@ -138,6 +139,41 @@ def test_what_a_killed_up_left_is_ended_by_its_mark_and_nothing_else() -> None:
     assert child.wait(timeout=30) == -signal.SIGTERM
     assert other.poll() is None
     other.communicate(b"\n")
+
+
+HOLD = """
+import os, subprocess, sys
+from pathlib import Path
+from evergreen.cli.processes import MARK, Up, only_up, record
+workspace = Path(sys.argv[1])
+with only_up(workspace):
+    command = [sys.executable, "-c", "import signal; signal.pause()"]
+    part = subprocess.Popen(command, env=os.environ | {MARK: "held/part"}, stdout=subprocess.DEVNULL)
+    record(workspace, Up(os.getpid(), "held", "http://127.0.0.1:1", "http://127.0.0.1:2", {"part": part.pid}))
+    print("held", flush=True)
+    input()
+"""
+
+
+def test_one_up_a_workspace_and_what_a_killed_one_left_is_ended_by_the_next(tmp_path: Path) -> None:
+    assert running(tmp_path) is None
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "held\n"
+    living = running(tmp_path)
+    assert living is not None
+    assert (living.pid, living.prefect) == (holder.pid, "http://127.0.0.1:1")
+    with pytest.raises(UsageError, match=f"runs already, as process {holder.pid}"), only_up(tmp_path, seconds=0.1):
+        pass
+    holder.kill()
+    holder.wait()
+    assert running(tmp_path) is None
+    until(lambda: marked("held/") == [living.parts["part"]])  # a fresh process has its environment once it has begun
+    with only_up(tmp_path):
+        assert marked("held/") == []
+    assert not (tmp_path / "up.json").exists()
 
 
 def test_without_a_server_deploy_says_what_to_do(project: Path) -> None:

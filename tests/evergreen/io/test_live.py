@@ -51,9 +51,8 @@ def enter(since: int, until: int, value: float = 0.5, role: Role = "champion") -
 def learn(labels: dict[int, float], hour: int) -> None:
     rows = pd.concat([table(key, key) for key in labels], ignore_index=True).drop(columns=CUT_OFF)
     known = pd.Series(pd.Timestamp(at(hour)), index=rows.index).dt.as_unit("us")
-    stored = Store(str(settings().store)).write(
-        rows.assign(**{TARGET: list(labels.values()), KNOWN_AT: known}), "labels"
-    )
+    more: dict[str, Any] = {TARGET: list(labels.values()), KNOWN_AT: known}
+    stored = Store(str(settings().store)).write(rows.assign(**more), "labels")
     Ledger(settings().workspace).keep_labels("churn", LabelBatch(at(hour), stored.uri, stored.rows, 0))
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import partial
 
 import numpy as np
@@ -56,3 +57,19 @@ def test_rows_without_a_label_are_predicted_and_never_fitted_on() -> None:
     rows.loc[::7, "__target"] = np.nan
     predictions, codes = roll(rows)
     assert np.isfinite(predictions[(codes >= 5) & rows["__target"].isna()]).all()
+
+
+def test_a_holdout_is_predicted_step_by_step_from_labels_that_were_known() -> None:
+    rows = table()
+    holdout = np.flatnonzero(rows["__time"] >= rows["__time"].max() - pd.Timedelta(days=21))
+    recipe = next(r for r in training.candidates("binary", ("linear",), 1000, 1, seed=0))
+    problem = training.Problem(SPEC.training, "binary", ("0", "1"), partial(features.row_features, SPEC, ["x"]))
+    before = training.holdout_predictions(rows, holdout, recipe, problem, timedelta(days=7))
+    assert np.isfinite(before).all()
+    first_week = rows["__time"].iloc[holdout] < rows["__time"].iloc[holdout].min() + pd.Timedelta(days=7)
+    changed = rows.copy()
+    changed.loc[holdout, "__target"] = 1 - changed.loc[holdout, "__target"]
+    after = training.holdout_predictions(changed, holdout, recipe, problem, timedelta(days=7))
+    np.testing.assert_array_equal(before[first_week], after[first_week])
+    assert not np.allclose(before[~first_week], after[~first_week])
+    assert len(training.holdout_predictions(rows, holdout[:0], recipe, problem, timedelta(days=7))) == 0

@@ -1,0 +1,125 @@
+"""Rows that a function of the project gives: ``module:function``."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from evergreen.errors import DataError, EvergreenError, did_you_mean
+from evergreen.io.sources.parquet import plain
+
+_NAME = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
+
+
+def is_function(source: str, root: Path) -> bool:
+    """Whether a source is written as ``module:function``, and is no file of that name."""
+    return bool(_NAME.fullmatch(source)) and not (root / source).exists()
+
+
+def call(
+    source: str, root: Path, columns: Sequence[str] | None, window: dict[str, datetime | None]
+) -> pd.DataFrame:
+    """Call a function of the project's folder and take the rows that it returns.
+
+    Args:
+        source: ``module:function``; the module is looked for in the project first.
+        root: The project's folder.
+        columns: The columns to keep; all by default.
+        window: ``start``, ``end`` and ``as_of``, None where there is no bound; it is given those that it accepts.
+
+    Raises:
+        DataError: there is no such function, it raised, or what it returns is no table.
+    """
+    module, _, name = source.partition(":")
+    with _project_first(root):
+        function = _find(source, module, name, root)
+        try:
+            found = function(**_accepted(source, function, window))
+        except EvergreenError:
+            raise
+        except Exception as error:
+            last = traceback.extract_tb(error.__traceback__)[-1]
+            where = f"{Path(last.filename).name} line {last.lineno}"
+            raise DataError(
+                f"{source}: raised {type(error).__name__} at {where}: {error}; correct the function"
+            ) from None
+    rows = plain(found) if isinstance(found, pa.Table) else found
+    if not isinstance(rows, pd.DataFrame):
+        raise DataError(f"{source}: returned {type(found).__name__}; return a pandas DataFrame or a pyarrow Table")
+    rows = rows.reset_index(drop=True).rename(columns=str)
+    names = rows.columns.tolist()
+    for one in names:
+        if names.count(one) > 1:
+            raise DataError(f"{source}: column {one} stands twice; rename one of them")
+    for one in columns or ():
+        if one not in names:
+            raise DataError(f"{source}: no column {one}{did_you_mean(one, names)}")
+    return rows if columns is None else rows[list(columns)]
+
+
+def _find(source: str, module: str, name: str, root: Path) -> Callable[..., Any]:
+    _forget_another(module, root)
+    try:
+        loaded = importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name and (module == error.name or module.startswith(f"{error.name}.")):
+            near = did_you_mean(module, (path.stem for path in root.glob("*.py")))
+            raise DataError(f"{source}: no module {module} in {root}{near}") from None
+        raise DataError(f"{source}: {module} needs {error.name}, which is not installed; install it") from None
+    except Exception as error:
+        raise DataError(
+            f"{source}: {module} cannot be imported: {type(error).__name__}: {error}; correct it"
+        ) from None
+    function = getattr(loaded, name, None)
+    if not callable(function):
+        defined = [one for one, value in vars(loaded).items() if callable(value) and not one.startswith("_")]
+        raise DataError(f"{source}: {module} has no function {name}{did_you_mean(name, defined)}")
+    return function  # type: ignore[no-any-return]
+
+
+def _accepted(
+    source: str, function: Callable[..., Any], window: dict[str, datetime | None]
+) -> dict[str, datetime | None]:
+    parameters = inspect.signature(function).parameters.values()
+    for one in parameters:
+        if one.name in window and one.kind is one.POSITIONAL_ONLY:
+            raise DataError(f"{source}: {one.name} is positional only; take away the / before it")
+        if one.name not in window and one.default is one.empty and one.kind not in (one.VAR_KEYWORD, one.VAR_POSITIONAL):
+            raise DataError(f"{source}: needs {one.name}; a source is given start, end and as_of, and no more")
+    names = {one.name for one in parameters}
+    every = any(one.kind is one.VAR_KEYWORD for one in parameters)
+    return {name: moment for name, moment in window.items() if every or name in names}
+
+
+def _forget_another(module: str, root: Path) -> None:
+    """Drop a module of this name that was loaded from another project."""
+    top = module.split(".")[0]
+    own = next((path for path in (root / f"{top}.py", root / top / "__init__.py") if path.is_file()), None)
+    loaded = sys.modules.get(top)
+    if own is None or loaded is None or Path(getattr(loaded, "__file__", None) or "") == own:
+        return
+    for name in [name for name in sys.modules if name == top or name.startswith(f"{top}.")]:
+        del sys.modules[name]
+
+
+@contextmanager
+def _project_first(root: Path) -> Iterator[None]:
+    """Look for modules in the project's folder before anywhere else."""
+    folder = str(root.resolve())
+    sys.path.insert(0, folder)
+    importlib.invalidate_caches()
+    try:
+        yield
+    finally:
+        sys.path.remove(folder)

@@ -1,0 +1,85 @@
+import pandas as pd
+import pytest
+
+from evergreen.data import clean
+from evergreen.discovery import find_reading, has_header
+
+
+def texts(**columns: list[str]) -> pd.DataFrame:
+    return pd.DataFrame(columns, dtype="str")
+
+
+@pytest.mark.parametrize(
+    ("values", "numbers"),
+    [
+        (["1,234.50", "12", "$3"], [1234.5, 12, 3]),
+        (["1.234,5", "7,25", "3"], [1234.5, 7.25, 3]),
+        (["1 234,5", "7,25", "3"], [1234.5, 7.25, 3]),
+        (["12 kg", "3.5 kg", "1 kg"], [12, 3.5, 1]),
+        (["45 %", "3%", "0.5%"], [45, 3, 0.5]),
+        (["(1,200)", "-3", "5"], [-1200, -3, 5]),
+        (["?", "1", "unknown"], [None, 1, None]),
+        (["1e-5", "2", "-"], [1e-5, 2, None]),
+    ],
+)
+def test_numbers_are_found_and_read_as_a_person_would(values: list[str], numbers: list[float | None]) -> None:
+    raw = texts(column=values * 20)
+    read = find_reading(raw).read
+    assert read is not None
+    assert read.numbers == ("column",)
+    assert clean(raw, read)["column"].head(3).replace(float("nan"), None).tolist() == pytest.approx(numbers)
+
+
+def test_values_of_different_scale_are_left_as_texts() -> None:
+    assert find_reading(texts(column=["1.2k", "900", "3M"] * 20)).read is None
+
+
+@pytest.mark.parametrize(
+    ("values", "form", "first"),
+    [
+        (["13/02/2020", "01/03/2020"], "%d/%m/%Y", "2020-02-13"),
+        (["02/13/2020", "03/01/2020"], "%m/%d/%Y", "2020-02-13"),
+        (["13.02.20", "01.03.20"], "%d.%m.%y", "2020-02-13"),
+        (["13-Feb-2020", "01-Mar-2020"], "%d-%b-%Y", "2020-02-13"),
+        (["Feb 13, 2020", "Mar 1, 2020"], "%b %d, %Y", "2020-02-13"),
+        (["2020-02-13T10:00:00Z", "2020-03-01T10:00:00Z"], "iso", "2020-02-13 10:00+00:00"),
+        (["20200213", "20200301"], "%Y%m%d", "2020-02-13"),
+        (["2/13/20 4:05 PM", "3/1/20 4:05 AM"], "%m/%d/%y %I:%M %p", "2020-02-13 16:05"),
+    ],
+)
+def test_times_are_found_in_many_forms(values: list[str], form: str, first: str) -> None:
+    raw = texts(column=values * 20)
+    read = find_reading(raw).read
+    assert read is not None
+    assert read.dates == {"column": form}
+    assert clean(raw, read)["column"].iloc[0] == pd.Timestamp(first)
+
+
+def test_a_day_that_may_be_a_month_is_a_doubt() -> None:
+    found = find_reading(texts(column=["01/02/2020", "03/04/2020"] * 20))
+    assert "no day above 12" in found.checks[0]
+
+
+def test_codes_with_leading_zeros_stay_texts() -> None:
+    read = find_reading(texts(zip=["00501", "10001", "02138"] * 20)).read
+    assert read is not None
+    assert read.texts == ("zip",)
+
+
+def test_a_plain_table_needs_no_reading() -> None:
+    assert find_reading(texts(a=["1", "2"] * 20, b=["x", "NA"] * 20, c=["1.5", ""] * 20)).read is None
+
+
+@pytest.mark.parametrize(
+    ("first", "rows", "named"),
+    [
+        (["age", "city"], [["3", "Rome"], ["4", "Oslo"]], True),
+        (["3", "Rome"], [["4", "Rome"], ["5", "Oslo"]], False),
+        (["12,5", "7"], [["11,5", "8"], ["10,1", "9"]], False),
+        (["country", "2019", "2020", "2021"], [["x", "1", "2", "3"], ["y", "4", "5", "6"]], True),
+        (["red", "yes"], [["blue", "yes"], ["red", "no"]], False),
+        (["colour", "sold"], [["blue", "yes"], ["red", "no"]], True),
+    ],
+)
+def test_a_missing_header_is_noticed(first: list[str], rows: list[list[str]], named: bool) -> None:
+    assert has_header(first, pd.DataFrame(rows * 10, dtype="str")) is named

@@ -1,0 +1,76 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from evergreen.discovery import Hints, Survey, survey
+from evergreen.discovery.roles import find_task
+from evergreen.errors import DataError
+
+NOW = pd.Timestamp("2026-01-01", tz="UTC")
+
+
+def look(frame: pd.DataFrame) -> Survey:
+    return survey(frame, Hints("y"), NOW)
+
+
+def frame(**columns: object) -> pd.DataFrame:
+    rng = np.random.default_rng(11)
+    return pd.DataFrame({"y": rng.integers(0, 2, 300), "x": rng.normal(size=300), **columns})
+
+
+@pytest.mark.parametrize(
+    ("values", "task"),
+    [
+        (["yes", "no"] * 50, "binary"),
+        ([0, 1] * 50, "binary"),
+        (["a", "b", "c"] * 50, "multiclass"),
+        ([0, 1, 2] * 50, "multiclass"),
+        (list(range(10)) * 30, "multiclass"),
+        (np.linspace(0, 1, 200), "regression"),
+        ([0] * 200 + [1] * 80 + [2] * 30 + [3] * 10 + [4] * 4 + [5] * 1, "regression"),
+        (list(range(500)), "regression"),
+    ],
+)
+def test_the_task_follows_from_the_target(values: object, task: str) -> None:
+    assert find_task(pd.Series(values, name="y")).task == task
+
+
+def test_hundreds_of_different_texts_are_no_classes() -> None:
+    with pytest.raises(DataError, match="too many for classes"):
+        find_task(pd.Series([f"name {number}" for number in range(500)], name="y"))
+
+
+def test_a_skewed_target_and_missing_labels_are_doubts() -> None:
+    values = pd.Series(np.random.default_rng(0).lognormal(0, 2, 500), name="y")
+    checks = " ".join(find_task(values.mask(values.index < 20)).checks)
+    assert "20 rows have no label" in checks
+    assert "skewed" in checks
+
+
+def test_an_id_is_the_key_and_a_row_number_is_one_with_a_doubt() -> None:
+    named = look(frame(order_id=[f"A{number}" for number in range(300)]))
+    assert named.key is not None
+    assert (named.key.value, named.key.check) == ("order_id", "")
+    counted = look(frame(n=range(300)))
+    assert counted.key is not None
+    assert "counts the lines" in counted.key.check
+
+
+def test_a_birthday_and_a_time_in_the_future_are_no_event_time() -> None:
+    days = pd.date_range("2024-01-01", periods=300, tz="UTC")
+    assert look(frame(birth_date=days)).time is None
+    assert look(frame(start=days + pd.Timedelta(days=3000))).time is None
+    found = look(frame(birth_date=days, ordered_at=days)).time
+    assert found is not None
+    assert found.value == "ordered_at"
+
+
+def test_a_customer_with_several_rows_is_a_group() -> None:
+    found = look(frame(customer=[f"c{number % 60}" for number in range(300)])).group
+    assert found is not None
+    assert found.value == "customer"
+
+
+def test_what_cannot_help_is_excluded_with_its_reason() -> None:
+    found = look(frame(same="a", twin=np.arange(300) % 17, copy=np.arange(300) % 17))
+    assert found.excluded == {"same": "always 'a'", "copy": "repeats twin value by value"}
