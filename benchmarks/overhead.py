@@ -71,12 +71,12 @@ def show_fixed(where: str, flows: list[Cost], scripts: list[Cost]) -> None:
 def show_stages(flows: list[Cost], scripts: list[Cost]) -> None:
     """Where the seconds go, stage by stage, the largest differences first."""
     labels = dict.fromkeys(label for cost in (*flows, *scripts) for label in cost.seconds)
-    rows = []
+    rows: list[tuple[float, str, float, float]] = []
     for label in labels:
         ours, theirs = (statistics.median([c.seconds.get(label, 0.0) for c in side]) for side in (flows, scripts))
         rows.append((ours - theirs, label or "start and waiting for the server", ours, theirs))
     outside = [statistics.median([c.wall - sum(c.seconds.values()) for c in side]) for side in (flows, scripts)]
-    rows.append((outside[0] - outside[1], "interpreter's start and end", *outside))
+    rows.append((outside[0] - outside[1], "interpreter's start and end", outside[0], outside[1]))
     print(f"  {'where it goes (wall seconds, median)':<44}{'flow':>8}{'script':>8}{'more':>8}")
     for more, label, ours, theirs in sorted(rows, reverse=True):
         if max(ours, theirs) >= 0.005:

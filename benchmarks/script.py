@@ -57,7 +57,8 @@ def read(project: Path, as_of: pd.Timestamp) -> pd.DataFrame:
     """The flights whose cut-off has passed, two hours before they leave."""
     flights = ds.dataset(project / "data" / "flights", format="parquet")
     due = ds.field("scheduled_departure") <= as_of + timedelta(hours=2)
-    return flights.to_table(filter=due).to_pandas()
+    frame: pd.DataFrame = flights.to_table(filter=due).to_pandas()
+    return frame
 
 
 def join(flights: pd.DataFrame, project: Path, as_of: pd.Timestamp) -> pd.DataFrame:

@@ -2,11 +2,10 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
@@ -211,7 +210,7 @@ def test_a_connection_that_the_server_ends_is_an_error_and_never_half_a_table(wa
         read(ending, tmp_path)
 
 
-def test_a_database_that_is_not_there_is_named(line: Callable[[int], Any], tmp_path: Path) -> None:
+def test_a_database_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"postgresql://me@127\.0\.0\.1:9/x\): the database cannot be reached"):
         read(query("select 1 as x", "postgresql://me@127.0.0.1:9/x"), tmp_path)
 
