@@ -17,6 +17,7 @@ from evergreen.cli import (
     explanation,
     models,
     operating,
+    predicting,
     profiling,
     quarantine,
     running,
@@ -44,6 +45,7 @@ app.command()(checking.check)
 app.command()(training.train)
 app.command()(training.evaluate)
 app.command()(operating.score)
+app.command()(predicting.predict)
 app.command()(operating.monitor)
 app.command()(operating.backtest)
 app.command()(deciding.why)

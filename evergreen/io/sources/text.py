@@ -157,6 +157,17 @@ def _pieces(
         raise DataError(f"{file.path}: {broken}") from None
 
 
+def pieces_of(fs: Any, file: File, texts: Collection[str], how: Read | None) -> Iterator[pd.DataFrame]:
+    """A file piece by piece, with types of their own; ``texts``, and what the spec reads by itself, stay text.
+
+    Raises:
+        DataError: the file is empty or no table, or a column stands twice.
+    """
+    separator, names = _header(fs, file, how)
+    kept = {*texts, *how.numbers, *how.dates, *how.texts} if how else {*texts}
+    yield from _pieces(fs, file, separator, [name for name in names if name in kept], how)
+
+
 def opened(fs: Any, file: File) -> Any:
     """A file of text, unpacked, without the mark that some programs write before it."""
     return fsspec.core.OpenFile(

@@ -1,0 +1,207 @@
+"""Predictions for a file of any size, beside the loop: nothing of them is entered in the ledger."""
+
+from __future__ import annotations
+
+import logging
+import os
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from evergreen import features, training
+from evergreen.data import assemble, columns_needed
+from evergreen.data.columns import join_stem
+from evergreen.errors import DataError, EmptyWindow, UsageError, did_you_mean
+from evergreen.features.expressions import expression_columns
+from evergreen.handoffs import KEY, TIME, ModelVersion
+from evergreen.io.registry import Registry
+from evergreen.io.sources import read
+from evergreen.io.sources.batches import batches
+from evergreen.settings import Settings
+from evergreen.spec import ModelSpec
+
+logger = logging.getLogger(__name__)
+
+_CSV = (".csv", ".csv.gz")
+#: A made-up key, so that rows keep their order and may share the real one.
+_PLACE = "__place"
+#: A probability at least this high decides for class 1, as in the ledger.
+_EVEN = 0.5
+
+
+def predict_file(here: Settings, spec: ModelSpec, version: ModelVersion, file: str, out: Path, as_of: datetime) -> int:
+    """Score every row of a file, in its order, and write key, prediction and the probability of each class.
+
+    Memory holds a batch of rows and the joined tables, however large the file is. The result is written aside and
+    renamed: there is all of it or nothing. Keys of text files are written as they stand; a file without the key's
+    column gets ``row``, counted from 1. ``prediction`` is the class (the most probable one) or the quantity.
+
+    Args:
+        here: The project, whose sources the joins read.
+        spec: The model's file.
+        version: Which version predicts.
+        file: CSV, JSON lines, Parquet or Feather; a path from the current folder or any fsspec URL.
+        out: ``.csv``, ``.csv.gz`` or ``.parquet``.
+        as_of: The moment whose knowledge the joined tables show.
+
+    Returns:
+        The number of rows.
+
+    Raises:
+        UsageError: the model has history features, or ``out`` cannot be written so.
+        DataError: the file lacks columns that the model needs, all of which are named, or is no table.
+    """
+    if spec.features.history:
+        raise UsageError(
+            f"{spec.model}: looks at earlier rows (features.history), which a file by itself does not hold; bring the "
+            f"rows to {spec.data.source} and run: evergreen score {spec.model}"
+        )
+    _check_out(file, out)
+    pipeline = Registry(here).load(version)
+    joins = _joins(here, spec, as_of)
+    written = 0
+    with _written(out) as write:
+        for rows in batches(file, Path.cwd(), _texts(spec, pipeline, joins), spec.data.read):
+            if not written:
+                _check_columns(spec, pipeline, joins, rows, file)
+            table = _table(spec, rows, joins, as_of, file)
+            values = training.predict(pipeline, version.task, table, len(version.classes))
+            write(_said(spec, version, rows, values, written))
+            written += len(rows)
+            logger.info("%s: %s rows predicted", spec.model, f"{written:,}")
+        if not written:
+            raise EmptyWindow(f"{file}: no rows; write some first")
+    return written
+
+
+def _table(
+    spec: ModelSpec, rows: pd.DataFrame, joins: Sequence[pd.DataFrame], as_of: datetime, file: str
+) -> pd.DataFrame:
+    """A batch as the model sees it, in its own order; what is only known later is null where the file lacks it."""
+    absent = {name: np.nan for name in columns_needed(spec.data) if name not in rows}
+    data = spec.data.model_copy(update={"key": _PLACE, "source": file})
+    table = assemble(rows.assign(**absent, **{_PLACE: np.arange(len(rows))}), joins, data, as_of)
+    return features.build(table, spec).sort_values(KEY, ignore_index=True)
+
+
+def _said(spec: ModelSpec, version: ModelVersion, rows: pd.DataFrame, values: Any, before: int) -> pd.DataFrame:
+    key = spec.data.key if spec.data.key in rows else None
+    names = rows[key] if key else pd.Series(np.arange(before + 1, before + 1 + len(rows)))
+    columns: dict[str, Any] = {key or "row": names.to_numpy() if key is None else names}
+    if version.task == "regression":
+        return pd.DataFrame({**columns, "prediction": values})
+    each = np.column_stack([1 - values, values]) if version.task == "binary" else values
+    codes = (values >= _EVEN).astype(int) if version.task == "binary" else each.argmax(axis=1)
+    chosen = pd.array(np.array(version.classes, dtype=object)[codes], dtype="str")
+    probabilities = {f"p_{name}": each[:, code] for code, name in enumerate(version.classes)}
+    return pd.DataFrame({**columns, "prediction": chosen, **probabilities})
+
+
+def _joins(here: Settings, spec: ModelSpec, as_of: datetime) -> list[pd.DataFrame]:
+    found = []
+    for join in spec.data.join:
+        columns = None if join.columns is None else (*join.on, *join.columns)
+        end = as_of + timedelta(microseconds=1) if join.as_of else None
+        found.append(
+            read(
+                join.source, here.project, columns=columns, time=join.as_of, end=end, timezone=spec.data.timezone,
+                repeated="second", may_be_empty=bool(join.as_of), as_of=as_of,
+            )
+        )  # fmt: skip
+    return found
+
+
+def _texts(spec: ModelSpec, pipeline: Any, joins: Sequence[pd.DataFrame]) -> set[str]:
+    """Columns of a CSV that hold text wherever they look like numbers: in training other rows told."""
+    kinds: Mapping[str, str] = getattr(pipeline.named_steps["rows"], "kinds_", {})
+    learned = {name for name, kind in kinds.items() if kind == "text"} - {*spec.features.categorical}
+    keyed = {
+        name
+        for join, other in zip(spec.data.join, joins, strict=True)
+        for name in join.on
+        if isinstance(other[name].dtype, pd.StringDtype)
+    }
+    return learned | keyed | ({spec.data.key} if spec.data.key else set())
+
+
+def _check_columns(
+    spec: ModelSpec, pipeline: Any, joins: Sequence[pd.DataFrame], rows: pd.DataFrame, file: str
+) -> None:
+    joined = {
+        name
+        for join, other in zip(spec.data.join, joins, strict=True)
+        for column in other.columns
+        for name in (str(column), f"{join_stem(join)}_{column}")
+    }
+    wanted = {*pipeline.named_steps["rows"].inputs, *(name for join in spec.data.join for name in join.on)} - {TIME}
+    for name in reversed(spec.features.expressions):  # a later one may use an earlier one
+        if name in wanted:
+            wanted = (wanted - {name}) | expression_columns(spec.features.expressions[name])
+    wanted |= {spec.data.time} if spec.data.time else set()
+    missing = sorted(wanted - joined - {*map(str, rows.columns)} - {*rows.attrs})
+    if missing:
+        near = did_you_mean(missing[0], map(str, rows.columns))
+        raise DataError(f"{file}: lacks {', '.join(missing)}, which {spec.model} was trained on{near}")
+
+
+def _check_out(file: str, out: Path) -> None:
+    if not out.name.lower().endswith((*_CSV, ".parquet")):
+        raise UsageError(f"{out}: ends in none of {', '.join(_CSV)}, .parquet; choose one of them")
+    if not out.parent.is_dir():
+        raise UsageError(f"{out}: there is no folder {out.parent}; make it first")
+    if "://" not in file and Path(file).resolve() == out.resolve():
+        raise UsageError(f"{out}: is the file that is read; write to another one")
+
+
+@contextmanager
+def _written(out: Path) -> Iterator[Any]:
+    """A function that appends frames to a file, which is there under its name once everything is in it."""
+    aside = out.with_name(f".{uuid.uuid4().hex}.{out.name}")
+    sink = _CsvSink(aside) if out.name.lower().endswith(_CSV) else _ParquetSink(aside)
+    try:
+        yield sink.write
+        sink.close()
+        os.replace(aside, out)
+    finally:
+        sink.close()
+        aside.unlink(missing_ok=True)
+
+
+class _CsvSink:
+    def __init__(self, path: Path) -> None:
+        self._path, self._begun = path, False
+
+    def write(self, rows: pd.DataFrame) -> None:
+        # Packed parts in a row are one packed file.
+        rows.to_csv(self._path, mode="a" if self._begun else "w", header=not self._begun, index=False)
+        self._begun = True
+
+    def close(self) -> None:
+        """Every part is closed already."""
+
+
+class _ParquetSink:
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._writer: pq.ParquetWriter | None = None
+
+    def write(self, rows: pd.DataFrame) -> None:
+        schema = self._writer.schema if self._writer else None
+        try:
+            table = pa.Table.from_pandas(rows, schema=schema, preserve_index=False)
+        except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+            raise DataError(f"{rows.columns[0]}: changes its type within the file ({error}); write it one way") from None
+        self._writer = self._writer or pq.ParquetWriter(self._path, table.schema, compression="zstd")
+        self._writer.write_table(table)
+
+    def close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()

@@ -1,0 +1,11 @@
+"""The only door to MLflow: runs, models in a safe format, versions and aliases."""
+
+from evergreen.io.registry.door import warm_up
+from evergreen.io.registry.models import TRUSTED, Models
+from evergreen.io.registry.runs import Runs
+
+__all__ = ["TRUSTED", "Registry", "warm_up"]
+
+
+class Registry(Runs, Models):
+    """Runs and models of one workspace: ``mlflow.db`` and ``artifacts/`` in it."""

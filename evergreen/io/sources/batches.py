@@ -1,0 +1,74 @@
+"""A file of any size, some thousand rows at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.ipc as ipc
+import pyarrow.parquet as pq
+
+from evergreen.data import clean
+from evergreen.errors import DataError
+from evergreen.io.places import FAILURES, what_broke
+from evergreen.io.sources.lines import pieces as objects_of
+from evergreen.io.sources.listing import File, find
+from evergreen.io.sources.parquet import plain
+from evergreen.io.sources.text import pieces_of
+from evergreen.io.sources.values import Rows
+from evergreen.spec import Read
+
+_ROWS = 65_536
+
+
+def batches(source: str, root: Path, texts: Collection[str] = (), how: Read | None = None) -> Iterator[pd.DataFrame]:
+    """The rows of a file, a folder or a glob in their order, in frames of a size that does not grow with the file.
+
+    Each batch finds its own types: what must not be read as a number although it looks like one stands in ``texts``.
+    A file without rows gives nothing.
+
+    Args:
+        source: CSV, JSON lines, Parquet or Feather; relative to ``root``, or any fsspec URL.
+        root: Where relative paths begin.
+        texts: Columns of a CSV that stay text.
+        how: How to read values that the files write in a way of their own.
+
+    Raises:
+        DataError: there is no such file, or it is no table.
+    """
+    fs, files = find(source, root)
+    for file in files:
+        for rows in _batches(fs, file, texts, how):
+            if len(rows):
+                yield clean(rows, how).reset_index(drop=True)
+
+
+def _batches(fs: Any, file: File, texts: Collection[str], how: Read | None) -> Iterator[pd.DataFrame]:
+    if file.kind == "CSV":
+        yield from pieces_of(fs, file, texts, how)
+    elif file.kind == "JSON lines":
+        for objects in objects_of(fs, file):
+            rows = Rows(file.path)
+            names = dict.fromkeys(name for one in objects for name in one)
+            rows.add({name: [one.get(name) for one in objects] for name in names})
+            yield rows.frame()
+    else:
+        yield from _tables(fs, file)
+
+
+def _tables(fs: Any, file: File) -> Iterator[pd.DataFrame]:
+    try:
+        with fs.open(file.path, "rb") as handle:
+            if file.kind == "Feather":
+                opened = ipc.open_file(handle)
+                for number in range(opened.num_record_batches):
+                    yield plain(pa.Table.from_batches([opened.get_batch(number)]))
+            else:
+                for batch in pq.ParquetFile(handle).iter_batches(_ROWS):
+                    yield plain(pa.Table.from_batches([batch]))
+    except (pa.ArrowException, *FAILURES) as error:
+        broken = what_broke(error) or f"cannot be read as {file.kind} ({error}); write the file again"
+        raise DataError(f"{file.path}: {broken}") from error
