@@ -66,3 +66,6 @@ bench-profile: install ## the profile of 1,000,000 rows by 30 beside one pandas 
 
 bench-tables: install ## init and train on real tables that no one prepared (TABLES=DIR: with a manifest.csv of yours)
 	$(BIN)/python -m benchmarks.tables $(TABLES)
+
+bench-year: install ## what the year costs beside its bare work (after make demo year)
+	$(BIN)/python -m benchmarks.year

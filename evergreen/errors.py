@@ -23,7 +23,6 @@ import difflib
 import re
 from collections.abc import Iterable
 
-
 #: What stands before a password in a URL, by its place and by its name.
 _SECRET = re.compile(
     r"(://[^:/@\s]*:)\S*@|([?&][^=&\s]*(?:password|passwd|pwd|secret|token|signature)[^=&\s]*=)[^&\s]+", re.IGNORECASE

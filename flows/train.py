@@ -64,7 +64,8 @@ def train(
             table = build_features(spec, checked.snapshot)
             note_table(run_id, table)
             contest = reserve(spec, table, champion)
-            warn_of_leaks(spec, table, contest, run_id)
+            if recipe is None:
+                warn_of_leaks(spec, table, contest, run_id)
             challenger = fit(spec, table, contest, run_id, recipe)
             evidence = compare(spec, table, contest, challenger, opponent)
             verdict = approve(spec, evidence, decide(evidence, spec.promotion))

@@ -29,7 +29,8 @@ def warn_of_leaks(spec: ModelSpec, table: FeatureTable, contest: Contest, run_id
     past = rows.iloc[split.train]
     times = [name for name in inputs if pd.api.types.is_datetime64_any_dtype(past[name].dtype)]
     event = TIME if TIME in past else ""
-    leaks = discovery.find_leaks(past, TARGET, contest.task, inputs, times, event)
+    looked_at = [name for name in inputs if name not in spec.data.planned]
+    leaks = discovery.find_leaks(past, TARGET, contest.task, looked_at, times, event)
     warnings = [f"{leak.column} may know the target: {leak.evidence}" for leak in leaks]
     shared = discovery.shared_rows(past, rows.iloc[split.holdout], inputs)
     if shared > 0.01 * len(split.holdout):
@@ -39,7 +40,10 @@ def warn_of_leaks(spec: ModelSpec, table: FeatureTable, contest: Contest, run_id
     for warning in warnings:
         logger.warning("%s: LEAK? %s", spec.model, warning)
     if warnings:
-        advice = "Where a column is not known in time, write it into features.exclude or data.later.\n"
+        advice = (
+            "Where a column is not known in time, write it into features.exclude or data.later; where it is a plan that "
+            "is known beforehand, into data.planned.\n"
+        )
         Registry(settings()).log_files(run_id, {"leaks.md": "\n".join([*(f"- {w}" for w in warnings), "", advice])}, {})
     return tuple(warnings)
 

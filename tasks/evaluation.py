@@ -46,7 +46,7 @@ def compare(
     else:
         pipeline = Registry(settings()).load(challenger)
         ours, seconds = _timed(pipeline, contest.task, frame.iloc[judges.rows], contest.classes)
-    if spec.training.holdout_refit and DAY in frame and not judges.chosen:
+    if training.rolls(spec.training, other):
         judges, ours = _refitted(spec, table, contest, challenger, frame)
     rows = frame.iloc[judges.rows]
     target, _ = training.encode_target(rows[TARGET], contest.task, contest.classes)

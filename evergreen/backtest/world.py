@@ -174,7 +174,9 @@ class World:
     def _judge(self, as_of: datetime, champion: Fit | None) -> Contested:
         rows, history = self.view(as_of), self.history
         contest = training.reserve(rows, self.spec.training, champion.version if champion else None, as_of)
-        part = self._made(f"challenger-{_name(as_of)}-{len(contest.choosing)}", lambda: self._challenge(rows, contest))
+        rolled = training.rolls(self.spec.training, champion.version if champion else None)
+        key = f"challenger-{_name(as_of)}-{len(contest.choosing)}{'-rolled' if rolled else ''}"
+        part = self._made(key, lambda: self._challenge(rows, contest, rolled))
         chosen = contest.split.holdout
         target, ours = self.target[chosen], part["predictions"]
         if champion:
@@ -188,9 +190,9 @@ class World:
         )  # fmt: skip
         return Contested(evidence, promotion.decide(evidence, rules), float(part["seconds"]))
 
-    def _challenge(self, rows: pd.DataFrame, contest: training.Contest) -> Arrays:
+    def _challenge(self, rows: pd.DataFrame, contest: training.Contest, rolled: bool) -> Arrays:
         recipe, every = training.Recipe.from_json(self.history.recipe), self.spec.training.holdout_refit
-        if every:
+        if rolled and every:
             held = contest.split.holdout
             return {"predictions": training.holdout_predictions(rows, held, recipe, self._problem, every)}
         pipeline = training.refit(recipe, rows.iloc[contest.choosing], self._problem)

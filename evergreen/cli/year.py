@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -60,6 +61,8 @@ def year() -> None:
         train(_MODEL, _START)
     steps = [*monitor_steps(find_spec(_MODEL), _START, _END), _LABELS_KNOWN]
     weeks = [_live(step, number, len(steps)) for number, step in enumerate(steps, 1)]
+    flows = {step.isoformat(): week.seconds for step, week in zip(steps, weeks, strict=True)}
+    (here.workspace / "year.json").write_text(json.dumps(flows, indent=1), encoding="utf-8")
     say("playing the other policies through the same year")
     found = backtest(_MODEL, _START, _END, _LABELS_KNOWN, list(_ARMS))
     real, picture = lived(_MODEL, _START, _LABELS_KNOWN, found)

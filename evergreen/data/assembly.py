@@ -24,10 +24,11 @@ def assemble(rows: pd.DataFrame, joins: Sequence[pd.DataFrame], data: Data, as_o
     """Join the tables to the rows and leave only what was known at ``as_of``.
 
     Beside the raw columns the result holds ``__key``, ``__target`` and ``__known_at``, with an event time ``__time``,
-    ``__cut_off`` and ``__day``, and ``__group`` where the spec names one. Values of `later` columns that were not known at ``as_of`` are null, the
-    label too (under both its names). Columns that may be masked change their type once and for all: integers and
-    booleans become float64, so that the type does not depend on ``as_of``. Without a time of their own labels count
-    as known since 1970. A table without a single label is fine here: it may be there to be scored; training refuses it.
+    ``__cut_off`` and ``__day``, and ``__group`` where the spec names one. Values of `later` columns that were not known
+    at ``as_of`` are null, the label too (under both its names). Columns that may be masked change their type once and
+    for all: integers and booleans become float64, so that the type does not depend on ``as_of``. Without a time of
+    their own labels count as known since 1970. A table without a single label is fine here: it may be there to be
+    scored; training refuses it.
 
     Args:
         rows: The main source's rows, as read; not changed.

@@ -18,7 +18,8 @@ def columns_needed(data: Data) -> tuple[str, ...]:
 
     Columns that an earlier join could bring (keys of a join) are not among them.
     """
-    named = [data.key, data.group, data.time, data.target.column, data.target.known_at, *data.later, *data.later.values()]
+    roles = (data.key, data.group, data.time, data.target.column, data.target.known_at)
+    named = [*roles, *data.later, *data.later.values()]
     return tuple(dict.fromkeys(name for name in named if name))
 
 

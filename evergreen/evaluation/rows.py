@@ -30,7 +30,8 @@ def paired_rows(
     """Compare two sides on the same rows of a table.
 
     Args:
-        rows: The rows, with ``__day`` where they have a time, ``__group`` where they have groups, and the slices' columns.
+        rows: The rows, with ``__day`` where they have a time, ``__group`` where the spec names one, and the slices'
+            columns.
         task: What is predicted.
         metric: The primary metric.
         predictions: The encoded target (n,), the challenger's predictions and the other side's, each (n,) or (n, k).

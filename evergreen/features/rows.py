@@ -116,6 +116,14 @@ class RowFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self, "feature_names_")
         return np.asarray(self.feature_names_, dtype=object)
 
+    def layout(self) -> list[tuple[int, float]]:
+        """Of each column of codes: how many levels are worth a column of their own, and the period of a cycle.
+
+        A number has 0 levels, what does not come round has a period of 0.
+        """
+        numbers = [(0, _CYCLES.get(name, 0.0) if name in self.calendar_ else 0.0) for name in self.numbers_]
+        return [*numbers, *((min(len(levels), ONE_HOT_LEVELS), 0.0) for levels in self.levels_.values())]
+
     def _columns(self) -> list[str]:
         extra = [self.time_column] if self.time_column and self.time_column not in self.inputs else []
         return [*self.inputs, *extra]

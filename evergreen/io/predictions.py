@@ -139,6 +139,7 @@ def _check_columns(
         name
         for join, other in zip(spec.data.join, joins, strict=True)
         for column in other.columns
+        if column not in join.on
         for name in (str(column), f"{join_stem(join)}_{column}")
     }
     wanted = {*pipeline.named_steps["rows"].inputs, *(name for join in spec.data.join for name in join.on)} - {TIME}
@@ -146,7 +147,7 @@ def _check_columns(
         if name in wanted:
             wanted = (wanted - {name}) | expression_columns(spec.features.expressions[name])
     wanted |= {spec.data.time} if spec.data.time else set()
-    missing = sorted(wanted - joined - {*map(str, rows.columns)} - {*rows.attrs})
+    missing = sorted(wanted - joined - {*map(str, rows.columns)})
     if missing:
         near = did_you_mean(missing[0], map(str, rows.columns))
         raise DataError(f"{file}: lacks {', '.join(missing)}, which {spec.model} was trained on{near}")
@@ -198,7 +199,7 @@ class _ParquetSink:
         try:
             table = pa.Table.from_pandas(rows, schema=schema, preserve_index=False)
         except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-            raise DataError(f"{rows.columns[0]}: changes its type within the file ({error}); write it one way") from None
+            raise DataError(f"{rows.columns[0]}: changes its type within the file ({error}); correct it") from None
         self._writer = self._writer or pq.ParquetWriter(self._path, table.schema, compression="zstd")
         self._writer.write_table(table)
 

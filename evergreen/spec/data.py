@@ -101,6 +101,8 @@ class Data(Part):
     """The zone of times that carry none, and of the calendar features."""
     later: dict[str, str] = Field(default_factory=dict)
     """Columns not known at the cut-off, each with the column that says when it is known; never inputs of their row."""
+    planned: Names = ()
+    """Columns that tell of the future and are known nonetheless, such as a scheduled arrival: not reported as leaks."""
     join: Annotated[tuple[Join, ...], BeforeValidator(listed)] = ()
     """Tables to join."""
     partition: str | None = None

@@ -36,7 +36,7 @@ Duration = Annotated[
 ]
 Names = Annotated[tuple[str, ...], BeforeValidator(listed)]
 Task = Literal["binary", "multiclass", "regression"]
-Family = Literal["lightgbm", "random_forest", "extra_trees", "linear"]
+Family = Literal["lightgbm", "random_forest", "extra_trees", "linear", "mlp", "neighbours", "naive_bayes", "linear_svm"]
 Take = Literal["count", "mean", "last", "sum", "min", "max", "std"]
 
 #: The default primary metric of each task.

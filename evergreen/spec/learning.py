@@ -48,6 +48,9 @@ class Features(Part):
     """Rows that a category needs to have a level of its own."""
 
 
+Values = Annotated[tuple[int | float | str, ...], BeforeValidator(listed), Field(min_length=1)]
+
+
 class Training(Part):
     """How candidates are fitted and compared."""
 
@@ -59,17 +62,31 @@ class Training(Part):
     """How far back training reads."""
     holdout: Duration | Annotated[float, Field(gt=0, lt=1)] = 0.2
     """The newest labelled rows, which no choice ever sees: a period, or a share."""
-    holdout_refit: Duration | None = None
-    """Refit the recipe through the holdout in steps of so long, as its labels become known, and judge the recipe;
-    without it the challenger that is judged is blind to the holdout."""
+    holdout_refit: Duration | None = timedelta(days=7)
+    """Against a champion: refit the recipe through the holdout in steps of so long, as its labels become known, and
+    judge the recipe; null judges one challenger that is blind to the holdout. Needs a time."""
+    holdout_back: Duration = timedelta(days=42)
+    """With holdout_refit: the holdout reaches back so far, or to the first row that the champion has not seen."""
     tuning: Duration | Annotated[float, Field(gt=0, lt=1)] = 0.2
     """The rows before the holdout on which candidates are compared: a period, or a share."""
     budget: Duration = timedelta(minutes=2)
     """Wall time for fitting candidates; a fixed sequence is cut where it runs out."""
     families: Annotated[tuple[Family, ...], BeforeValidator(listed)] = (
-        "lightgbm", "random_forest", "extra_trees", "linear",
+        "lightgbm", "random_forest", "extra_trees", "linear", "mlp", "neighbours", "naive_bayes", "linear_svm",
     )  # fmt: skip
-    """The families of candidates."""
+    """The families of candidates; those that a table is too large for are left out."""
+    search: Literal["portfolio", "bayes", "random", "grid"] = "bayes"
+    """portfolio: a fixed list of settings; bayes: after it a search around its best; random, grid: what `space` says."""
+    space: dict[Family, dict[str, Values]] = Field(default_factory=dict)
+    """What is searched, by family and parameter: two numbers are a range, anything else are the values to try."""
+    max_candidates: Annotated[int, Field(ge=1)] | None = None
+    """End the search after so many candidates: where all of them fit into the budget, every run finds the same."""
+    ensemble: Literal["auto", "never"] = "auto"
+    """auto: mix what was fitted anyway where it gains on tuning rows that did not choose it."""
+    max_members: Annotated[int, Field(ge=2)] = 5
+    """Models in an ensemble."""
+    max_scoring_factor: Annotated[float, Field(ge=1)] = 3.0
+    """What scoring by an ensemble may cost, in multiples of the best single model."""
     class_weight: Literal["none", "balanced"] = "none"
     """Weigh classes equally."""
     weight: str | None = None

@@ -13,9 +13,7 @@ from evergreen.spec.kinds import Part
 #: What a query may be bound to.
 BOUND = ("start", "end", "as_of")
 #: Texts, quoted names and comments of a query: nothing in them is a command or a parameter.
-_QUOTED = re.compile(
-    r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`[^`]*`|--[^\n]*|/\*.*?\*/|(\$\w*\$).*?\1", re.DOTALL
-)
+_QUOTED = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`[^`]*`|--[^\n]*|/\*.*?\*/|(\$\w*\$).*?\1", re.DOTALL)
 _WRITES = re.compile(r"\b(insert|update|delete|merge|into)\b", re.IGNORECASE)
 _PARAMETER = re.compile(r"(?<![:\w\\]):(\w+)(?!:)")
 _SHOWN = 60
@@ -29,7 +27,7 @@ class Sql(Part):
     to a day before and after the window of event times, which is then cut to the microsecond. All are UTC; SQLite,
     which has no times, gets texts such as `2024-01-31 12:00:00`."""
     url: str | None = None
-    """The database, as SQLAlchemy writes it; a relative SQLite file lies in the project. Its password is never shown."""
+    """The database, as SQLAlchemy writes it; a relative SQLite file lies in the project. Passwords are never shown."""
     url_env: str | None = None
     """The environment variable that holds the URL instead, so that no secret stands in this file."""
 
@@ -91,9 +89,7 @@ def _kind(value: Any) -> str:
 
 #: What `data.source` and `join.source` hold.
 Source = Annotated[
-    Annotated[
-        str, Field(min_length=1), PlainSerializer(masked, return_type=str, when_used="json"), Tag("tagged-place")
-    ]
+    Annotated[str, Field(min_length=1), PlainSerializer(masked, return_type=str, when_used="json"), Tag("tagged-place")]
     | Annotated[Sql, Tag("tagged-sql")],
     Discriminator(_kind),
 ]

@@ -1,7 +1,7 @@
 """Candidates, how they are fitted and compared, and the rows that each choice may see."""
 
 from evergreen.training.candidates import Recipe, candidates, make_pipeline
-from evergreen.training.contest import Contest, known_rows, reserve, unseen
+from evergreen.training.contest import Contest, known_rows, reserve, rolls, unseen
 from evergreen.training.explanation import Contribution, Explanation, explain
 from evergreen.training.fit import Fitted, Problem, fit_candidate, predict, refit
 from evergreen.training.importance import Dependence, TreeShap, partial_dependence, permutation_importance, tree_shap
@@ -41,6 +41,7 @@ __all__ = [
     "refit",
     "reserve",
     "rolling_predictions",
+    "rolls",
     "split",
     "tree_shap",
     "unseen",

@@ -46,9 +46,17 @@ def reserve(rows: pd.DataFrame, training: Training, champion: ModelVersion | Non
     _, classes = encode_target(rows.loc[rows[TARGET].notna(), TARGET], task)
     fresh = unseen(rows, champion) if champion else np.ones(len(rows), dtype=bool)
     since = champion.fitted_until if champion and fresh.any() else None
+    if since and rolls(training, champion):
+        # A recipe that is refitted as it goes loses nothing by a long holdout, and many days make a sharp verdict.
+        training = training.model_copy(update={"holdout": training.holdout_back})
     parts = split(rows, training, as_of=as_of, unseen_from=since)
     parts = replace(parts, holdout=parts.holdout[fresh[parts.holdout]])
     return Contest(task, training.metric or PRIMARY[task], tuple(classes), parts)
+
+
+def rolls(training: Training, champion: ModelVersion | None) -> bool:
+    """Whether a contest judges the recipe, refitted through the holdout, rather than one challenger blind to it."""
+    return champion is not None and champion.fitted_until is not None and training.holdout_refit is not None
 
 
 def unseen(rows: pd.DataFrame, version: ModelVersion) -> NDArray[np.bool_]:

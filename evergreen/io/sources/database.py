@@ -163,7 +163,7 @@ def _said(error: Any) -> str:
     if getattr(error, "connection_invalidated", False) or any(
         word in said.lower() for word in ("connection", "closed", "terminat", "timeout", "timed out")
     ):
-        return f"the database cannot be reached or ended the connection ({said}); nothing was kept: look at it, run again"
+        return f"the database cannot be reached or ended the connection ({said}); nothing was kept: run again"
     if "ReadOnly" in name or "readonly" in said.lower() or "read-only" in said.lower():
         return f"the query writes, and a source only reads ({said}); write a plain SELECT"
     return f"the database refuses the query ({said}); correct data.source.sql"

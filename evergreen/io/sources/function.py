@@ -27,9 +27,7 @@ def is_function(source: str, root: Path) -> bool:
     return bool(_NAME.fullmatch(source)) and not (root / source).exists()
 
 
-def call(
-    source: str, root: Path, columns: Sequence[str] | None, window: dict[str, datetime | None]
-) -> pd.DataFrame:
+def call(source: str, root: Path, columns: Sequence[str] | None, window: dict[str, datetime | None]) -> pd.DataFrame:
     """Call a function of the project's folder and take the rows that it returns.
 
     Args:
@@ -78,9 +76,7 @@ def _find(source: str, module: str, name: str, root: Path) -> Callable[..., Any]
             raise DataError(f"{source}: no module {module} in {root}{near}") from None
         raise DataError(f"{source}: {module} needs {error.name}, which is not installed; install it") from None
     except Exception as error:
-        raise DataError(
-            f"{source}: {module} cannot be imported: {type(error).__name__}: {error}; correct it"
-        ) from None
+        raise DataError(f"{source}: {module} cannot be imported: {type(error).__name__}: {error}; correct it") from None
     function = getattr(loaded, name, None)
     if not callable(function):
         defined = [one for one, value in vars(loaded).items() if callable(value) and not one.startswith("_")]
@@ -92,10 +88,11 @@ def _accepted(
     source: str, function: Callable[..., Any], window: dict[str, datetime | None]
 ) -> dict[str, datetime | None]:
     parameters = inspect.signature(function).parameters.values()
+    rest = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
     for one in parameters:
         if one.name in window and one.kind is one.POSITIONAL_ONLY:
             raise DataError(f"{source}: {one.name} is positional only; take away the / before it")
-        if one.name not in window and one.default is one.empty and one.kind not in (one.VAR_KEYWORD, one.VAR_POSITIONAL):
+        if one.name not in window and one.default is one.empty and one.kind not in rest:
             raise DataError(f"{source}: needs {one.name}; a source is given start, end and as_of, and no more")
     names = {one.name for one in parameters}
     every = any(one.kind is one.VAR_KEYWORD for one in parameters)

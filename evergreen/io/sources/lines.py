@@ -82,7 +82,7 @@ def _object(line: str, file: File, number: int) -> dict[str, Any]:
     except ValueError as error:
         raise DataError(f"{file.path}: line {number} is no JSON ({error}); correct the line") from None
     if not isinstance(found, dict):
-        raise DataError(f"{file.path}: line {number} is no object such as {{\"id\": 1}}; write one a line")
+        raise DataError(f'{file.path}: line {number} is no object such as {{"id": 1}}; write one a line')
     return found
 
 

@@ -41,9 +41,9 @@ def read(
     """Read the rows of a source whose event time lies in ``[start, end)``.
 
     Parquet files are asked for the window by their statistics; partition folders of other days are not opened; of CSV
-    files, JSON lines and queries a piece at a time is held. Times without a zone are local in ``timezone``; a time in the missing hour of
-    spring is the first moment after it. Folders ``name=value`` become columns, save ``partition`` itself, which only
-    repeats the event's day and is read when ``columns`` names it.
+    files, JSON lines and queries a piece at a time is held. Times without a zone are local in ``timezone``; a time in
+    the missing hour of spring is the first moment after it. Folders ``name=value`` become columns, save ``partition``
+    itself, which only repeats the event's day and is read when ``columns`` names it.
 
     Args:
         source: A file (CSV, JSON lines, Parquet or Feather; text packed or not), a folder of them, or a glob, where
@@ -67,8 +67,8 @@ def read(
 
     Raises:
         EmptyWindow: no row lies in the window, or the source has none at all.
-        DataError: no file, a place that cannot be reached, a file that is empty or no table, a column that is missing, stands twice or mixes types,
-            or a time that is missing or cannot be read; the message names file and column.
+        DataError: no file, a place that cannot be reached, a file that is empty or no table, a column that is missing,
+            stands twice or mixes types, or a time that is missing or cannot be read; the message names file and column.
     """
     if time is None and (start is not None or end is not None):
         raise DataError(f"{source}: a window needs an event time; set data.time")

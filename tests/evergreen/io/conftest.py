@@ -7,7 +7,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from sysconfig import get_path
@@ -51,20 +51,16 @@ class Line:
 
     def _pass(self, one: socket.socket, other: socket.socket, answer: bool) -> None:
         passed = 0
-        try:
+        with suppress(OSError):
             while data := one.recv(4096):
                 passed += len(data)
                 other.sendall(data)
                 if answer and self.cuts > 0 and passed > self.after:
                     self.cuts -= 1
                     break
-        except OSError:
-            pass
         for end in (one, other):
-            try:
+            with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
 
 
 @pytest.fixture
@@ -89,8 +85,9 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bucket]:
     with closing(socket.create_server(("127.0.0.1", 0))) as free:
         port = int(free.getsockname()[1])
     server = subprocess.Popen(
-        [str(Path(get_path("scripts")) / "rclone"), "serve", "s3", str(root), "--addr", f"127.0.0.1:{port}", "--auth-key", "ours,hush", "-q",
-         "--config", str(root.parent / "rclone.conf"), "--dir-cache-time", "0s", "--vfs-cache-mode", "off"],
+        [str(Path(get_path("scripts")) / "rclone"), "serve", "s3", str(root), "--addr", f"127.0.0.1:{port}",
+         "--auth-key", "ours,hush", "-q", "--config", str(root.parent / "rclone.conf"),
+         "--dir-cache-time", "0s", "--vfs-cache-mode", "off"],
     )  # fmt: skip
     try:
         _wait(port, server)

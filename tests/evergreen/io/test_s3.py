@@ -63,7 +63,7 @@ def test_wrong_credentials_say_which_variables_to_correct(
         Store("s3://bucket/store").write(ROWS, "snapshots")
     monkeypatch.setenv("AWS_PROFILE", "nobody")
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
-    with pytest.raises(DataError, match="access refused .*nobody"):
+    with pytest.raises(DataError, match=r"access refused .*nobody"):
         read("s3://bucket/t.csv", tmp_path)
 
 

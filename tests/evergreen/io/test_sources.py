@@ -255,6 +255,7 @@ def test_a_time_of_knowing_in_the_hour_that_comes_twice_is_the_later_one(tmp_pat
         rows = read("t.csv", tmp_path, time="at", timezone="America/New_York", repeated=repeated)  # type: ignore[arg-type]
         assert rows["at"].iloc[0].hour == hour
 
+
 def lines(path: Path, *objects: str) -> None:
     path.write_text("\n".join(objects) + "\n")
 

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,7 +38,7 @@ def sqlite(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def warehouse(postgres: str) -> Iterator[str]:
+def warehouse(postgres: str) -> str:
     url = postgres.replace("postgresql://", "postgresql+psycopg://", 1)
     engine = sqlalchemy.create_engine(url)
     with engine.begin() as connection:
@@ -52,7 +51,7 @@ def warehouse(postgres: str) -> Iterator[str]:
                 "insert into trips values (%s, %s, %s, %s, %s, %s)", (row[0], f"{row[1]}+00", *row[2:], row[1][:10])
             )
     engine.dispose()
-    yield postgres
+    return postgres
 
 
 @pytest.fixture(params=["sqlite", "warehouse"])
@@ -138,13 +137,12 @@ def test_words_in_quotes_and_comments_are_no_commands() -> None:
 
 
 def test_a_function_that_writes_is_stopped_by_the_database(warehouse: str, tmp_path: Path) -> None:
-    writing = query("select setval('counter', 5) as now", warehouse)
+    engine = sqlalchemy.create_engine(warehouse.replace("postgresql://", "postgresql+psycopg://", 1))
+    with engine.begin() as connection:
+        connection.exec_driver_sql("create sequence if not exists counter")
+    engine.dispose()
     with pytest.raises(DataError, match=r"select setval.*the query writes.*write a plain SELECT"):
-        engine = sqlalchemy.create_engine(warehouse.replace("postgresql://", "postgresql+psycopg://", 1))
-        with engine.begin() as connection:
-            connection.exec_driver_sql("create sequence if not exists counter")
-        engine.dispose()
-        read(writing, tmp_path)
+        read(query("select setval('counter', 5) as now", warehouse), tmp_path)
 
 
 def test_sqlite_makes_no_file_and_names_the_nearest(sqlite: str, tmp_path: Path) -> None:
@@ -166,9 +164,7 @@ def test_a_query_that_gives_no_table_says_why(sqlite: str, tmp_path: Path, sql: 
         read(query(sql, sqlite), tmp_path)
 
 
-def test_the_url_may_come_from_the_environment(
-    warehouse: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_url_may_come_from_the_environment(warehouse: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = Sql(sql="select * from trips", url_env="WAREHOUSE_URL")
     monkeypatch.delenv("WAREHOUSE_URL", raising=False)
     with pytest.raises(DataError, match=r"\(\$WAREHOUSE_URL\): WAREHOUSE_URL is not set"):
@@ -206,7 +202,7 @@ def test_a_connection_that_the_server_ends_is_an_error_and_never_half_a_table(wa
         "from generate_series(1, 40000) i",
         warehouse,
     )
-    with pytest.raises(DataError, match="ended the connection .*nothing was kept"):
+    with pytest.raises(DataError, match=r"ended the connection .*nothing was kept"):
         read(ending, tmp_path)
 
 

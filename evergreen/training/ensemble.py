@@ -1,0 +1,120 @@
+"""A weighted mean of models, and which of those that were fitted anyway are worth being its members."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+
+logger = logging.getLogger(__name__)
+
+Floats = NDArray[np.float64]
+#: The value of predictions for rows by position, larger is better.
+Score = Callable[[NDArray[np.int64], Floats], float]
+
+#: Members added one by one, with repetition: a weight is a multiple of one over this.
+_STEPS = 20
+
+
+class Ensemble(BaseEstimator):  # type: ignore[misc]
+    """The weighted mean of its members' predictions, all of them made from one matrix.
+
+    Args:
+        members: Estimators, fitted by whoever builds the ensemble.
+        weights: One a member; they add up to 1.
+    """
+
+    def __init__(self, members: Sequence[Any] = (), weights: Sequence[float] = ()) -> None:
+        self.members = members
+        self.weights = weights
+
+    @property
+    def classes_(self) -> NDArray[Any]:
+        """The classes, which all members have seen."""
+        return np.asarray(self.members[0].classes_)
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """The mean quantity, or the class of the highest mean probability: (n,)."""
+        if hasattr(self.members[0], "classes_"):
+            return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
+        return self._mean([np.asarray(member.predict(X), dtype=float) for member in self.members])
+
+    def predict_proba(self, X: Any) -> Floats:
+        """Mean probabilities of ``classes_``: (n, k)."""
+        return self._mean([np.asarray(member.predict_proba(X), dtype=float) for member in self.members])
+
+    def _mean(self, predictions: list[Floats]) -> Floats:
+        return weighted(predictions, self.weights)
+
+
+def weighted(predictions: Sequence[Floats], weights: Sequence[float]) -> Floats:
+    """The weighted sum of predictions of one shape, always added up in the same order."""
+    total: Floats = np.zeros_like(predictions[0])
+    for values, weight in zip(predictions, weights, strict=True):
+        total = total + weight * values
+    return total
+
+
+def select(
+    predictions: Sequence[Floats], costs: Sequence[float], score: Score, rows: NDArray[np.int64], most: int, bound: float
+) -> dict[int, float]:
+    """Greedy selection with repetition (Caruana et al. 2004, Ensemble selection from libraries of models).
+
+    It begins with the best; each step adds the candidate after which the mean scores best, and selection ends at the
+    step that scored best. A candidate that would make the ensemble too large or too slow cannot be added.
+
+    Args:
+        predictions: Of each candidate for the same n rows.
+        costs: What scoring a row by each candidate costs.
+        score: What is made large.
+        rows: Positions of the rows to choose on.
+        most: Members at most.
+        bound: The cost of all members at most.
+
+    Returns:
+        Weights by candidate, adding up to 1.
+    """
+    own = [values[rows] for values in predictions]
+    first = int(np.argmax([score(rows, values) for values in own]))
+    chosen, best, reached = [first], [first], score(rows, own[first])
+    total = own[first]
+    for _ in range(_STEPS - 1):
+        members = set(chosen)
+        spent = sum(costs[at] for at in members)
+        allowed = [
+            at for at in range(len(own)) if at in members or (len(members) < most and spent + costs[at] <= bound)
+        ]
+        means = [score(rows, (total + own[at]) / (len(chosen) + 1)) for at in allowed]
+        at = allowed[int(np.argmax(means))]
+        chosen, total = [*chosen, at], total + own[at]
+        if max(means) > reached:
+            best, reached = chosen, max(means)
+    return {at: best.count(at) / len(best) for at in dict.fromkeys(best)}
+
+
+def honest_gain(
+    predictions: Sequence[Floats], costs: Sequence[float], score: Score, parts: Sequence[NDArray[np.int64]], most: int,
+    factor: float,
+) -> float:  # fmt: skip
+    """What an ensemble gains on rows that chose neither it nor the best single model, averaged over the parts.
+
+    Args:
+        predictions: Of each candidate for the same rows.
+        costs: What scoring a row by each costs.
+        score: Larger is better.
+        parts: Positions; each part judges once, the others choose.
+        most: Members at most.
+        factor: The cost of all members at most, in costs of the best single model.
+    """
+    gains = []
+    for number, judging in enumerate(parts):
+        rows = np.sort(np.concatenate([part for at, part in enumerate(parts) if at != number]))
+        single = int(np.argmax([score(rows, values[rows]) for values in predictions]))
+        weights = select(predictions, costs, score, rows, most, factor * costs[single])
+        mixed = weighted([predictions[at][judging] for at in weights], list(weights.values()))
+        gains.append(score(judging, mixed) - score(judging, predictions[single][judging]))
+    return float(np.mean(gains))

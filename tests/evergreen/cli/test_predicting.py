@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import tracemalloc
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from evergreen.cli.predicting import predict
+from evergreen.errors import DataError, EmptyWindow, UsageError
+from evergreen.io.sources import text
+from evergreen.settings import settings
+
+MARCH = datetime(2026, 3, 10, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory, content: dict[str, Any]) -> Iterator[Path]:
+    """A project with a join and an expression, whose champion is one quick candidate; trained once for all tests."""
+    from flows.train import train
+
+    root = tmp_path_factory.mktemp("predicting")
+    for folder in ("deployments", "expectations", "data"):
+        (root / folder).mkdir()
+    spec = content["spec"].replace("[lightgbm, linear]", "[linear]")
+    spec = spec.replace("  target:", "  join: [{source: data/plans.csv, on: [plan]}]\n  target:")
+    spec += "features: {expressions: {dear: amount / fee}}\n"
+    (root / "deployments" / "churn.yaml").write_text(spec)
+    (root / "expectations" / "customers.yaml").write_text(content["suite"])
+    content["rows"].to_csv(root / "data" / "customers.csv", index=False)
+    plans = pd.DataFrame({"plan": ["basic", "plus", "pro"], "fee": [10.0, 20.0, 40.0], "code": ["001", "002", "x"]})
+    plans.to_csv(root / "data" / "plans.csv", index=False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EVERGREEN_PROJECT", str(root))
+        patch.setenv("EVERGREEN_WORKSPACE", str(root / ".evergreen"))
+        patch.chdir(root)
+        assert train("churn", MARCH).verdict.promote
+        yield root
+
+
+@pytest.fixture
+def fresh(root: Path, content: dict[str, Any]) -> pd.DataFrame:
+    """Rows as they come before their label: shuffled, one key twice."""
+    rows = content["rows"].drop(columns="churned").sample(300, random_state=0)
+    return pd.concat([rows, rows.head(1)], ignore_index=True)
+
+
+def test_keys_classes_and_probabilities_come_out_in_the_files_order(root: Path, fresh: pd.DataFrame) -> None:
+    fresh.to_csv(root / "fresh.csv", index=False)
+    fresh.to_parquet(root / "fresh.parquet")
+    predict("churn", "fresh.csv", root / "one.csv")
+    predict("churn", str(root / "fresh.parquet"), root / "two.parquet", version=1)
+    one, two = pd.read_csv(root / "one.csv"), pd.read_parquet(root / "two.parquet")
+    assert one.columns.tolist() == two.columns.tolist() == ["id", "prediction", "p_0", "p_1"]
+    assert one["id"].tolist() == two["id"].tolist() == fresh["id"].tolist()
+    np.testing.assert_allclose(one["p_1"], two["p_1"], rtol=1e-12)
+    np.testing.assert_allclose(one["p_0"] + one["p_1"], 1)
+    assert (one["prediction"] == (one["p_1"] >= 0.5)).all()
+    assert one["p_1"].iloc[0] == one["p_1"].iloc[-1]
+
+
+def test_predictions_are_those_of_the_training_table(root: Path, content: dict[str, Any]) -> None:
+    from evergreen import training
+    from evergreen.handoffs import KEY
+    from evergreen.io.records import Records
+    from evergreen.io.registry import Registry
+    from evergreen.io.store import Store
+    from tasks.runs import TABLE_TAG
+
+    rows = content["rows"]
+    rows.to_csv(root / "all.csv", index=False)
+    predict("churn", "all.csv", root / "all-out.csv")
+    version = Records(settings().workspace).champions("churn")[-1].version
+    (uri,) = {run[TABLE_TAG] for run in Registry(settings()).tagged("churn", TABLE_TAG)}
+    table = Store(str(settings().store)).read(uri)
+    expected = training.predict(Registry(settings()).load(version), "binary", table, 2)
+    ours = pd.read_csv(root / "all-out.csv").set_index("id")["p_1"]
+    np.testing.assert_allclose(ours.loc[table[KEY]], expected, rtol=1e-12)
+
+
+def test_batches_change_nothing_and_memory_does_not_grow_with_the_file(
+    root: Path, fresh: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fresh.to_csv(root / "small.csv", index=False)
+    predict("churn", "small.csv", root / "whole.csv")
+    monkeypatch.setattr(text, "_CHUNK", 64)
+    predict("churn", "small.csv", root / "pieces.csv")
+    pd.testing.assert_frame_equal(pd.read_csv(root / "whole.csv"), pd.read_csv(root / "pieces.csv"))
+    monkeypatch.setattr(text, "_CHUNK", 3000)
+    peaks = []
+    for times in (30, 150):
+        pd.concat([fresh] * times).to_csv(root / "large.csv", index=False)
+        tracemalloc.start()
+        predict("churn", "large.csv", root / "large-out.parquet")
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert len(pd.read_parquet(root / "large-out.parquet")) == 150 * len(fresh)
+    assert peaks[1] < 1.3 * peaks[0]
+
+
+def test_a_file_without_the_keys_column_is_counted(root: Path, fresh: pd.DataFrame) -> None:
+    fresh.drop(columns="id").to_csv(root / "nameless.csv.gz", index=False)
+    predict("churn", "nameless.csv.gz", root / "nameless-out.csv.gz")
+    assert pd.read_csv(root / "nameless-out.csv.gz")["row"].tolist() == list(range(1, len(fresh) + 1))
+
+
+def test_missing_columns_are_all_named_and_nothing_is_written(root: Path, fresh: pd.DataFrame) -> None:
+    fresh.rename(columns={"amount": "amuont"}).drop(columns=["at", "plan"]).to_csv(root / "lacking.csv", index=False)
+    with pytest.raises(DataError, match=r"^lacking\.csv: lacks amount, at, plan, which churn .*did you mean amuont\?"):
+        predict("churn", "lacking.csv", root / "none.csv")
+    fresh.head(0).to_csv(root / "empty.csv", index=False)
+    with pytest.raises(EmptyWindow, match=r"empty\.csv: no rows"):
+        predict("churn", "empty.csv", root / "none.csv")
+    assert not list(root.glob("*none.csv"))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"out": Path("out.xlsx")}, r"out\.xlsx: ends in none of \.csv, \.csv\.gz, \.parquet"),
+        ({"out": Path("nowhere/out.csv")}, "there is no folder nowhere"),
+        ({"out": Path("fresh.csv")}, "is the file that is read"),
+        ({"version": 7}, "churn: no version 7; known: 1"),
+    ],
+)
+def test_what_cannot_be_done_is_said_with_the_way_out(
+    root: Path, fresh: pd.DataFrame, change: dict[str, Any], said: str
+) -> None:
+    fresh.to_csv(root / "fresh.csv", index=False)
+    with pytest.raises(UsageError, match=said):
+        predict(**({"name": "churn", "file": "fresh.csv", "out": Path("out.csv")} | change))
+
+
+def test_a_model_that_looks_at_earlier_rows_points_to_score(root: Path, fresh: pd.DataFrame) -> None:
+    path = root / "deployments" / "churn.yaml"
+    before = path.read_text()
+    try:
+        history = "history: [{by: [plan], over: 3d, of: amount, take: [mean]}]"
+        path.write_text(before.replace("features: {", f"features: {{{history}, "))
+        with pytest.raises(UsageError, match=r"looks at earlier rows .*run: evergreen score churn"):
+            predict("churn", "fresh.csv", root / "out.csv")
+    finally:
+        path.write_text(before)
+
+
+def test_without_a_champion_predict_says_what_to_do(project: Path) -> None:
+    with pytest.raises(UsageError, match="no champion yet; run: evergreen train churn"):
+        predict("churn", "data/customers.csv", project / "out.csv")
