@@ -11,7 +11,7 @@ from evergreen.handoffs import Firing, Health
 from evergreen.promotion import Trial
 from flows.train import Outcome, train
 from tasks.labels import take_labels
-from tasks.launching import announce
+from tasks.launching import announce, tell
 from tasks.monitoring import look
 from tasks.promotion import find_champion, find_champions
 from tasks.reporting import report_health
@@ -50,6 +50,7 @@ def monitor(model: str, as_of: datetime | None = None) -> Monitored:
     trial = judge_probation(spec, as_of)
     firing = weigh(spec, find_champion(model) or champion, as_of)
     report_health(spec, healths, trial, firing, as_of)
+    tell(spec, trial, firing)
     waiting = [one for one in open_firings(model, as_of) if not announce(one)]
     outcomes = [train(model, as_of, "; ".join(one.reasons), one.cause, spec.retraining.search) for one in waiting]
     return Monitored(healths, trial, firing, tuple(outcomes))

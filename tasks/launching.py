@@ -18,6 +18,8 @@ from prefect.exceptions import ObjectNotFound
 
 from evergreen.errors import EvergreenError, UsageError
 from evergreen.handoffs import Firing
+from evergreen.promotion import Trial
+from evergreen.spec import ModelSpec
 from tasks.automation import DEGRADED, retrainer_name
 from tasks.recovery import flow_runs
 
@@ -81,6 +83,15 @@ def _find_training(client: SyncPrefectClient, model: str) -> UUID | None:
         return client.read_deployment_by_name(f"train/{model}").id
     except ObjectNotFound:
         return None
+
+
+def tell(spec: ModelSpec, trial: Trial | None, firing: Firing) -> None:
+    """Tell those who asked for it of a champion that was rolled back, and of a training that is started."""
+    if trial and trial.worse:
+        notify(spec.notify, f"{spec.model}: the champion was rolled back", trial.reason)
+    if firing.fire:
+        body = "\n".join([*firing.reasons, f"cause: {firing.cause}"])
+        notify(spec.notify, f"{spec.model}: a training is started", body)
 
 
 def notify(receivers: Sequence[str], subject: str, body: str) -> None:

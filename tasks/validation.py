@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 
-from prefect import task
+from prefect import runtime, task
 from prefect.artifacts import create_table_artifact
 
 from evergreen import validation
 from evergreen.data import with_measures
-from evergreen.errors import masked
+from evergreen.errors import ValidationFailed, masked
 from evergreen.handoffs import KEY, Snapshot, ValidationReport
 from evergreen.io import suites
 from evergreen.io.records import Records
@@ -17,13 +17,14 @@ from evergreen.io.registry import Registry
 from evergreen.io.store import Store
 from evergreen.settings import settings
 from evergreen.spec import ModelSpec
+from tasks.launching import notify
 
 logger = logging.getLogger(__name__)
 
 
 @task
 def validate(spec: ModelSpec, snapshot: Snapshot, run_id: str) -> ValidationReport:
-    """Judge every row once; what is left goes on as a snapshot of its own.
+    """Judge every row once; what is left goes on as a snapshot of its own. A refusal is told to ``spec.notify``.
 
     Raises:
         ValidationFailed: a critical rule broke, or more rows would be quarantined than the spec allows.
@@ -42,7 +43,7 @@ def validate(spec: ModelSpec, snapshot: Snapshot, run_id: str) -> ValidationRepo
     _publish(spec, snapshot, run_id, judgement, suites.docs_page(outcomes, suite))
     put_aside = judgement.quarantined[["key", "rule"]].itertuples(index=False, name=None)
     records.quarantine(spec.model, snapshot.digest, put_aside)
-    validation.check(judgement)
+    _check(spec, judgement)
     kept, broken = snapshot, sum(not result.success for result in judgement.results)
     logger.info(
         "%s: %d of %d rules hold, %d rows put aside",
@@ -55,6 +56,16 @@ def validate(spec: ModelSpec, snapshot: Snapshot, run_id: str) -> ValidationRepo
         stored = store.write(rows[judgement.keep].reset_index(drop=True), "snapshots")
         kept = Snapshot(stored.uri, stored.rows, stored.digest, snapshot.as_of, snapshot.start, snapshot.end)
     return ValidationReport(suite.name, kept, judgement.results, len(rows), len(rows) - kept.rows, judgement.released)
+
+
+def _check(spec: ModelSpec, judgement: validation.Judgement) -> None:
+    """Stop the run where a critical rule broke, and tell those who asked for it."""
+    try:
+        validation.check(judgement)
+    except ValidationFailed as error:
+        what = runtime.flow_run.flow_name or "run"
+        notify(spec.notify, f"{spec.model}: {what} refused", str(error))
+        raise
 
 
 def _publish(spec: ModelSpec, snapshot: Snapshot, run_id: str, judgement: validation.Judgement, page: str) -> None:

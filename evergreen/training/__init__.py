@@ -1,13 +1,15 @@
 """Candidates, how they are fitted and compared, and the rows that each choice may see."""
 
-from evergreen.training.candidates import Recipe, candidates, make_pipeline
+from evergreen.training.candidates import Recipe, make_pipeline
 from evergreen.training.contest import Contest, known_rows, reserve, rolls, unseen
 from evergreen.training.explanation import Contribution, Explanation, explain
-from evergreen.training.fit import Fitted, Problem, fit_candidate, predict, refit
+from evergreen.training.fit import Finished, Fitted, fit_candidate, predict, refit
 from evergreen.training.importance import Dependence, TreeShap, partial_dependence, permutation_importance, tree_shap
 from evergreen.training.judges import Judges, choose_judges, out_of_sample
+from evergreen.training.portfolio import candidates
+from evergreen.training.problem import Problem
 from evergreen.training.rolling import holdout_predictions, rolling_predictions
-from evergreen.training.search import choose, fit_all
+from evergreen.training.search import Found, Memory, choose, find_recipe
 from evergreen.training.splits import Split, split
 from evergreen.training.targets import encode_target, encoded, find_task
 
@@ -16,8 +18,11 @@ __all__ = [
     "Contribution",
     "Dependence",
     "Explanation",
+    "Finished",
     "Fitted",
+    "Found",
     "Judges",
+    "Memory",
     "Problem",
     "Recipe",
     "Split",
@@ -28,8 +33,8 @@ __all__ = [
     "encode_target",
     "encoded",
     "explain",
+    "find_recipe",
     "find_task",
-    "fit_all",
     "fit_candidate",
     "holdout_predictions",
     "known_rows",

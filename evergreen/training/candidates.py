@@ -142,15 +142,9 @@ def _small(family: str, settings: dict[str, Any], task: Task) -> Any:
         from sklearn.naive_bayes import GaussianNB
 
         return GaussianNB(**settings)
-    return _svm(settings, task)
-
-
-def _svm(settings: dict[str, Any], task: Task) -> Any:
     from sklearn.calibration import CalibratedClassifierCV
-    from sklearn.svm import SVR, LinearSVC
+    from sklearn.svm import LinearSVC
 
-    if task == "regression":
-        return SVR(**settings)
     return CalibratedClassifierCV(LinearSVC(**settings), cv=3, ensemble=False)
 
 

@@ -60,7 +60,12 @@ def weighted(predictions: Sequence[Floats], weights: Sequence[float]) -> Floats:
 
 
 def select(
-    predictions: Sequence[Floats], costs: Sequence[float], score: Score, rows: NDArray[np.int64], most: int, bound: float
+    predictions: Sequence[Floats],
+    costs: Sequence[float],
+    score: Score,
+    rows: NDArray[np.int64],
+    most: int,
+    bound: float,
 ) -> dict[int, float]:
     """Greedy selection with repetition (Caruana et al. 2004, Ensemble selection from libraries of models).
 

@@ -14,76 +14,71 @@ from sklearn.pipeline import Pipeline
 
 from evergreen.errors import TrainingError
 from evergreen.handoffs import TARGET
-from evergreen.spec import PRIMARY, Task, Training
-from evergreen.training.candidates import Recipe, make_pipeline
+from evergreen.spec import Task
+from evergreen.training.candidates import Recipe, make_estimator
+from evergreen.training.learning import Fold, Watch, fit_estimator, refit_estimator
 from evergreen.training.prediction import predict_matrix
+from evergreen.training.problem import Problem
 from evergreen.training.targets import encode_target
 
 logger = logging.getLogger(__name__)
 
 Floats = NDArray[np.float64]
-#: A fresh, unfitted transformer for ``codes`` or ``onehot``.
-TransformerFor = Callable[[str], Any]
-
-_PATIENCE = 100
-#: Values below which a second thread does not pay.
-_SMALL_MATRIX = 200_000
-#: Trees grown between two looks at the clock.
-_TREES_AT_A_TIME = 20
-#: What early stopping watches for a primary metric; for other metrics, the task's own loss.
-_WATCHED = {
-    "roc_auc": "auc", "average_precision": "average_precision", "log_loss": "binary_logloss",
-    "rmse": "rmse", "r2": "rmse", "mae": "l1", "mape": "mape",
-}  # fmt: skip
-_LOSS = {"binary": "binary_logloss", "multiclass": "multi_logloss", "regression": "rmse"}
+#: Labels and weights.
+Labels = tuple[Floats, Floats | None]
 
 
 @dataclass(frozen=True)
-class Problem:
-    """What is learned: the spec's training part, the task with its classes, and how rows become a matrix.
+class Finished:
+    """What a search keeps of a candidate: all that is needed to compare it, to mix it and to fit it again.
 
-    ``classes`` stand in the order of their codes; empty for a quantity. ``transformer_for`` gives a fresh, unfitted
-    transformer for ``codes`` or ``onehot``.
-    """
-
-    settings: Training
-    task: Task
-    classes: tuple[str, ...]
-    transformer_for: TransformerFor
-
-    @property
-    def metric(self) -> str:
-        """The primary metric."""
-        return self.settings.metric or PRIMARY[self.task]
-
-
-class OutOfTime(Exception):
-    """A candidate was not finished when the budget ran out; it is dropped, never kept half done."""
-
-
-@dataclass(frozen=True)
-class Fitted:
-    """A candidate fitted on the training part, with its predictions for the tuning part.
-
-    ``recipe`` holds the number of rounds at which early stopping ended. ``tuning`` is of shape (n,) or (n, k),
-    ``seconds`` is wall time.
+    ``recipe`` holds the number of rounds at which early stopping ended. ``tuning`` are its predictions for the tuning
+    part, of shape (n,) or (n, k); ``seconds`` is wall time. ``cut`` says that time ran out before it was done.
     """
 
     recipe: Recipe
-    pipeline: Pipeline
     tuning: Floats
     seconds: float
+    cut: bool = False
+
+
+@dataclass(frozen=True)
+class Fitted(Finished):
+    """A candidate with its model, fitted on the training part."""
+
+    pipeline: Pipeline = None
+
+
+class Matrices:
+    """The matrices of one split, made once for all candidates that take the same encoding.
+
+    Args:
+        train: Rows to fit on, with ``__target``.
+        tuning: Rows to stop by and to predict, with ``__target``.
+        problem: What is learned.
+    """
+
+    def __init__(self, train: pd.DataFrame, tuning: pd.DataFrame, problem: Problem) -> None:
+        self.train, self.tuning, self.problem = train, tuning, problem
+        self._made: dict[str, tuple[Any, Any, Any]] = {}
+
+    def of(self, encode: str) -> tuple[Any, Any, Any]:
+        """The fitted transformer, the training matrix and the tuning matrix for ``codes`` or ``onehot``."""
+        if encode not in self._made:
+            rows = self.problem.transformer_for(encode)
+            self._made[encode] = rows, rows.fit_transform(self.train), rows.transform(self.tuning)
+        return self._made[encode]
+
+    def labels(self, recipe: Recipe) -> tuple[Labels, Labels]:
+        """Labels and weights of both parts."""
+        return _labels(self.train, self.problem, recipe), _labels(self.tuning, self.problem, recipe)
 
 
 def fit_candidate(
-    recipe: Recipe,
-    train: pd.DataFrame,
-    tuning: pd.DataFrame,
-    problem: Problem,
-    clock: Callable[[], float] = lambda: 0.0,
-    deadline: float = float("inf"),
-) -> Fitted:
-    """Fit one candidate; boosting stops early by the primary metric (or its loss) on the tuning rows.
+    recipe: Recipe, train: pd.DataFrame, tuning: pd.DataFrame, problem: Problem,
+    clock: Callable[[], float] = lambda: 0.0, deadline: float = float("inf"),
+) -> Fitted:  # fmt: skip
+    """Fit one candidate; boosting and networks stop early by the primary metric (or a loss) on the tuning rows.
 
     Args:
         recipe: What to fit.
@@ -97,20 +92,22 @@ def fit_candidate(
         OutOfTime: the deadline passed; nothing of the candidate may be used.
         TrainingError: labels or weights that cannot be used.
     """
-    began = clock()
-    pipeline = _new(recipe, problem)
-    rows, model = pipeline.named_steps["rows"], pipeline.named_steps["model"]
-    y, weight = _labels(train, problem, recipe)
-    x = rows.fit_transform(train, y)
-    if recipe.family == "lightgbm":
-        y_tuning, weight_tuning = _labels(tuning, problem, recipe)
-        watch = (rows.transform(tuning), y_tuning, weight_tuning)
-        rounds = _boost(model, rows, (x, y, weight), watch, problem, lambda: clock() > deadline)
-        recipe = recipe.with_settings(n_estimators=rounds)
-    else:
-        _fit_model(model, x, y, weight, clock, deadline)
-    predictions = predict(pipeline, problem.task, tuning, len(problem.classes))
-    return Fitted(recipe, pipeline, predictions, clock() - began)
+    return fit_on(recipe, Matrices(train, tuning, problem), Watch(clock, deadline))
+
+
+def fit_on(recipe: Recipe, matrices: Matrices, watch: Watch) -> Fitted:
+    """The same, from matrices that are there already; boosting that cannot win any more ends at its best round."""
+    began = watch.clock()
+    problem = matrices.problem
+    (y, weight), (y_tuning, weight_tuning) = matrices.labels(recipe)
+    rows, x, x_tuning = matrices.of(recipe.encode)
+    watch.check()
+    model = make_estimator(recipe, problem.task, problem.settings.metric)
+    parts = Fold(x, y, weight), Fold(x_tuning, y_tuning, weight_tuning)
+    rounds, cut = fit_estimator(recipe, model, rows, parts, problem, watch)
+    predictions = predict_matrix(model, problem.task, x_tuning, len(problem.classes))
+    pipeline = Pipeline([("rows", rows), ("model", model)])
+    return Fitted(recipe.with_settings(**rounds), predictions, watch.clock() - began, cut, pipeline)
 
 
 def refit(
@@ -119,7 +116,7 @@ def refit(
     problem: Problem,
     scale: float = 1.0,
 ) -> Pipeline:
-    """Fit a recipe, rounds as they are fixed in it, on all ``rows``.
+    """Fit a recipe, rounds as they are fixed in it, on all ``rows``; of an ensemble, every member.
 
     Args:
         recipe: As ``fit_candidate`` returned it.
@@ -127,18 +124,14 @@ def refit(
         problem: What is learned.
         scale: Multiplies the rounds of boosting, e.g. by the growth of the number of rows.
     """
-    if recipe.family == "lightgbm":
-        recipe = recipe.with_settings(n_estimators=max(1, round(recipe.settings["n_estimators"] * scale)))
-    pipeline = _new(recipe, problem)
-    transformer, model = pipeline.named_steps["rows"], pipeline.named_steps["model"]
+    transformer = problem.transformer_for(recipe.encode)
     y, weight = _labels(rows, problem, recipe)
     x = transformer.fit_transform(rows, y)
-    if recipe.family == "lightgbm":
-        _set_threads(model, x)
-        model.fit(x, y, sample_weight=weight, categorical_feature=transformer.categorical_indices_)
-    else:
-        _fit_model(model, x, y, weight, lambda: 0.0, float("inf"))
-    return pipeline
+    model = make_estimator(recipe, problem.task, problem.settings.metric)
+    parts = zip(recipe.members or [recipe], model.members if recipe.members else [model], strict=True)
+    for part, estimator in parts:
+        refit_estimator(part, estimator, transformer, Fold(x, y, weight), scale)
+    return Pipeline([("rows", transformer), ("model", model)])
 
 
 def predict(pipeline: Pipeline, task: Task, frame: pd.DataFrame, n_classes: int = 0) -> Floats:
@@ -160,11 +153,7 @@ def predict(pipeline: Pipeline, task: Task, frame: pd.DataFrame, n_classes: int 
     return predict_matrix(pipeline.named_steps["model"], task, matrix, n_classes)
 
 
-def _new(recipe: Recipe, problem: Problem) -> Pipeline:
-    return make_pipeline(recipe, problem.task, problem.transformer_for(recipe.encode), problem.settings.metric)
-
-
-def _labels(rows: pd.DataFrame, problem: Problem, recipe: Recipe) -> tuple[Floats, Floats | None]:
+def _labels(rows: pd.DataFrame, problem: Problem, recipe: Recipe) -> Labels:
     task, classes = problem.task, problem.classes
     y, _ = encode_target(rows[TARGET], task, classes)
     if np.isnan(y).any():
@@ -191,51 +180,3 @@ def _weights(rows: pd.DataFrame, column: str | None) -> Floats | None:
     if not np.isfinite(weight).all() or (weight < 0).any() or not weight.any():
         raise TrainingError(f"training.weight: {column}: weights must be numbers from 0 up, not all 0, without nulls")
     return weight
-
-
-def _boost(
-    model: Any, rows: Any, fit_on: tuple[Any, Floats, Floats | None], watch: tuple[Any, Floats, Floats | None],
-    problem: Problem, late: Callable[[], bool],
-) -> int:  # fmt: skip
-    """Fit LightGBM with early stopping; the number of rounds that were best."""
-    import lightgbm
-
-    loss = _LOSS[problem.task]
-    metric = loss if problem.task == "multiclass" else _WATCHED.get(problem.metric, loss)
-    x, y, weight = fit_on
-    _set_threads(model, x)
-
-    def look_at_the_clock(_: Any) -> None:
-        if late():
-            raise OutOfTime
-
-    model.fit(
-        x, y, sample_weight=weight, categorical_feature=rows.categorical_indices_, eval_metric=metric,
-        eval_X=watch[0], eval_y=watch[1], eval_sample_weight=None if watch[2] is None else [watch[2]],
-        callbacks=[lightgbm.early_stopping(_PATIENCE, first_metric_only=True, verbose=False), look_at_the_clock],
-    )  # fmt: skip
-    return int(model.best_iteration_ or model.n_estimators)
-
-
-def _set_threads(model: Any, x: Any) -> None:
-    """One thread for a small matrix, where two wait for each other longer than they work; the bits are the same."""
-    model.set_params(n_jobs=2 if x.size > _SMALL_MATRIX else 1)
-
-
-def _fit_model(
-    model: Any, x: Any, y: Floats, weight: Floats | None, clock: Callable[[], float], deadline: float
-) -> None:
-    if clock() > deadline:
-        raise OutOfTime
-    total = getattr(model, "n_estimators", None)
-    if total is None:
-        model.fit(x, y, sample_weight=weight)
-        return
-    # Forests grown in steps are the same, bit for bit, as those grown at once.
-    model.set_params(warm_start=True)
-    for trees in [*range(_TREES_AT_A_TIME, total, _TREES_AT_A_TIME), total]:
-        model.set_params(n_estimators=trees).fit(x, y, sample_weight=weight)
-        if clock() > deadline:
-            raise OutOfTime
-    # Threads add up a forest's votes in any order, which changes the last bit.
-    model.set_params(warm_start=False, n_jobs=1)

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from evergreen.handoffs import DAY, KEY, TIME
 from evergreen.training.candidates import Recipe
 from evergreen.training.contest import Contest
-from evergreen.training.fit import Problem, predict, refit
+from evergreen.training.fit import predict, refit
+from evergreen.training.problem import Problem
 from evergreen.training.rolling import rolling_predictions
 from evergreen.training.splits import Positions, hash_shares
 

@@ -61,7 +61,7 @@ def candidates(
         ("mlp", "mlp", network),
         ("random_forest", "random-forest", {**forest, "max_samples": 0.5}),
         ("linear", "linear-shrunk", {"strength": 0.01}),
-        ("linear_svm", "linear-svm", {"C": 1.0} if task == "regression" else {"C": 0.05, "random_state": seed}),
+        ("linear_svm", "linear-svm", {"C": 0.05, "random_state": seed}),
         ("neighbours", "neighbours", {"n_neighbors": 15}),
         ("naive_bayes", "naive-bayes", {"var_smoothing": 1e-3}),
     ]
@@ -88,12 +88,13 @@ def fits(family: Family, task: Task, n_rows: int, n_features: int, unweighted: b
         return False
     if family == "neighbours":
         return unweighted  # neighbours know no weights
-    return family != "naive_bayes" or task != "regression"
+    return family not in ("naive_bayes", "linear_svm") or task != "regression"
 
 
 def boosting(params: dict[str, Any], n_rows: int, seed: int) -> dict[str, Any]:
     """All parameters of LightGBM for a table of ``n_rows``."""
-    base = {"n_estimators": MAX_ROUNDS, "random_state": seed, "min_child_samples": 20, "subsample_freq": 0}
+    base: dict[str, Any] = {"n_estimators": MAX_ROUNDS, "random_state": seed, "min_child_samples": 20, "colsample_bytree": 1.0,
+            "subsample": 1.0, "subsample_freq": 0, "reg_lambda": 0.0}  # fmt: skip
     settings = base | params
     # A leaf of 200 rows is a rule for large tables; in small ones it would forbid every split.
     settings["min_child_samples"] = max(3, min(settings["min_child_samples"], n_rows // 50))

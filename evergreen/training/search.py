@@ -1,69 +1,236 @@
-"""Try a fixed sequence of candidates within a budget, and choose the one that does best on the tuning rows."""
+"""Find the best recipe within a budget: a portfolio, a search around its best, and a mix of what was fitted."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from evergreen.handoffs import TARGET
+from evergreen.handoffs import TARGET, TIME
+from evergreen.spec import Family
 from evergreen.statistics import greater_is_better, metric_value
+from evergreen.training import ensemble
 from evergreen.training.candidates import Recipe
-from evergreen.training.fit import Fitted, OutOfTime, Problem, fit_candidate
+from evergreen.training.fit import Finished, Matrices, fit_on
+from evergreen.training.learning import OutOfTime, Watch
+from evergreen.training.portfolio import candidates, matrix_cost, scoring_cost
+from evergreen.training.problem import Problem
+from evergreen.training.space import SPACES, proposals
 from evergreen.training.targets import encode_target
 
 logger = logging.getLogger(__name__)
 
+#: The share of what is left of the budget that one candidate of the portfolio may take, after the first.
+_SHARE = 0.5
+#: Proposals in a row without a better one after which a search ends.
+_PLATEAU = 40
+#: Candidates that an ensemble is chosen from, rows it is chosen on, and parts of these that judge it in turn.
+_POOL, _CHOOSING_ROWS, _PARTS = 20, 6000, 4
+#: Tuning rows below which the choice of an ensemble is chance.
+_FEWEST_ROWS = 200
 
-def fit_all(
-    recipes: Sequence[Recipe],
+
+class Memory(Protocol):
+    """Keeps finished candidates, so that an interrupted search goes on from them."""
+
+    def recall(self, recipe: Recipe, to_beat: float | None) -> Finished | None:
+        """What the same candidate showed before, on the same rows, with the same value to beat."""
+
+    def keep(self, recipe: Recipe, to_beat: float | None, finished: Finished) -> None:
+        """Keep what a candidate showed."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """The best recipe, its value on the tuning rows, and every candidate in the order in which it was finished."""
+
+    recipe: Recipe
+    value: float
+    finished: tuple[Finished, ...]
+
+
+def find_recipe(
     train: pd.DataFrame,
     tuning: pd.DataFrame,
     problem: Problem,
     clock: Callable[[], float],
-    on_done: Callable[[Fitted], None] = lambda fitted: None,
-) -> list[Fitted]:
-    """Fit the recipes in their order until the budget is spent.
+    memory: Memory | None = None,
+    on_done: Callable[[Finished], None] = lambda finished: None,
+) -> Found:
+    """Try candidates until the budget is spent or nothing better turns up, and choose by the tuning rows.
 
-    The budget decides only how many finish: the first always does, one that is not finished in time is dropped, and one
-    whose family took longer than what is left is not begun. Passing the finished ones alone gives the same bits.
+    The budget decides only which candidates of the portfolio finish and how many proposals follow them; from these the
+    result follows to the bit. Where not even the first one fits in, it is kept as far as it came.
 
     Args:
-        recipes: The fixed sequence.
         train: Rows to fit on.
         tuning: Rows to compare on.
-        problem: What is learned, and the budget: wall time for all of them.
+        problem: What is learned, the budget, and how to search.
         clock: Seconds, e.g. ``time.monotonic``.
+        memory: Of an earlier, interrupted search.
         on_done: Called with each finished candidate.
+
+    Raises:
+        TrainingError: no family suits the table, the space names an unknown parameter, labels cannot be used.
     """
-    budget = problem.settings.budget
-    end = clock() + budget.total_seconds()
-    done: list[Fitted] = []
-    taken: dict[str, float] = {}
-    for recipe in recipes:
-        left = end - clock()
-        if done and taken.get(recipe.family, 0.0) >= left:
-            logger.info("%s: not begun, %.0f s of the budget are left", recipe.name, max(left, 0.0))
-            continue
-        deadline = end if done else float("inf")
-        try:
-            fitted = fit_candidate(recipe, train, tuning, problem, clock, deadline)
-        except OutOfTime:
-            logger.info("%s: dropped, the budget of %s ran out", recipe.name, budget)
-            break
-        taken[recipe.family] = fitted.seconds
-        done.append(fitted)
-        logger.info("%s: fitted in %.1f s", recipe.name, fitted.seconds)
-        on_done(fitted)
-    return done
+    race = Race(train, tuning, problem, clock, memory, on_done)
+    settings = problem.settings
+    chosen: Sequence[Family] = list(settings.space) if settings.search in ("random", "grid") else settings.families
+    recipes = candidates(
+        problem.task, chosen or settings.families, len(train), len(problem.transformer_for("codes").inputs),
+        settings.seed, settings.class_weight, settings.weight is not None,
+    )  # fmt: skip
+    if settings.search in ("random", "grid"):
+        recipes = tuple({recipe.family: recipe for recipe in reversed(recipes)}.values())[::-1]
+    race.run(recipes)
+    if settings.search != "portfolio":
+        race.search()
+    best = race.best
+    mixed = _mix(race, len(train)) if settings.ensemble == "auto" else None
+    return Found(*(mixed or (race.done[best].recipe, race.values[best])), tuple(race.done))
 
 
-def choose(fitted: Sequence[Fitted], tuning: pd.DataFrame, problem: Problem) -> tuple[Fitted, float]:
+class Race:
+    """Candidates fitted one after the other on one split, within one budget."""
+
+    def __init__(
+        self, train: pd.DataFrame, tuning: pd.DataFrame, problem: Problem, clock: Callable[[], float],
+        memory: Memory | None = None, on_done: Callable[[Finished], None] = lambda finished: None,
+    ) -> None:  # fmt: skip
+        self.problem, self.clock, self.memory, self.on_done = problem, clock, memory, on_done
+        self.end = clock() + problem.settings.budget.total_seconds()
+        self.matrices = Matrices(train, tuning, problem)
+        self.target, _ = encode_target(tuning[TARGET], problem.task, problem.classes)
+        self.timed = TIME in tuning
+        self.sign = 1 if greater_is_better(problem.metric) else -1
+        self.done: list[Finished] = []
+        self.values: list[float] = []
+
+    @property
+    def best(self) -> int:
+        """The place of the best candidate, the first of equal ones."""
+        return int(np.argmax(self.sign * np.asarray(self.values)))
+
+    @property
+    def full(self) -> bool:
+        """Whether as many candidates are done as the spec allows."""
+        most = self.problem.settings.max_candidates
+        return most is not None and len(self.done) >= most
+
+    def run(self, recipes: Sequence[Recipe]) -> None:
+        """Fit the recipes in their order; one that takes more than its share of the time is dropped."""
+        for recipe in recipes:
+            if self.full:
+                break
+            left = self.end - self.clock()
+            taken = [one.seconds for one in self.done if one.recipe.family == recipe.family]
+            if self.done and (left <= 0 or (taken and taken[-1] >= left)):
+                logger.info("%s: not begun, %.0f s of the budget are left", recipe.name, max(left, 0.0))
+                continue
+            self.attempt(recipe, _SHARE if self.done else 1.0)
+
+    def search(self) -> None:
+        """Go on by proposals around the best family of the portfolio that has a space, or around those of the spec."""
+        settings = self.problem.settings
+        spaces = settings.space or SPACES
+        order = sorted(range(len(self.done)), key=lambda at: (-self.sign * self.values[at], at))
+        families = list(dict.fromkeys(self.done[at].recipe.family for at in order))
+        known = [family for family in families if family in spaces]
+        for family in known if settings.space else known[:1]:
+            self._propose(family, [at for at in order if self.done[at].recipe.family == family])
+
+    def attempt(self, recipe: Recipe, share: float = 1.0) -> Finished | None:
+        """Fit one candidate, or remember it; None where time ran out."""
+        to_beat = self.values[self.best] if self.done else None
+        found = self.memory.recall(recipe, to_beat) if self.memory else None
+        if found is None:
+            now = self.clock()
+            watch = Watch(self.clock, now + share * (self.end - now), not self.done, to_beat)
+            try:
+                fitted = fit_on(recipe, self.matrices, watch)
+            except OutOfTime:
+                logger.info("%s: dropped, its share of the budget ran out", recipe.name)
+                return None
+            if fitted.cut:
+                logger.warning(
+                    "%s: the budget of %s ran out in the first candidate, which is kept as far as it came; give "
+                    "training.budget more", recipe.name, self.problem.settings.budget,
+                )  # fmt: skip
+            found = Finished(fitted.recipe, fitted.tuning, fitted.seconds, fitted.cut)
+            if self.memory and not found.cut:
+                self.memory.keep(recipe, to_beat, found)
+        self.done.append(found)
+        self.values.append(metric_value(self.problem.metric, self.target, found.tuning))
+        logger.info("%s: fitted in %.1f s", recipe.name, found.seconds)
+        self.on_done(found)
+        return found
+
+    def _propose(self, family: str, places: Sequence[int]) -> None:
+        settings = self.problem.settings
+        space = settings.space.get(family) or SPACES[family]  # type: ignore[call-overload,index]
+        base = self.done[places[0]].recipe
+        known = [(self.done[at].recipe, self.values[at]) for at in places]
+        proposed = proposals(settings.search, base, space, known, self.sign > 0, settings.seed)
+        since, recipe = 0, next(proposed, None)
+        while recipe and not self.full and self.clock() < self.end:
+            before = self.best
+            if self.attempt(recipe) is None:
+                break
+            since = since + 1 if self.best == before else 0
+            if settings.search == "bayes" and since >= _PLATEAU:
+                logger.info("%s: %d proposals in a row brought nothing better", family, since)
+                break
+            try:
+                recipe = proposed.send(self.values[-1])
+            except StopIteration:
+                break
+
+
+def choose(finished: Sequence[Finished], tuning: pd.DataFrame, problem: Problem) -> tuple[Finished, float]:
     """The candidate with the best primary metric on the tuning rows, the first of equal ones, and its value."""
     target, _ = encode_target(tuning[TARGET], problem.task, problem.classes)
-    values = [metric_value(problem.metric, target, one.tuning) for one in fitted]
+    values = [metric_value(problem.metric, target, one.tuning) for one in finished]
     sign = 1 if greater_is_better(problem.metric) else -1
     best = int(np.argmax(sign * np.asarray(values)))
-    return fitted[best], values[best]
+    return finished[best], values[best]
+
+
+def _mix(race: Race, n_rows: int) -> tuple[Recipe, float] | None:
+    """The ensemble of the finished candidates and its value, where it gains on rows that did not choose it."""
+    settings, problem, target = race.problem.settings, race.problem, race.target
+    if len(race.done) < 2 or len(target) < _FEWEST_ROWS:
+        return None
+    order = np.argsort(-race.sign * np.asarray(race.values), kind="stable")[:_POOL].tolist()
+    pool = [race.done[at] for at in order]
+    costs = [matrix_cost() + scoring_cost(one.recipe, n_rows, len(problem.classes)) for one in pool]
+    rows = _spread(len(target), settings.seed)
+
+    def score(at: NDArray[np.int64], prediction: NDArray[np.float64]) -> float:
+        return race.sign * metric_value(problem.metric, target[at], prediction)
+
+    predictions = [one.tuning for one in pool]
+    parts = np.array_split(rows if race.timed else np.random.default_rng(settings.seed).permutation(rows), _PARTS)
+    most, factor = settings.max_members, settings.max_scoring_factor
+    gain = ensemble.honest_gain(predictions, costs, score, [np.sort(part) for part in parts], most, factor)
+    if not gain > 0:
+        logger.info("an ensemble of the candidates gains nothing on rows that did not choose it")
+        return None
+    weights = ensemble.select(predictions, costs, score, rows, most, factor * costs[0])
+    if len(weights) < 2:
+        return None
+    recipe = Recipe.mixing([pool[at].recipe for at in weights], list(weights.values()))
+    mixed = ensemble.weighted([predictions[at] for at in weights], list(weights.values()))
+    logger.info("ensemble of %d: gains %.4g on rows that did not choose it", len(weights), gain)
+    return recipe, metric_value(problem.metric, target, mixed)
+
+
+def _spread(n: int, seed: int) -> NDArray[np.int64]:
+    """Positions of all rows, or of a random choice of them in their order."""
+    if n <= _CHOOSING_ROWS:
+        return np.arange(n)
+    return np.sort(np.random.default_rng(seed).choice(n, _CHOOSING_ROWS, replace=False))

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,6 @@ import pytest
 
 from evergreen.cli.servers import free_port, prefect_command, serving
 from evergreen.io.records import Ledger, Records, Watching
-from evergreen.io.registry import Registry
 from evergreen.settings import Settings
 
 SPEC = """
@@ -265,3 +265,124 @@ def test_the_undisturbed_weeks_hold_a_promotion_a_rollback_and_a_refusal(lived: 
     fired = [row["as_of"][:10] for row in last["retraining_decisions"] if row["fire"]]
     assert sorted(fired) == [f"{week:%Y-%m-%d}" for week in (RETRAINED, REFUSED, AGAIN)]
     assert len(last["verdicts"]) == 3
+
+
+#: By flow run the places where a process ends, one after the other, each on what the one before it left.
+STORE, RECORDS = "evergreen.io.store", "evergreen.io.records"
+SCORING = {
+    "a table is written but not yet in its place": ("os", "fsync", 1, "before"),
+    "the snapshot is stored": (STORE, "Store.write", 1, "after"),
+    "the features are stored": (STORE, "Store.write", 3, "after"),
+    "the predictions are stored": (STORE, "Store.write", 4, "after"),
+    "the ledger is not written yet": (RECORDS, "Ledger.replace", 1, "before"),
+    "the champion's entry is written, its shadow's is not": (RECORDS, "Ledger.replace", 1, "after"),
+    "the shadow's predictions are stored": (RECORDS, "Ledger.replace", 1, "before"),
+    "both entries are written": (RECORDS, "Ledger.replace", 1, "after"),
+}
+RETRAINING = {
+    "labels are stored": (STORE, "Store.write", 1, "after"),
+    "labels are not entered yet": (RECORDS, "Ledger.keep_labels", 1, "before"),
+    "labels are entered": (RECORDS, "Ledger.keep_labels", 1, "after"),
+    "a window is looked at": (RECORDS, "Watching.keep_health", 1, "before"),
+    "a window is entered": (RECORDS, "Watching.keep_health", 1, "after"),
+    "the decision is made": (RECORDS, "Watching.keep_firing", 1, "before"),
+    "the decision is entered": (RECORDS, "Watching.keep_firing", 1, "after"),
+    "the challenger is stored": ("evergreen.io.registry", "Registry.log_model", 1, "after"),
+    "the refitted model is stored": ("evergreen.io.registry", "Registry.log_model", 2, "after"),
+    "the version is registered": ("evergreen.io.registry", "Registry.register", 1, "after"),
+    "the verdict is not entered yet": (RECORDS, "Records.settle", 1, "before"),
+    "the verdict is entered": (RECORDS, "Records.settle", 1, "after"),
+    "one alias of two is set": ("evergreen.io.registry", "Registry.set_alias", 1, "after"),
+}
+ROLLING_BACK = {
+    "the probation is judged": (RECORDS, "Records.end_trial", 1, "before"),
+    "the end of the probation is entered": (RECORDS, "Records.end_trial", 1, "after"),
+    "one alias of two is set": ("evergreen.io.registry", "Registry.set_alias", 1, "after"),
+}
+REFUSING = {
+    "the training is refused": (RECORDS, "Watching.close", 1, "before"),
+    "the cause is closed": (RECORDS, "Watching.close", 1, "after"),
+}
+PROMOTING = {
+    "a person has chosen": (RECORDS, "Records.crown", 1, "before"),
+    "the choice is entered": (RECORDS, "Records.crown", 1, "after"),
+    "one alias of two is set": ("evergreen.io.registry", "Registry.set_alias", 1, "after"),
+}
+
+
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize(
+    ("flow", "week", "points"),
+    [
+        ("score", ROLLED_BACK, SCORING),
+        ("monitor", RETRAINED, RETRAINING),
+        ("monitor", ROLLED_BACK, ROLLING_BACK),
+        ("monitor", REFUSED, REFUSING),
+    ],
+    ids=["scoring", "retraining", "rolling back", "refusing"],
+)
+def test_a_run_that_ends_at_each_write_leaves_in_the_end_what_an_undisturbed_one_leaves(
+    lived: Lived, flow: str, week: datetime, points: dict[str, tuple[str, str, int, str]]
+) -> None:
+    lived.back_to(flow, week)
+    reigns = len(Records(lived.workspace).champions("churn"))
+    committed = ("the verdict is entered", "the end of the probation is entered", "one alias of two is set")
+    for step, point in points.items():
+        assert lived.driver.run(flow, week, point) == 9, f"{step}: {lived.driver.log.read_text()}"
+        records = Records(lived.workspace)
+        assert len(records.champions("churn")) == reigns + (step in committed), step
+    assert lived.driver.run(flow, week) == 0, lived.driver.log.read_text()
+    assert state(lived.workspace) == lived.after[flow, week]
+    assert_settled(lived)
+
+
+@pytest.mark.timeout(600)
+def test_a_promotion_by_hand_that_ends_at_each_write_is_made_once(lived: Lived) -> None:
+    when = ROLLED_BACK + DAY
+    lived.back_to("score", REFUSED)
+    lived.demand(impossible=False)
+    version = Records(lived.workspace).champions("churn")[1].version.version
+    assert lived.driver.run("promote", when, version=version, why="a test") == 0, lived.driver.log.read_text()
+    expected = state(lived.workspace)
+    assert [row["kind"] for row in expected["champion_history"]].count("by hand") == 1
+    lived.back_to("score", REFUSED)
+    for step, point in PROMOTING.items():
+        code = lived.driver.run("promote", when, point, version=version, why="a test")
+        assert code == 9, f"{step}: {lived.driver.log.read_text()}"
+    assert lived.driver.run("promote", when, version=version, why="a test") == 0, lived.driver.log.read_text()
+    assert state(lived.workspace) == expected
+    assert_settled(lived)
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    ("flow", "week", "sign"), [("score", ROLLED_BACK, "features"), ("monitor", RETRAINED, "labels")]
+)
+def test_a_run_that_is_killed_from_outside_is_done_by_the_next(
+    lived: Lived, flow: str, week: datetime, sign: str
+) -> None:
+    lived.back_to(flow, week)
+    folder = lived.workspace / "store" / sign
+    before = set(folder.glob("*.parquet"))
+    process, deadline = lived.driver.start(flow, week), time.monotonic() + 120
+    while set(folder.glob("*.parquet")) == before:
+        assert time.monotonic() < deadline, lived.driver.log.read_text()
+        time.sleep(0.01)
+    os.kill(process, signal.SIGKILL)
+    assert lived.driver.end() == -signal.SIGKILL
+    assert lived.driver.run(flow, week) == 0, lived.driver.log.read_text()
+    assert state(lived.workspace) == lived.after[flow, week]
+    assert_settled(lived)
+
+
+def assert_settled(lived: Lived) -> None:
+    """No cut-off stands twice, no decision waits, and the alias names the champion."""
+    champion = Records(lived.workspace).champion("churn")
+    assert champion
+    # Not through MLflow, which would hold on to a file that the next test replaces.
+    with closing(sqlite3.connect(lived.workspace / "mlflow.db")) as registry:
+        found = registry.execute("SELECT version FROM registered_model_aliases WHERE alias = 'champion'").fetchall()
+    assert [int(version) for (version,) in found] == [champion.version.version]
+    entries = Ledger(lived.workspace).scorings("churn")
+    assert all(one.until <= later.since for one, later in pairwise(entries))
+    assert not Watching(lived.workspace).pending("churn")
