@@ -4,10 +4,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: bench-suite bench-profile bench-tables help install check lock schema test demo bench-gate bench-overhead bench-growth bench-monitor-rules bench-monitor
+.PHONY: bench-quality bench-suite bench-profile bench-tables help install check lock schema docs test year demo bench-gate bench-overhead bench-growth bench-monitor-rules bench-monitor
 
 help: ## say what each target does
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 30
 
 install: $(VENV)/.installed ## install everything from the lock into .venv
 
@@ -34,14 +34,17 @@ lock: ## resolve the dependencies anew into requirements.lock
 schema: install ## write the JSON Schema of a model's file for editors
 	$(BIN)/python -c "import json, evergreen.spec as s; print(json.dumps(s.json_schema(), indent=1, sort_keys=True))" > deployments/model.schema.json
 
+docs: install ## write docs/spec.md, the reference of a model's file
+	$(BIN)/python -c "from evergreen.spec.reference import reference; print(reference(), end='')" > docs/spec.md
+
 test: install ## run the whole test suite
 	$(BIN)/python -m pytest
 
-year: install ## let the demonstration's champion live through the rest of 2013 (after make demo)
-	@$(BIN)/evergreen year
-
 demo: install ## validate, train, judge and promote models of real flight delays
 	@$(BIN)/evergreen demo
+
+year: install ## let the demonstration's champion live through the rest of 2013 (after make demo)
+	@$(BIN)/evergreen year
 
 bench-gate: install ## how often the gate promotes equal, worse and better models, beside a plain >= gate
 	$(BIN)/python -m benchmarks.gate
@@ -69,3 +72,6 @@ bench-tables: install ## init and train on real tables that no one prepared (TAB
 
 bench-year: install ## what the year costs beside its bare work (after make demo year)
 	$(BIN)/python -m benchmarks.year
+
+bench-quality: install ## the best model in equal time beside FLAML, AutoGluon, Optuna and others (TABLES=DIR BUDGET=60)
+	OMP_WAIT_POLICY=passive $(BIN)/python -m benchmarks.quality $(TABLES) --budget $(or $(BUDGET),60)

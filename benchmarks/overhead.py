@@ -22,7 +22,10 @@ from evergreen.cli.servers import free_port, prefect_command, serving
 from evergreen.settings import Settings
 
 _AS_OF, _UNTIL = datetime(2013, 4, 1, 4, tzinfo=UTC), date(2013, 4, 2)
-_TRAINING = "{metric: roc_auc, holdout: 14d, tuning: 14d, families: [lightgbm, linear], budget: 30min}"
+_TRAINING = (
+    "{metric: roc_auc, holdout: 14d, tuning: 14d, families: [lightgbm, linear], search: portfolio, ensemble: never, "
+    "budget: 30min}"
+)
 _TARGETS = {"without a server": (15.0, 10.0), "with a server": (9.0, 6.0)}
 _RATIO = 1.2
 

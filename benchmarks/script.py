@@ -35,19 +35,14 @@ def train(project: Path, workspace: Path, as_of: datetime) -> dict[str, Any]:
     contest = training.reserve(table, spec.training, None, as_of)
     problem = training.Problem(spec.training, contest.task, contest.classes, transformer_for)
     fit_rows, tuning = table.iloc[contest.split.train], table.iloc[contest.split.tuning]
-    recipes = training.candidates(
-        contest.task, spec.training.families, n_rows=len(fit_rows),
-        n_features=len(transformer_for("codes").inputs), seed=spec.training.seed,
-    )  # fmt: skip
     workspace.mkdir(parents=True, exist_ok=True)
     mlflow.set_tracking_uri(f"sqlite:///{workspace / 'mlflow.db'}")
     mlflow.set_experiment(experiment_id=mlflow.create_experiment("flight-delay", (workspace / "artifacts").as_uri()))
     with mlflow.start_run():
-        fitted = training.fit_all(recipes, fit_rows, tuning, problem, time.monotonic, log_candidate)
-        best, value = training.choose(fitted, tuning, problem)
+        best = training.find_recipe(fit_rows, tuning, problem, time.monotonic, None, log_candidate)
         model = training.refit(best.recipe, table.iloc[contest.choosing], problem)
         log_model(model, table)
-        judge(spec, table, contest, model, {"tuning": value})
+        judge(spec, table, contest, model, {"tuning": best.value})
         final = training.refit(best.recipe, table.iloc[training.known_rows(table, contest, as_of)], problem)
         log_model(final, table, "flight-delay")
     return {"recipe": best.recipe.name, "rounds": best.recipe.settings.get("n_estimators", 0), "rows": len(rows)}
@@ -98,7 +93,7 @@ def judge(spec: ModelSpec, table: pd.DataFrame, contest: Any, model: Any, values
     log_results(evidence.values | values, evaluation.figures(contest.task, target, ours, importances, contest.classes))
 
 
-def log_candidate(fitted: training.Fitted) -> None:
+def log_candidate(fitted: training.Finished) -> None:
     """A child run for a candidate."""
     with mlflow.start_run(run_name=fitted.recipe.name, nested=True):
         mlflow.log_params(json.loads(fitted.recipe.params))

@@ -136,7 +136,7 @@ def _book(ledger: Ledger) -> None:
 
     ledger.wrap(tasks.data, ("read", "assemble"), "reading and joining")
     ledger.wrap(features, ("build",), "features")
-    ledger.wrap(training, ("fit_all", "refit"), "fitting")
+    ledger.wrap(training, ("find_recipe", "refit"), "fitting")
     judging = ("paired_rows", "against_trivial", "figures")
     ledger.wrap(evaluation, judging, "scoring, metrics, plots")
     ledger.wrap(training, ("predict", "permutation_importance"), "scoring, metrics, plots")

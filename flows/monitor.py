@@ -15,18 +15,19 @@ from tasks.launching import announce, tell
 from tasks.monitoring import look
 from tasks.promotion import find_champion, find_champions
 from tasks.reporting import report_health
-from tasks.retraining import judge_probation, open_firings, weigh
-from tasks.runs import find_spec, run_name, scheduled_time
+from tasks.retraining import judge_probation, lived_already, open_firings, weigh
+from tasks.runs import alone, find_spec, run_name, scheduled_time
 
 
 @dataclass(frozen=True)
 class Monitored:
-    """What a monitor run saw and decided, and the trainings that it ran itself."""
+    """What a monitor run saw and decided, and the trainings that it ran itself; ``why`` says that it did nothing."""
 
     healths: tuple[Health, ...] = ()
     trial: Trial | None = None
     firing: Firing | None = None
     outcomes: tuple[Outcome, ...] = ()
+    why: str = ""
 
 
 @flow(name="monitor", flow_run_name=run_name)
@@ -42,15 +43,18 @@ def monitor(model: str, as_of: datetime | None = None) -> Monitored:
     """
     spec = find_spec(model)
     as_of = scheduled_time(as_of)
-    champion = find_champion(model)
-    if champion is None:
-        return Monitored()
-    take_labels(spec, as_of)
-    healths = look(spec, find_champions(model), as_of)
-    trial = judge_probation(spec, as_of)
-    firing = weigh(spec, find_champion(model) or champion, as_of)
-    report_health(spec, healths, trial, firing, as_of)
-    tell(spec, trial, firing)
-    waiting = [one for one in open_firings(model, as_of) if not announce(one)]
-    outcomes = [train(model, as_of, "; ".join(one.reasons), one.cause, spec.retraining.search) for one in waiting]
+    with alone("monitor", model):
+        champion = find_champion(model)
+        if champion is None:
+            return Monitored(why=f"nothing to watch, there is no champion yet; run: evergreen train {model}")
+        if why := lived_already(model, as_of):
+            return Monitored(why=why)
+        take_labels(spec, as_of)
+        healths = look(spec, find_champions(model), as_of)
+        trial = judge_probation(spec, as_of)
+        firing = weigh(spec, find_champion(model) or champion, as_of)
+        report_health(spec, healths, trial, firing, as_of)
+        tell(spec, trial, firing)
+        waiting = [one for one in open_firings(model, as_of) if not announce(one)]
+        outcomes = [train(model, as_of, "; ".join(one.reasons), one.cause, spec.retraining.search) for one in waiting]
     return Monitored(healths, trial, firing, tuple(outcomes))

@@ -49,7 +49,7 @@ def find_history(spec: ModelSpec, table: FeatureTable, start: datetime, run_id: 
     else:
         known = rows.assign(**{TARGET: rows[TARGET].where(rows[KNOWN_AT] <= pd.Timestamp(start))})
         contest = training.reserve(known, spec.training, None, start)
-        found = search(spec, known, contest, problem_of(spec, table, contest), run_id)
+        found = search(spec, known, contest, problem_of(spec, table, contest), run_id, table.digest)
         recipe, task_, classes = found.to_json(), contest.task, contest.classes
     watched = spec.monitoring.model_dump_json() + spec.probation.model_dump_json()
     parts = (table.digest, spec.digest, watched, recipe, installed("evergreen"), installed("lightgbm"))

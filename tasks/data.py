@@ -8,9 +8,10 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 from prefect import task
 
-from evergreen.data import assemble
-from evergreen.errors import masked
-from evergreen.handoffs import Snapshot
+from evergreen.data import assemble, difference
+from evergreen.errors import StoreError, masked
+from evergreen.handoffs import KEY, TIME, Snapshot
+from evergreen.io.records import Windows
 from evergreen.io.sources import read
 from evergreen.io.store import Store
 from evergreen.settings import settings
@@ -55,7 +56,27 @@ def take_snapshot(
     joins = [_joined(join, spec, as_of, since) for join in data.join]
     stored = Store(str(here.store)).write(assemble(rows, joins, data, as_of), "snapshots")
     logger.info("%s: %s rows as known at %s", spec.model, f"{stored.rows:,}", f"{as_of:%Y-%m-%d %H:%M} UTC")
-    return Snapshot(stored.uri, stored.rows, stored.digest, as_of, start, end)
+    taken = Snapshot(stored.uri, stored.rows, stored.digest, as_of, start, end)
+    if data.time:
+        _name_difference(spec, taken)
+    return taken
+
+
+def _name_difference(spec: ModelSpec, taken: Snapshot) -> None:
+    """Say which rows of a window that was read before are new in it or gone, and remember the window."""
+    here = settings()
+    windows, store = Windows(here.workspace), Store(str(here.store))
+    seen = windows.before(spec.model, taken.start, taken.end, taken.as_of)
+    windows.keep(spec.model, taken.start, taken.end, taken.as_of, taken.uri)
+    if seen is None or seen.uri == taken.uri:
+        return
+    try:
+        before = store.read(seen.uri, [KEY, TIME])
+    except StoreError:  # cleaned away meanwhile
+        return
+    found = difference(before, store.read(taken.uri, [KEY, TIME]), seen.start, seen.end)
+    if found.late or found.gone:
+        logger.info("%s: since it was read as of %s: %s", spec.model, f"{seen.as_of:%Y-%m-%d %H:%M} UTC", found)
 
 
 def _joined(join: Join, spec: ModelSpec, as_of: datetime, since: datetime | None) -> pd.DataFrame:

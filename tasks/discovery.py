@@ -41,8 +41,8 @@ def warn_of_leaks(spec: ModelSpec, table: FeatureTable, contest: Contest, run_id
         logger.warning("%s: LEAK? %s", spec.model, warning)
     if warnings:
         advice = (
-            "Where a column is not known in time, write it into features.exclude or data.later; where it is a plan that "
-            "is known beforehand, into data.planned.\n"
+            "Where a column is not known in time, write it into features.exclude or data.later; where it is a plan "
+            "that is known beforehand, into data.planned.\n"
         )
         Registry(settings()).log_files(run_id, {"leaks.md": "\n".join([*(f"- {w}" for w in warnings), "", advice])}, {})
     return tuple(warnings)

@@ -50,6 +50,7 @@ def take_labels(spec: ModelSpec, as_of: datetime, start: datetime | None = None)
         timezone=data.timezone,
         partition=data.partition,
         may_be_empty=timed,
+        how=data.read,
         as_of=as_of,
     )
     # Without a key column the row's content is its key, and what is known later must be told from it.

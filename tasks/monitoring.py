@@ -161,4 +161,5 @@ def _same(health: Health, before: Health | None) -> bool:
         return False
     facts = ("version", "rows", "late", "labelled")
     same = all(getattr(health, name) == getattr(before, name) for name in facts)
-    return same and (health.realised is None) == (before.realised is None)
+    # As texts, where no value equals no value. A corrected label moves the value and no count.
+    return same and repr(health.realised) == repr(before.realised)

@@ -52,8 +52,12 @@ class Approval(RunInput):
 def approve(spec: ModelSpec, evidence: Evidence, verdict: Verdict) -> Verdict:
     """Ask a person before a promotion, where the spec says so: the flow is paused with a form in the Prefect UI.
 
-    Nobody's answer in time keeps the champion, like a no.
+    Nobody's answer in time keeps the champion, like a no. The champion of a frozen model stays without asking.
     """
+    frozen = Watching(settings().workspace).frozen(spec.model)
+    if frozen and verdict.promote:
+        rule = Rule("frozen", False, f"the model is frozen by {frozen.who}: {frozen.why}; the champion stays")
+        return replace(verdict, promote=False, rules=(*verdict.rules, rule))
     if spec.approval is None or not verdict.promote:
         return verdict
     form = Approval.with_initial_data(description=evaluation.summary(spec.model, evidence, verdict))

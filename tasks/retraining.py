@@ -108,6 +108,18 @@ def weigh(spec: ModelSpec, champion: ModelVersion, as_of: datetime) -> Firing:
     return kept
 
 
+def lived_already(model: str, as_of: datetime) -> str:
+    """Whether the clock stands before what the monitor has done, in words; empty where it does not.
+
+    Of a past that is lived nothing is decided again; its labels and windows are in the records.
+    """
+    watching, ledger = Watching(settings().workspace), Ledger(settings().workspace)
+    done = [one.as_of for one in watching.firings(model)] + [one.as_of for one in ledger.label_batches(model)]
+    if not done or as_of >= max(done):
+        return ""
+    return f"as of {as_of:%Y-%m-%d %H:%M} nothing is done: the monitor has run as of {max(done):%Y-%m-%d %H:%M} already"
+
+
 def open_firings(model: str, as_of: datetime) -> list[Firing]:
     """Decisions to train that nothing has answered yet."""
     return [one for one in Watching(settings().workspace).pending(model) if one.as_of <= as_of]

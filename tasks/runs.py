@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 from collections.abc import Iterator
@@ -63,6 +64,16 @@ def run_key(spec: ModelSpec, snapshot: Snapshot, recipe: str | None = None) -> s
         *(installed(name) for name in ("evergreen", "lightgbm", "scikit-learn")),
     )
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
+
+
+@contextmanager
+def alone(kind: str, model: str) -> Iterator[None]:
+    """Wait until no other process of this workspace does the same for this model; one that dies lets go by itself."""
+    folder = settings().workspace / "locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / f"{kind}-{model}").open("w") as place:
+        fcntl.flock(place, fcntl.LOCK_EX)
+        yield
 
 
 @contextmanager

@@ -149,7 +149,7 @@ def read_due(spec: ModelSpec, due: Due) -> Snapshot | None:
     except EmptyWindow:
         data, project = spec.data, settings().project
         rows = read(data.source, project, columns=(), time=data.time, start=start, end=end, timezone=data.timezone,
-                    partition=data.partition, may_be_empty=True, as_of=due.as_of)  # fmt: skip
+                    partition=data.partition, may_be_empty=True, how=data.read, as_of=due.as_of)  # fmt: skip
         if len(rows):  # a joined table is empty, not the window
             raise
         return None

@@ -12,6 +12,7 @@ from prefect import task
 
 from evergreen import evaluation, features, training
 from evergreen.handoffs import TIME, FeatureTable, ModelVersion
+from evergreen.io.candidates import Candidates, search_digest
 from evergreen.io.registry import Registry
 from evergreen.io.store import Store
 from evergreen.settings import settings
@@ -38,7 +39,7 @@ def fit(spec: ModelSpec, table: FeatureTable, contest: Contest, run_id: str, rec
     """Store a challenger, fitted up to the holdout: by a known recipe, else by the best of all candidates."""
     rows = Store(str(settings().store)).read(table.uri)
     problem = problem_of(spec, table, contest)
-    chosen = training.Recipe.from_json(recipe) if recipe else search(spec, rows, contest, problem, run_id)
+    chosen = training.Recipe.from_json(recipe) if recipe else search(spec, rows, contest, problem, run_id, table.digest)
     return _store(spec, table, rows.iloc[contest.choosing], problem, chosen, run_id)
 
 
@@ -60,33 +61,28 @@ def problem_of(spec: ModelSpec, table: FeatureTable, contest: Contest) -> traini
 
 
 def search(
-    spec: ModelSpec, rows: pd.DataFrame, contest: Contest, problem: training.Problem, run_id: str
+    spec: ModelSpec, rows: pd.DataFrame, contest: Contest, problem: training.Problem, run_id: str, digest: str
 ) -> training.Recipe:
-    """Try the candidates within the budget, each a child run; the recipe of the best."""
+    """Try candidates within the budget, each a child run, beginning with those that an interrupted search finished.
+
+    ``digest`` is that of the feature table; the best recipe is returned.
+    """
     registry = Registry(settings())
     train, tuning = rows.iloc[contest.split.train], rows.iloc[contest.split.tuning]
 
-    def log_candidate(fitted: training.Fitted) -> None:
-        _, value = training.choose([fitted], tuning, problem)
+    def log_candidate(finished: training.Finished) -> None:
+        _, value = training.choose([finished], tuning, problem)
         metrics = {f"tuning_{contest.metric}": value}
-        registry.log_child(run_id, fitted.recipe.name, fitted.recipe.settings, metrics, fitted.seconds)
+        registry.log_child(run_id, finished.recipe.name, finished.recipe.settings, metrics, finished.seconds)
 
-    recipes = training.candidates(
-        contest.task,
-        spec.training.families,
-        n_rows=len(train),
-        n_features=len(problem.transformer_for("codes").inputs),
-        seed=spec.training.seed,
-        class_weight=spec.training.class_weight,
-    )
-    fitted = training.fit_all(recipes, train, tuning, problem, time.monotonic, log_candidate)
-    best, value = training.choose(fitted, tuning, problem)
+    memory = Candidates(settings().workspace, spec.model, search_digest(digest, rows, contest, problem))
+    found = training.find_recipe(train, tuning, problem, time.monotonic, memory, log_candidate)
     logger.info(
         "%s: %s is the best of %d candidates (%s %.4f)",
-        spec.model, best.recipe.name, len(fitted), contest.metric, value,
+        spec.model, found.recipe.name, len(found.finished), contest.metric, found.value,
     )  # fmt: skip
-    registry.log(run_id, metrics={"candidates": len(fitted), f"tuning_{contest.metric}": value})
-    return best.recipe
+    registry.log(run_id, metrics={"candidates": len(found.finished), f"tuning_{contest.metric}": found.value})
+    return found.recipe
 
 
 def _store(

@@ -43,7 +43,7 @@ data:
   time: at
   target: {column: churned, delay: 1d}
 validation: customers
-training: {families: [lightgbm, linear], holdout: 20d, tuning: 15d, budget: 20s}
+training: {families: [lightgbm, linear], search: portfolio, holdout: 20d, tuning: 15d, budget: 20s}
 promotion: {floors: {roc_auc: 0.6}, slices: [plan]}
 """
 

@@ -18,7 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from evergreen import evaluation, features, monitoring, promotion, training
-from evergreen.backtest.cache import Arrays, Cache
+from evergreen.cache import Arrays, Cache
 from evergreen.handoffs import CUT_OFF, KNOWN_AT, TARGET, TIME, Evidence, ModelVersion, Verdict
 from evergreen.monitoring import Reference
 from evergreen.spec import PRIMARY, ModelSpec, Task
@@ -118,8 +118,13 @@ class World:
         return int(fresh[self.position(first_event) :].sum())
 
     def view(self, as_of: datetime) -> pd.DataFrame:
-        """The feature table as a training as of a moment would have had it: no later row, no later label."""
-        rows = self.history.rows.iloc[: self.position(as_of + self.spec.data.lead + _MICROSECOND)]
+        """The feature table as a training as of a moment would have had it: no later row, no later label.
+
+        Where ``training.window`` is set no earlier row either. The index holds the rows' positions.
+        """
+        end, window = as_of + self.spec.data.lead, self.spec.training.window
+        first = 0 if window == "all" else self.position(end - window)
+        rows = self.history.rows.iloc[first : self.position(end + _MICROSECOND)]
         return rows.assign(**{TARGET: rows[TARGET].where(rows[KNOWN_AT] <= pd.Timestamp(as_of))})
 
     def fit(self, as_of: datetime) -> Fit:
@@ -177,16 +182,17 @@ class World:
         rolled = training.rolls(self.spec.training, champion.version if champion else None)
         key = f"challenger-{_name(as_of)}-{len(contest.choosing)}{'-rolled' if rolled else ''}"
         part = self._made(key, lambda: self._challenge(rows, contest, rolled))
-        chosen = contest.split.holdout
+        judged = rows.iloc[contest.split.holdout]
+        chosen = judged.index.to_numpy()
         target, ours = self.target[chosen], part["predictions"]
         if champion:
             theirs, name = champion.at(chosen), "champion"
         else:
-            seen = self.target[contest.choosing]
+            seen = self.target[rows.index[contest.choosing]]
             theirs, name = evaluation.trivial_prediction(history.task, seen, len(chosen), history.classes), "trivial"
         rules = self.spec.promotion
         evidence = evaluation.paired_rows(
-            rows.iloc[chosen], history.task, self.metric, (target, ours, theirs), name, rules.slices, rules.confidence
+            judged, history.task, self.metric, (target, ours, theirs), name, rules.slices, rules.confidence
         )  # fmt: skip
         return Contested(evidence, promotion.decide(evidence, rules), float(part["seconds"]))
 
@@ -204,7 +210,7 @@ class World:
         bounds, codes = monitoring.past_windows(rows[TIME], rules.window, self.spec.data.timezone)
         recipe = training.Recipe.from_json(self.history.recipe)
         predictions = training.rolling_predictions(rows, codes, recipe, self._problem)
-        target = np.where(rows[TARGET].notna(), self.target[: len(rows)], np.nan)
+        target = np.where(rows[TARGET].notna(), self.target[rows.index], np.nan)
         past = monitoring.Past(rows, target, predictions, codes, bounds)
         made = monitoring.build_reference(
             past, self.history.inputs, self.spec.features.categorical, self.history.task, self.metric,

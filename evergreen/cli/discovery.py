@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from evergreen.discovery import Survey
 
-_File = Annotated[str, typer.Argument(help="A file, folder or glob: CSV or Parquet, any fsspec URL.")]
+_File = Annotated[str, typer.Argument(help="A file, folder or glob, near or by URL; or module:function.")]
 
 
 def init(

@@ -101,7 +101,7 @@ def run_monitor(name: str, as_of: datetime | None) -> Monitored:
 def print_monitored(name: str, found: Monitored) -> None:
     """Say what was seen window by window, what was decided, and what came of the trainings."""
     if found.firing is None:
-        typer.echo(f"{name}: nothing to watch, there is no champion yet; run: evergreen train {name}")
+        typer.echo(f"{name}: {found.why}")
         return
     for health in found.healths:
         _print_health(health)
@@ -163,6 +163,7 @@ def _monitored(found: Monitored) -> dict[str, object]:
     from dataclasses import asdict
 
     return {
+        "why": found.why,
         "windows": [asdict(health) for health in found.healths],
         "probation": asdict(found.trial) if found.trial else None,
         "decision": asdict(found.firing) | {"reasons": found.firing.reasons} if found.firing else None,

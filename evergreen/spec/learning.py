@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from evergreen.spec.kinds import Duration, Family, Names, Part, Take, Task, listed
 
@@ -62,7 +62,7 @@ class Training(Part):
     """How far back training reads."""
     holdout: Duration | Annotated[float, Field(gt=0, lt=1)] = 0.2
     """The newest labelled rows, which no choice ever sees: a period, or a share."""
-    holdout_refit: Duration | None = timedelta(days=7)
+    holdout_refit: Duration | None = timedelta(days=14)
     """Against a champion: refit the recipe through the holdout in steps of so long, as its labels become known, and
     judge the recipe; null judges one challenger that is blind to the holdout. Needs a time."""
     holdout_back: Duration = timedelta(days=42)
@@ -76,7 +76,7 @@ class Training(Part):
     )  # fmt: skip
     """The families of candidates; those that a table is too large for are left out."""
     search: Literal["portfolio", "bayes", "random", "grid"] = "bayes"
-    """portfolio: a fixed list of settings; bayes: after it a search around its best; random, grid: what `space` says."""
+    """portfolio: a fixed list; bayes: after it a search around its best; random and grid: what `space` says."""
     space: dict[Family, dict[str, Values]] = Field(default_factory=dict)
     """What is searched, by family and parameter: two numbers are a range, anything else are the values to try."""
     max_candidates: Annotated[int, Field(ge=1)] | None = None
@@ -93,6 +93,12 @@ class Training(Part):
     """A column of sample weights; never an input."""
     seed: int = 0
     """Makes a run reproducible to the bit."""
+
+    @model_validator(mode="after")
+    def _says_what_is_searched(self) -> Training:
+        if self.search in ("random", "grid") and not self.space:
+            raise ValueError(f"search: {self.search}: say in training.space what is searched, by family and parameter")
+        return self
 
 
 class Promotion(Part):

@@ -179,6 +179,8 @@ def partial_dependence(
 
 def _trees(model: Any) -> int:
     """Trees that a prediction visits; 1 for a model without any."""
+    if hasattr(model, "members"):
+        return sum(_trees(member) for member in model.members)
     return max(1, model.booster_.num_trees() if hasattr(model, "booster_") else len(getattr(model, "estimators_", ())))
 
 

@@ -124,7 +124,7 @@ def fit_estimator(
 
 
 def refit_estimator(recipe: Recipe, model: Any, rows: Any, train: Fold, scale: float = 1.0) -> None:
-    """Fit a single model for the rounds that its recipe has fixed, on all rows; ``scale`` multiplies those of boosting."""
+    """Fit a single model on all rows for the rounds that its recipe has fixed; ``scale`` multiplies boosting's."""
     if isinstance(model, Standardised):
         model.layout = rows.layout()
     if recipe.family == "lightgbm":
@@ -197,13 +197,17 @@ def _fit_network(
     watch: Watch | None = None,
 ) -> int:  # fmt: skip
     """Fit a network epoch by epoch; with tuning rows it ends at its best one, whose number is returned."""
+    from threadpoolctl import threadpool_limits
+
     network = model.estimator
     x = model.learn(train.x, train.y)
     y, weights = model.scaled(train.y), {} if train.weight is None else {"sample_weight": train.weight}
     classes = {"classes": model.classes_} if hasattr(model, "classes_") else {}
-    best, kept, value = 0, ([], []), -np.inf
+    kept: tuple[list[Any], list[Any]] = [], []
+    best, value = 0, -np.inf
     for epoch in range(1, epochs + 1):
-        network.partial_fit(x, y, **(classes if epoch == 1 else {}), **weights)
+        with threadpool_limits(1):  # a batch is too small for threads, which would wait for each other
+            network.partial_fit(x, y, **(classes if epoch == 1 else {}), **weights)
         if problem is None or tuning is None or watch is None:
             continue
         watch.check()
@@ -230,6 +234,7 @@ def _grow(model: Any, train: Fold, watch: Watch) -> None:
     total, began = model.n_estimators, watch.clock()
     watch.check()
     model.set_params(warm_start=True)
+    _set_threads(model, train.x)
     for trees in sorted({min(2, total), *range(_TREES_AT_A_TIME, total, _TREES_AT_A_TIME), total}):
         model.set_params(n_estimators=trees).fit(train.x, train.y, sample_weight=train.weight)
         watch.check_room((watch.clock() - began) * (total - trees) / trees)

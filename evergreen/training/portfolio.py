@@ -93,8 +93,10 @@ def fits(family: Family, task: Task, n_rows: int, n_features: int, unweighted: b
 
 def boosting(params: dict[str, Any], n_rows: int, seed: int) -> dict[str, Any]:
     """All parameters of LightGBM for a table of ``n_rows``."""
-    base: dict[str, Any] = {"n_estimators": MAX_ROUNDS, "random_state": seed, "min_child_samples": 20, "colsample_bytree": 1.0,
-            "subsample": 1.0, "subsample_freq": 0, "reg_lambda": 0.0}  # fmt: skip
+    base: dict[str, Any] = {
+        "n_estimators": MAX_ROUNDS, "random_state": seed, "min_child_samples": 20, "colsample_bytree": 1.0,
+        "subsample": 1.0, "subsample_freq": 0, "reg_lambda": 0.0,
+    }  # fmt: skip
     settings = base | params
     # A leaf of 200 rows is a rule for large tables; in small ones it would forbid every split.
     settings["min_child_samples"] = max(3, min(settings["min_child_samples"], n_rows // 50))

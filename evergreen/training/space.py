@@ -119,8 +119,9 @@ def _distribution(values: Values) -> Any:
     if not _is_range(values):
         return CategoricalDistribution(tuple(values))
     low, high = values
-    kind = IntDistribution if isinstance(low, int) and isinstance(high, int) else FloatDistribution
-    return kind(low, high, log=_is_log(float(low), float(high)))
+    if isinstance(low, int) and isinstance(high, int):
+        return IntDistribution(low, high, log=_is_log(low, high))
+    return FloatDistribution(float(low), float(high), log=_is_log(float(low), float(high)))
 
 
 def _inside(value: Any, values: Values) -> Any:

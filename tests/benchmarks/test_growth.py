@@ -75,7 +75,7 @@ def raw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_project_holds_each_copy_under_its_own_day_with_weather_for_it(raw: Path) -> None:
     project = repeated.make_project(
-        raw / "project", 2, date(2013, 4, 1), repeated.QUARTER, "{families: [linear], budget: 1s}"
+        raw / "project", 2, date(2013, 4, 1), repeated.QUARTER, "{families: [linear], max_candidates: 1}"
     )
     days = sorted(path.parent.name for path in project.glob("data/flights/*/*.parquet"))
     assert days == ["date=2012-12-09", "date=2013-03-10"]

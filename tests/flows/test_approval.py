@@ -10,7 +10,7 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, Fl
 from prefect.client.schemas.objects import StateType
 from prefect.flow_runs import resume_flow_run
 
-from evergreen.io.records import Records
+from evergreen.io.records import Records, Watching
 from evergreen.settings import settings
 from flows.train import train
 
@@ -58,3 +58,12 @@ def answer(answered: list[str]) -> None:
                 resume_flow_run(run.id, run_input={"approve": True, "why": "looks right"})
                 answered.append(str(run.id))
         time.sleep(0.5)
+
+
+def test_a_frozen_model_is_trained_and_judged_and_its_champion_stays(project: Path) -> None:
+    ask(project, 60)
+    Watching(settings().workspace).freeze("churn", True, "audit")
+    outcome = train("churn", APRIL)
+    assert not outcome.verdict.promote
+    assert "frozen by" in outcome.verdict.reasons[-1]
+    assert Records(settings().workspace).champions("churn") == []

@@ -35,7 +35,9 @@ data:
   time: at
   target: {column: churned, delay: 1d}
 validation: customers
-training: {families: [linear], window: 21d, holdout: 7d, tuning: 7d, holdout_refit: 2d, holdout_back: 7d, budget: 20s}
+training:
+  {families: [linear], search: portfolio, window: 21d, holdout: 7d, tuning: 7d, holdout_refit: 2d, holdout_back: 7d,
+   budget: 20s}
 monitoring: {window: 7d, min_rows: 100}
 retraining: {on: [schedule], every: 14d, cool_down: 7d, budget: 9}
 probation: {windows: 1}
@@ -85,22 +87,31 @@ def run(order):
     flow = getattr(importlib.import_module("flows." + name), name)
     flow(**given | {"as_of": datetime.fromisoformat(given["as_of"])})
 
-for line in sys.stdin:
+def forked(order):
     pid = os.fork()
-    if not pid:
-        log = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-        os.dup2(log, 1), os.dup2(log, 2), os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        code = 1
-        try:
-            run(json.loads(line))
-            code = 0
-        except BaseException:
-            traceback.print_exc()
-        sys.stderr.flush()
-        os._exit(code)
-    print(pid, flush=True)
-    print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
+    if pid:
+        return pid
+    log = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND)
+    os.dup2(log, 1), os.dup2(log, 2), os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    code = 1
+    try:
+        run(order)
+        code = 0
+    except BaseException:
+        traceback.print_exc()
+    sys.stderr.flush()
+    os._exit(code)
+
+for line in sys.stdin:
+    order = json.loads(line)
+    pids = [forked(order) for _ in range(order["times"])]
+    print(*pids, flush=True)
+    print(*(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids), flush=True)
 """
+
+
+#: A module, a function in it, and before or after which of its calls a run ends.
+Point = tuple[str, str, int, str]
 
 
 class Driver:
@@ -120,28 +131,28 @@ class Driver:
             text=True,
         )
 
-    def start(self, flow: str, as_of: datetime, point: tuple[str, str, int, str] | None = None, **given: Any) -> int:
-        """Start a run; its process."""
+    def start(self, flow: str, as_of: datetime, point: Point | None = None, times: int = 1, **given: Any) -> list[int]:
+        """Start a run, or several of the same at once; their processes."""
         assert self._process.stdin
-        order = {"flow": flow, "point": point, "given": {"model": "churn", "as_of": as_of.isoformat(), **given}}
-        self._process.stdin.write(json.dumps(order) + "\n")
+        given |= {"model": "churn", "as_of": as_of.isoformat()}
+        self._process.stdin.write(json.dumps({"flow": flow, "point": point, "times": times, "given": given}) + "\n")
         self._process.stdin.flush()
         return self._said()
 
-    def end(self) -> int:
-        """Wait for the run that was started; its exit code."""
+    def end(self) -> list[int]:
+        """Wait for what was started; the exit codes."""
         return self._said()
 
-    def run(self, flow: str, as_of: datetime, point: tuple[str, str, int, str] | None = None, **given: Any) -> int:
+    def run(self, flow: str, as_of: datetime, point: Point | None = None, **given: Any) -> int:
         self.start(flow, as_of, point, **given)
-        return self.end()
+        return self.end()[0]
 
     def close(self) -> None:
         self._process.communicate(timeout=60)
 
-    def _said(self) -> int:
+    def _said(self) -> list[int]:
         assert self._process.stdout
-        return int(self._process.stdout.readline())
+        return [int(number) for number in self._process.stdout.readline().split()]
 
 
 @dataclass(frozen=True)
@@ -322,7 +333,7 @@ PROMOTING = {
     ids=["scoring", "retraining", "rolling back", "refusing"],
 )
 def test_a_run_that_ends_at_each_write_leaves_in_the_end_what_an_undisturbed_one_leaves(
-    lived: Lived, flow: str, week: datetime, points: dict[str, tuple[str, str, int, str]]
+    lived: Lived, flow: str, week: datetime, points: dict[str, Point]
 ) -> None:
     lived.back_to(flow, week)
     reigns = len(Records(lived.workspace).champions("churn"))
@@ -364,14 +375,76 @@ def test_a_run_that_is_killed_from_outside_is_done_by_the_next(
     lived.back_to(flow, week)
     folder = lived.workspace / "store" / sign
     before = set(folder.glob("*.parquet"))
-    process, deadline = lived.driver.start(flow, week), time.monotonic() + 120
+    (process,), deadline = lived.driver.start(flow, week), time.monotonic() + 120
     while set(folder.glob("*.parquet")) == before:
         assert time.monotonic() < deadline, lived.driver.log.read_text()
         time.sleep(0.01)
     os.kill(process, signal.SIGKILL)
-    assert lived.driver.end() == -signal.SIGKILL
+    assert lived.driver.end() == [-signal.SIGKILL]
     assert lived.driver.run(flow, week) == 0, lived.driver.log.read_text()
     assert state(lived.workspace) == lived.after[flow, week]
+    assert_settled(lived)
+
+
+@pytest.mark.timeout(600)
+def test_two_monitors_at_once_make_one_decision_and_one_training(lived: Lived) -> None:
+    lived.back_to("monitor", RETRAINED)
+    lived.driver.start("monitor", RETRAINED, times=2)
+    assert lived.driver.end() == [0, 0], lived.driver.log.read_text()
+    assert state(lived.workspace) == lived.after["monitor", RETRAINED]
+    with closing(sqlite3.connect(lived.workspace / "mlflow.db")) as registry:
+        assert registry.execute("SELECT count(*) FROM model_versions").fetchone() == (2,)
+    assert_settled(lived)
+
+
+@pytest.mark.timeout(600)
+def test_a_frozen_model_is_neither_retrained_nor_rolled_back(lived: Lived) -> None:
+    for week, reigns in ((RETRAINED, 1), (ROLLED_BACK, 2)):
+        lived.back_to("monitor", week)
+        Watching(lived.workspace).freeze("churn", True, "a fair")
+        assert lived.driver.run("monitor", week) == 0, lived.driver.log.read_text()
+        assert len(Records(lived.workspace).champions("churn")) == reigns
+        assert Records(lived.workspace).trials("churn") == {}
+        firing = Watching(lived.workspace).firings("churn")[-1]
+        assert not firing.fire
+        assert any("frozen: a fair" in rule.reason for rule in firing.bars if not rule.held)
+
+
+def test_after_a_rollback_the_cool_down_is_twice_as_long(lived: Lived) -> None:
+    fired = [row for row in lived.after["monitor", REFUSED]["retraining_decisions"] if row["fire"]]
+    bars = {bar["name"]: bar["reason"] for bar in fired[-1]["detail"]["bars"]}
+    assert fired[-1]["as_of"].startswith(f"{REFUSED:%Y-%m-%d}")
+    assert "cool-down 14 days, doubled from 7 days as training brought nothing" in bars["cool_down"]
+
+
+@pytest.mark.timeout(600)
+def test_a_training_that_was_refused_is_tried_again_a_window_later_and_not_before(lived: Lived) -> None:
+    lived.back_to("score", AGAIN)
+    assert lived.driver.run("monitor", REFUSED + 3 * DAY) == 0, lived.driver.log.read_text()
+    firing = Watching(lived.workspace).firings("churn")[-1]
+    assert firing.called
+    assert not firing.fire
+    assert [rule.name for rule in firing.bars if not rule.held] == ["refused"]
+    # The same suite, a window later: one attempt more.
+    assert [row["fire"] for row in lived.after["monitor", AGAIN]["retraining_decisions"]].count(1) == 3
+
+
+@pytest.mark.timeout(600)
+def test_a_version_promoted_by_hand_is_on_probation_and_the_rules_go_on_from_the_last_training(lived: Lived) -> None:
+    """The version that was rolled back is promoted again by a person; it is as bad as before."""
+    lived.back_to("score", REFUSED)
+    lived.demand(impossible=False)
+    first, second, _ = (reign.version.version for reign in Records(lived.workspace).champions("churn"))
+    driver, bad = lived.driver, ROLLED_BACK + DAY
+    assert driver.run("promote", bad, version=second, why="a test") == 0, driver.log.read_text()
+    for flow, week in (("monitor", bad), ("score", REFUSED), ("monitor", REFUSED)):
+        assert driver.run(flow, week) == 0, driver.log.read_text()
+    reigns = Records(lived.workspace).champions("churn")
+    assert [reign.kind for reign in reigns[:5]] == ["superior", "superior", "rollback", "by hand", "rollback"]
+    assert [reign.version.version for reign in reigns[:5]] == [first, second, first, second, first]
+    firings = Watching(lived.workspace).firings("churn")[-2:]
+    assert [(firing.version, firing.fire) for firing in firings] == [(second, False), (first, True)]
+    assert "14 days ago" in next(rule.reason for rule in firings[-1].triggers if rule.name == "schedule")
     assert_settled(lived)
 
 

@@ -31,7 +31,7 @@ validation: customers
 features:
   history:
     - {by: [plan], over: 3d, of: churned, take: [mean]}
-training: {families: [linear], holdout: 14d, tuning: 14d, budget: 20s}
+training: {families: [linear], search: portfolio, holdout: 14d, tuning: 14d, budget: 20s}
 promotion: {slices: [plan]}
 monitoring: {window: 7d, min_rows: 100}
 retraining: {on: [performance, age], cool_down: 14d, age: 300d}

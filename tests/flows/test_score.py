@@ -313,7 +313,7 @@ model: churn
 data: {source: data/customers.csv, key: id, target: {column: churned}}
 validation: customers
 features: {exclude: [at]}
-training: {families: [linear], budget: 20s}
+training: {families: [linear], search: portfolio, budget: 20s}
 """
 
 

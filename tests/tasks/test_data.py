@@ -92,3 +92,33 @@ def test_an_outage_of_a_joined_table_leaves_its_columns_null_with_a_warning(
     assert table.dtypes.to_dict() == full.dtypes.to_dict()
     assert "data/weather.csv has no row with seen from" in caplog.text
     assert table[TIME].notna().all()
+
+
+def test_late_rows_of_an_old_window_make_a_new_snapshot_and_are_named(
+    trips: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    first = take_snapshot.fn(spec(), NOON)
+    later = datetime(2024, 1, 4, 12, tzinfo=UTC)
+    take_snapshot.fn(spec(), later)
+    assert "came late" not in caplog.text  # d is new, but its window was not over when the first snapshot was taken
+    table = pd.read_csv(trips / "data" / "trips.csv")
+    late = pd.DataFrame({"id": ["e"], "starts": ["2024-01-01T10:00Z"], "town": ["Ulm"], "late": [1]})
+    pd.concat([table[table["id"] != "b"], late]).to_csv(trips / "data" / "trips.csv", index=False)
+    again = take_snapshot.fn(spec(), datetime(2024, 1, 5, 12, tzinfo=UTC))
+    assert again.digest != first.digest
+    assert (
+        "trips: since it was read as of 2024-01-04 12:00 UTC: 1 rows came late and 1 rows are gone, "
+        "of 2024-01-01 10:00 to 2024-01-02 09:00 UTC"
+    ) in caplog.text
+
+
+@pytest.mark.usefixtures("trips")
+def test_the_same_rows_and_a_window_of_their_own_name_no_difference(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    day = datetime(2024, 1, 2, tzinfo=UTC)
+    take_snapshot.fn(spec(), NOON, None, day)
+    take_snapshot.fn(spec(), NOON, day)
+    take_snapshot.fn(spec(), NOON)
+    take_snapshot.fn(spec(), NOON)
+    assert "since it was read" not in caplog.text

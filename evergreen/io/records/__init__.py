@@ -3,6 +3,7 @@
 from evergreen.io.records.champions import Decision, Kind, Records, Reign, TrialRecord
 from evergreen.io.records.ledger import LabelBatch, Ledger, Role, Scoring
 from evergreen.io.records.watching import Freeze, Watching
+from evergreen.io.records.windows import Seen, Windows
 
 __all__ = [
     "Decision",
@@ -14,6 +15,8 @@ __all__ = [
     "Reign",
     "Role",
     "Scoring",
+    "Seen",
     "TrialRecord",
     "Watching",
+    "Windows",
 ]

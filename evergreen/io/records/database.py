@@ -68,6 +68,10 @@ TRIALS = _table(
     "probations", {"model": _text, "sequence": _number},
     worse=_number, better=_number, why=_text, as_of=_text, at=_text,
 )  # fmt: skip
+#: Windows of event time that were read, without their run-up; texts that sort, empty for no bound.
+SNAPSHOTS = _table(
+    "snapshots", {"model": _text, "since": _text, "until": _text, "as_of": _text}, uri=_text, at=_text
+)  # fmt: skip
 FREEZES = _table("freezes", {"model": _text, "sequence": _number}, frozen=_number, who=_text, why=_text, at=_text)
 
 
@@ -94,7 +98,7 @@ class Database:
                     )
                 if not layout:
                     connection.exec_driver_sql("PRAGMA journal_mode=WAL")
-            if not layout:
+            if not layout or not sql.inspect(self._engine).has_table(SNAPSHOTS.name):  # the table that came last
                 # Two processes that create the same table at once: the second finds it there.
                 with suppress(sql.exc.OperationalError):
                     _tables.create_all(self._engine)

@@ -25,10 +25,15 @@ from evergreen.io.registry.door import Door, mlflow, writes
 TRUSTED = (
     "collections.OrderedDict",
     "evergreen.features.rows.RowFeatures",
+    "evergreen.training.ensemble.Ensemble",
+    "evergreen.training.standardised.Standardised",
     "lightgbm.basic.Booster",
     "lightgbm.sklearn.LGBMClassifier",
     "lightgbm.sklearn.LGBMRegressor",
     "numpy.dtype",
+    "sklearn.calibration._CalibratedClassifier",
+    "sklearn.calibration._SigmoidCalibration",
+    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
     "sklearn.tree._tree.Tree",
     "sklearn.utils._bunch.Bunch",
 )

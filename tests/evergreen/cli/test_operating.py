@@ -78,9 +78,9 @@ def test_a_training_that_the_monitor_ran_is_told_and_one_that_a_server_runs_is_a
     assert "the Prefect server was told" in capsys.readouterr().out
 
 
-def test_without_a_champion_the_monitor_says_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
-    print_monitored("churn", Monitored())
-    assert "run: evergreen train churn" in capsys.readouterr().out
+def test_a_monitor_that_did_nothing_says_why(capsys: pytest.CaptureFixture[str]) -> None:
+    print_monitored("churn", Monitored(why="there is no champion yet; run: evergreen train churn"))
+    assert capsys.readouterr().out == "churn: there is no champion yet; run: evergreen train churn\n"
 
 
 def test_what_a_monitor_run_saw_is_json_that_every_reader_takes() -> None:

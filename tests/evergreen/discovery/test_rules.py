@@ -53,6 +53,12 @@ def test_an_inferred_suite_holds_for_its_rows_and_for_other_rows_of_the_same_kin
     assert broken(rows(seed=6), suite) == set()
 
 
+def test_an_inferred_suite_lets_a_week_be_scored_though_it_was_found_from_months(suite: Suite) -> None:
+    week = rows(days=7, seed=6).assign(late=np.nan)
+    outcomes = suites.validate(table(week), suite)
+    assert [one.rule for one in outcomes if not one.success and one.rule.severity == "critical"] == []
+
+
 def test_an_inferred_suite_sees_what_changed(suite: Suite) -> None:
     clean = rows(seed=6)
     assert "expect_column_mean_to_be_between price" in broken(clean.assign(price=clean["price"] * 2.5), suite)

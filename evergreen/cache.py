@@ -1,4 +1,4 @@
-"""Finished parts of a backtest, on disk: an interrupted or widened one goes on from them."""
+"""Finished parts of long work, on disk: what was interrupted or widened goes on from them."""
 
 from __future__ import annotations
 

@@ -1,0 +1,71 @@
+"""Finished candidates of a training, kept in the workspace: an interrupted search goes on from them."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from evergreen.cache import Arrays, Cache
+from evergreen.handoffs import TARGET
+from evergreen.training import Contest, Finished, Problem, Recipe, encoded
+
+_PROGRAMS = ("evergreen", "lightgbm", "numpy", "optuna", "scikit-learn")
+
+
+class Candidates:
+    """What candidates showed on one split of one table; those of the model's earlier trainings are removed.
+
+    Args:
+        workspace: The workspace's folder.
+        model: The model's name.
+        digest: Names the rows, the labels, the split, what is learned and the programs: see ``search_digest``.
+    """
+
+    def __init__(self, workspace: Path, model: str, digest: str) -> None:
+        folder = workspace / "candidates" / model
+        for old in folder.glob("*"):
+            if old.name != digest:
+                shutil.rmtree(old, ignore_errors=True)
+        self._cache = Cache(folder / digest)
+
+    def recall(self, recipe: Recipe, to_beat: float | None) -> Finished | None:
+        """What the same candidate showed before, with the same value to beat; None if it was never finished."""
+        found = self._cache.read(_key(recipe, to_beat))
+        if found is None:
+            return None
+        text = bytes(found["recipe"]).decode()
+        return Finished(Recipe.from_json(text), found["tuning"], float(found["seconds"]))
+
+    def keep(self, recipe: Recipe, to_beat: float | None, finished: Finished) -> None:
+        """Keep what a candidate showed."""
+        text = np.frombuffer(finished.recipe.to_json().encode(), dtype=np.uint8)
+        arrays: Arrays = {"recipe": text, "tuning": finished.tuning, "seconds": np.array(finished.seconds)}
+        self._cache.write(_key(recipe, to_beat), arrays)
+
+
+def search_digest(table: str, rows: pd.DataFrame, contest: Contest, problem: Problem) -> str:
+    """All that the predictions of a candidate follow from, beside its recipe.
+
+    Args:
+        table: The digest of the feature table.
+        rows: The feature table, with the labels that count.
+        contest: Its split.
+        problem: What is learned.
+    """
+    total = hashlib.sha256(table.encode())
+    for part in (contest.split.train, contest.split.tuning):
+        total.update(np.ascontiguousarray(part, dtype=np.int64).tobytes())
+        total.update(encoded(rows[TARGET].iloc[part], contest.task, contest.classes).tobytes())
+    transformer = sorted(problem.transformer_for("codes").get_params().items())
+    learned = (problem.task, problem.metric, problem.classes, problem.settings.weight, transformer)
+    total.update(repr((learned, [version(name) for name in _PROGRAMS])).encode())
+    return total.hexdigest()[:24]
+
+
+def _key(recipe: Recipe, to_beat: float | None) -> str:
+    return hashlib.sha256(f"{recipe.to_json()}\0{to_beat!r}".encode()).hexdigest()[:24]

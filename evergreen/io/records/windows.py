@@ -1,0 +1,76 @@
+"""Which windows of a source were read, and where the snapshots of them are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import sqlalchemy as sql
+
+from evergreen.io.records.database import SNAPSHOTS, Database, moment, now
+
+#: Snapshots that are looked at for the one that shares most with a window.
+_NEWEST = 50
+
+
+@dataclass(frozen=True)
+class Seen:
+    """An earlier snapshot, and the window ``[start, end)`` that it shares with the one that was asked for."""
+
+    uri: str
+    as_of: datetime
+    start: datetime | None
+    end: datetime | None
+
+
+class Windows:
+    """What was read, by model and window."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open ``records.db`` in ``folder``.
+
+        Raises:
+            StoreError: the folder cannot be written, or holds records of another layout.
+        """
+        self._database = Database(folder)
+
+    def keep(self, model: str, start: datetime | None, end: datetime | None, as_of: datetime, uri: str) -> None:
+        """Enter a snapshot; the same window as of the same moment is replaced."""
+        key = {"model": model, "since": _said(start), "until": _said(end), "as_of": moment(as_of)}
+        with self._database.begin() as connection:
+            connection.execute(
+                sql.delete(SNAPSHOTS).where(*(SNAPSHOTS.c[name] == value for name, value in key.items()))
+            )
+            connection.execute(sql.insert(SNAPSHOTS).values(**key, uri=uri, at=now()))
+
+    def before(self, model: str, start: datetime | None, end: datetime | None, as_of: datetime) -> Seen | None:
+        """The earlier snapshot that reaches furthest into the window, the newest of several; None where none does."""
+        query = (
+            sql.select(SNAPSHOTS)
+            .where(SNAPSHOTS.c.model == model, SNAPSHOTS.c.as_of < moment(as_of))
+            .order_by(SNAPSHOTS.c.as_of.desc())
+            .limit(_NEWEST)
+        )
+        found = []
+        for row in self._database.rows(query):
+            since = max((one for one in (row["since"], _said(start)) if one), default="")
+            until = min((one for one in (row["until"], _said(end)) if one), default="")
+            if not since or not until or since < until:
+                found.append((row, _read(since), _read(until)))
+        if not found:
+            return None
+        row, shared_from, shared_to = max(found, key=lambda one: _span(one[1], one[2]))
+        return Seen(row["uri"], datetime.fromisoformat(row["as_of"]), shared_from, shared_to)
+
+
+def _said(time: datetime | None) -> str:
+    return moment(time) if time else ""
+
+
+def _read(text: str) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _span(start: datetime | None, end: datetime | None) -> float:
+    return (end - start).total_seconds() if start and end else float("inf")
