@@ -99,7 +99,8 @@ def test_what_is_not_a_number_is_never_printed() -> None:
         1, NAN, NAN, drift=(drift("a", NAN), replace(drift("b", 0.2), missing=NAN, unseen=NAN)),
         slices=(WindowSlice("plan=pro", 3, Interval(NAN, NAN, NAN)),), seconds=0.0, peak_mb=NAN,
     )  # fmt: skip
-    for healths in ([health(0, None, None), seen], [seen], [replace(health(0, 0.7, None), realised=window(0, 0.7, NAN))]):
+    unsure = replace(health(0, 0.7, None), realised=window(0, 0.7, NAN))
+    for healths in ([health(0, None, None), seen], [seen], [unsure]):
         for past in (None, replace(reference(values=0), level=NAN, tolerance=NAN), reference()):
             texts = health_page("churn", healths, past, firing()), health_markdown("churn", healths, firing())
             for text in texts:
