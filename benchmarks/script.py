@@ -93,11 +93,11 @@ def judge(spec: ModelSpec, table: pd.DataFrame, contest: Any, model: Any, values
     log_results(evidence.values | values, evaluation.figures(contest.task, target, ours, importances, contest.classes))
 
 
-def log_candidate(fitted: training.Finished) -> None:
+def log_candidate(fitted: training.Finished, value: float) -> None:
     """A child run for a candidate."""
     with mlflow.start_run(run_name=fitted.recipe.name, nested=True):
         mlflow.log_params(json.loads(fitted.recipe.params))
-        mlflow.log_metric("fit_seconds", fitted.seconds)
+        mlflow.log_metrics({"fit_seconds": fitted.seconds, "tuning": value})
 
 
 def log_results(values: dict[str, float], figures: dict[str, Any]) -> None:

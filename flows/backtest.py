@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from prefect import flow
 
 from evergreen.backtest import ArmResult
-from tasks.backtest import Backtested, draw, measure_lived, play, show
+from tasks.backtest import Backtested, draw, first_event, measure_lived, play, show
 from tasks.data import take_snapshot
 from tasks.features import build_features
 from tasks.runs import find_spec, logged_run, monitor_steps, month_starts, scheduled_time
@@ -36,7 +36,7 @@ def backtest(
     start, end = scheduled_time(start), scheduled_time(end)
     as_of = scheduled_time(as_of) if as_of else end + spec.data.target.delay + timedelta(hours=1)
     with logged_run(spec, "backtest", as_of) as run_id:
-        snapshot = take_snapshot(spec, as_of, None, end + spec.data.lead)
+        snapshot = take_snapshot(spec, as_of, first_event(spec, start), end + spec.data.lead)
         table = build_features(spec, validate(spec, snapshot, run_id).snapshot)
         moments = (monitor_steps(spec, start, end), month_starts(spec, start, end))
         found = play(spec, table, start, as_of, moments, run_id, policies)

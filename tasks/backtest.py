@@ -57,6 +57,12 @@ def find_history(spec: ModelSpec, table: FeatureTable, start: datetime, run_id: 
     return History(rows, table.inputs, spec, recipe, task_, classes, digest)
 
 
+def first_event(spec: ModelSpec, start: datetime) -> datetime | None:
+    """The first event time that a backtest reads: the first that its first model is trained on; None for all."""
+    window = spec.training.window
+    return None if window == "all" else start + spec.data.lead - window
+
+
 @task
 def play(
     spec: ModelSpec,

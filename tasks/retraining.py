@@ -117,7 +117,9 @@ def lived_already(model: str, as_of: datetime) -> str:
     done = [one.as_of for one in watching.firings(model)] + [one.as_of for one in ledger.label_batches(model)]
     if not done or as_of >= max(done):
         return ""
-    return f"as of {as_of:%Y-%m-%d %H:%M} nothing is done: the monitor has run as of {max(done):%Y-%m-%d %H:%M} already"
+    why = f"as of {as_of:%Y-%m-%d %H:%M} nothing is done: the monitor has run as of {max(done):%Y-%m-%d %H:%M} already"
+    logger.warning("%s: %s", model, why)
+    return why
 
 
 def open_firings(model: str, as_of: datetime) -> list[Firing]:

@@ -70,8 +70,7 @@ def search(
     registry = Registry(settings())
     train, tuning = rows.iloc[contest.split.train], rows.iloc[contest.split.tuning]
 
-    def log_candidate(finished: training.Finished) -> None:
-        _, value = training.choose([finished], tuning, problem)
+    def log_candidate(finished: training.Finished, value: float) -> None:
         metrics = {f"tuning_{contest.metric}": value}
         registry.log_child(run_id, finished.recipe.name, finished.recipe.settings, metrics, finished.seconds)
 

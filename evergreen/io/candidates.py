@@ -62,7 +62,9 @@ def search_digest(table: str, rows: pd.DataFrame, contest: Contest, problem: Pro
         total.update(np.ascontiguousarray(part, dtype=np.int64).tobytes())
         total.update(encoded(rows[TARGET].iloc[part], contest.task, contest.classes).tobytes())
     transformer = sorted(problem.transformer_for("codes").get_params().items())
-    learned = (problem.task, problem.metric, problem.classes, problem.settings.weight, transformer)
+    settings = problem.settings
+    folds = (settings.cross_validate, settings.seed)
+    learned = (problem.task, problem.metric, problem.classes, settings.weight, folds, transformer)
     total.update(repr((learned, [version(name) for name in _PROGRAMS])).encode())
     return total.hexdigest()[:24]
 

@@ -79,6 +79,8 @@ class Training(Part):
     """portfolio: a fixed list; bayes: after it a search around its best; random and grid: what `space` says."""
     space: dict[Family, dict[str, Values]] = Field(default_factory=dict)
     """What is searched, by family and parameter: two numbers are a range, anything else are the values to try."""
+    cross_validate: Literal["auto", "never"] = "auto"
+    """auto: up to 3,000 rows without a time, candidates are compared on all rows that choices may use, fold by fold."""
     max_candidates: Annotated[int, Field(ge=1)] | None = None
     """End the search after so many candidates: where all of them fit into the budget, every run finds the same."""
     ensemble: Literal["auto", "never"] = "auto"

@@ -9,7 +9,7 @@ from evergreen.training.judges import Judges, choose_judges, out_of_sample
 from evergreen.training.portfolio import candidates
 from evergreen.training.problem import Problem
 from evergreen.training.rolling import holdout_predictions, rolling_predictions
-from evergreen.training.search import Found, Memory, choose, find_recipe
+from evergreen.training.search import Found, Memory, find_recipe
 from evergreen.training.splits import Split, split
 from evergreen.training.targets import encode_target, encoded, find_task
 
@@ -28,7 +28,6 @@ __all__ = [
     "Split",
     "TreeShap",
     "candidates",
-    "choose",
     "choose_judges",
     "encode_target",
     "encoded",

@@ -17,7 +17,7 @@ Floats = NDArray[np.float64]
 Score = Callable[[NDArray[np.int64], Floats], float]
 
 #: Members added one by one, with repetition: a weight is a multiple of one over this.
-_STEPS = 20
+_STEPS = 12
 
 
 class Ensemble(BaseEstimator):  # type: ignore[misc]
@@ -101,11 +101,11 @@ def select(
     return {at: best.count(at) / len(best) for at in dict.fromkeys(best)}
 
 
-def honest_gain(
+def honest_gains(
     predictions: Sequence[Floats], costs: Sequence[float], score: Score, parts: Sequence[NDArray[np.int64]], most: int,
     factor: float,
-) -> float:  # fmt: skip
-    """What an ensemble gains on rows that chose neither it nor the best single model, averaged over the parts.
+) -> list[float]:  # fmt: skip
+    """What an ensemble gains, part by part, on rows that chose neither it nor the best single model.
 
     Args:
         predictions: Of each candidate for the same rows.
@@ -122,4 +122,4 @@ def honest_gain(
         weights = select(predictions, costs, score, rows, most, factor * costs[single])
         mixed = weighted([predictions[at][judging] for at in weights], list(weights.values()))
         gains.append(score(judging, mixed) - score(judging, predictions[single][judging]))
-    return float(np.mean(gains))
+    return gains

@@ -11,17 +11,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from evergreen.handoffs import TARGET, TIME
+from evergreen.handoffs import TIME
 from evergreen.spec import Family
 from evergreen.statistics import greater_is_better, metric_value
 from evergreen.training import ensemble
 from evergreen.training.candidates import Recipe
-from evergreen.training.fit import Finished, Matrices, fit_on
+from evergreen.training.fit import Finished
+from evergreen.training.folds import Folds
 from evergreen.training.learning import OutOfTime, Watch
 from evergreen.training.portfolio import candidates, matrix_cost, scoring_cost
 from evergreen.training.problem import Problem
 from evergreen.training.space import SPACES, proposals
-from evergreen.training.targets import encode_target
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +30,9 @@ _SHARE = 0.5
 #: Proposals in a row without a better one after which a search ends.
 _PLATEAU = 40
 #: Candidates that an ensemble is chosen from, rows it is chosen on, and parts of these that judge it in turn.
-_POOL, _CHOOSING_ROWS, _PARTS = 20, 6000, 4
+_POOL, _CHOOSING_ROWS, _PARTS = 12, 4000, 4
+#: The share of the budget that choosing an ensemble may take.
+_MIXING = 0.04
 #: Tuning rows below which the choice of an ensemble is chance.
 _FEWEST_ROWS = 200
 
@@ -60,7 +62,7 @@ def find_recipe(
     problem: Problem,
     clock: Callable[[], float],
     memory: Memory | None = None,
-    on_done: Callable[[Finished], None] = lambda finished: None,
+    on_done: Callable[[Finished, float], None] = lambda finished, value: None,
 ) -> Found:
     """Try candidates until the budget is spent or nothing better turns up, and choose by the tuning rows.
 
@@ -73,7 +75,7 @@ def find_recipe(
         problem: What is learned, the budget, and how to search.
         clock: Seconds, e.g. ``time.monotonic``.
         memory: Of an earlier, interrupted search.
-        on_done: Called with each finished candidate.
+        on_done: Called with each finished candidate and its value.
 
     Raises:
         TrainingError: no family suits the table, the space names an unknown parameter, labels cannot be used.
@@ -100,12 +102,13 @@ class Race:
 
     def __init__(
         self, train: pd.DataFrame, tuning: pd.DataFrame, problem: Problem, clock: Callable[[], float],
-        memory: Memory | None = None, on_done: Callable[[Finished], None] = lambda finished: None,
+        memory: Memory | None = None, on_done: Callable[[Finished, float], None] = lambda finished, value: None,
     ) -> None:  # fmt: skip
         self.problem, self.clock, self.memory, self.on_done = problem, clock, memory, on_done
-        self.end = clock() + problem.settings.budget.total_seconds()
-        self.matrices = Matrices(train, tuning, problem)
-        self.target, _ = encode_target(tuning[TARGET], problem.task, problem.classes)
+        mixing = _MIXING if problem.settings.ensemble == "auto" else 0.0
+        self.end = clock() + (1 - mixing) * problem.settings.budget.total_seconds()
+        self.folds = Folds(train, tuning, problem)
+        self.target = self.folds.target
         self.timed = TIME in tuning
         self.sign = 1 if greater_is_better(problem.metric) else -1
         self.done: list[Finished] = []
@@ -152,22 +155,21 @@ class Race:
             now = self.clock()
             watch = Watch(self.clock, now + share * (self.end - now), not self.done, to_beat)
             try:
-                fitted = fit_on(recipe, self.matrices, watch)
+                found = self.folds.fit(recipe, watch)
             except OutOfTime:
                 logger.info("%s: dropped, its share of the budget ran out", recipe.name)
                 return None
-            if fitted.cut:
+            if found.cut:
                 logger.warning(
                     "%s: the budget of %s ran out in the first candidate, which is kept as far as it came; give "
                     "training.budget more", recipe.name, self.problem.settings.budget,
                 )  # fmt: skip
-            found = Finished(fitted.recipe, fitted.tuning, fitted.seconds, fitted.cut)
             if self.memory and not found.cut:
                 self.memory.keep(recipe, to_beat, found)
         self.done.append(found)
         self.values.append(metric_value(self.problem.metric, self.target, found.tuning))
         logger.info("%s: fitted in %.1f s", recipe.name, found.seconds)
-        self.on_done(found)
+        self.on_done(found, self.values[-1])
         return found
 
     def _propose(self, family: str, places: Sequence[int]) -> None:
@@ -191,15 +193,6 @@ class Race:
                 break
 
 
-def choose(finished: Sequence[Finished], tuning: pd.DataFrame, problem: Problem) -> tuple[Finished, float]:
-    """The candidate with the best primary metric on the tuning rows, the first of equal ones, and its value."""
-    target, _ = encode_target(tuning[TARGET], problem.task, problem.classes)
-    values = [metric_value(problem.metric, target, one.tuning) for one in finished]
-    sign = 1 if greater_is_better(problem.metric) else -1
-    best = int(np.argmax(sign * np.asarray(values)))
-    return finished[best], values[best]
-
-
 def _mix(race: Race, n_rows: int) -> tuple[Recipe, float] | None:
     """The ensemble of the finished candidates and its value, where it gains on rows that did not choose it."""
     settings, problem, target = race.problem.settings, race.problem, race.target
@@ -216,8 +209,9 @@ def _mix(race: Race, n_rows: int) -> tuple[Recipe, float] | None:
     predictions = [one.tuning for one in pool]
     parts = np.array_split(rows if race.timed else np.random.default_rng(settings.seed).permutation(rows), _PARTS)
     most, factor = settings.max_members, settings.max_scoring_factor
-    gain = ensemble.honest_gain(predictions, costs, score, [np.sort(part) for part in parts], most, factor)
-    if not gain > 0:
+    gains = ensemble.honest_gains(predictions, costs, score, [np.sort(part) for part in parts], most, factor)
+    gain = float(np.mean(gains))
+    if not gain > 0 or sum(one > 0 for one in gains) < _PARTS - 1:
         logger.info("an ensemble of the candidates gains nothing on rows that did not choose it")
         return None
     weights = ensemble.select(predictions, costs, score, rows, most, factor * costs[0])

@@ -10,9 +10,11 @@ import pytest
 
 from evergreen import features, training
 from evergreen.errors import SpecError, TrainingError
+from evergreen.handoffs import GROUP
 from evergreen.spec import ModelSpec
 from evergreen.training import Finished, Recipe
 from evergreen.training.fit import Matrices, fit_on
+from evergreen.training.folds import _codes
 from evergreen.training.learning import Watch
 
 INPUTS = ["x", "z", "city"]
@@ -20,7 +22,11 @@ INPUTS = ["x", "z", "city"]
 
 def problem(**settings: object) -> training.Problem:
     model = ModelSpec.model_validate(
-        {"model": "m", "data": {"source": "s", "target": {"column": "y"}}, "training": settings}
+        {
+            "model": "m",
+            "data": {"source": "s", "target": {"column": "y"}},
+            "training": {"cross_validate": "never"} | settings,
+        }
     )
     return training.Problem(model.training, "binary", ("0", "1"), partial(features.row_features, model, INPUTS))
 
@@ -149,3 +155,22 @@ def test_an_ensemble_is_fitted_again_and_stored_like_any_recipe() -> None:
     assert one.tobytes() == two.tobytes()
     parts = [weight * single.tuning for weight, single in zip([0.4, 0.3, 0.2, 0.1], found.finished[:4], strict=True)]
     np.testing.assert_allclose(one, sum(parts), atol=1e-4)
+
+
+def test_a_small_table_is_compared_on_all_its_rows_in_turn() -> None:
+    settings = {"search": "portfolio", "families": ["lightgbm", "linear"], "budget": timedelta(days=9)}
+    frame = rows(300)
+    found = training.find_recipe(
+        frame[:240], frame[240:], problem(cross_validate="auto", ensemble="never", **settings), lambda: 0.0
+    )
+    assert all(len(one.tuning) == 300 for one in found.finished)
+    assert 0.5 < found.value < 0.95
+    assert found.finished[0].recipe.settings["n_estimators"] < 2000
+
+
+def test_rows_of_a_group_share_a_fold() -> None:
+    frame = rows(300).assign(**{GROUP: [f"g{number % 40}" for number in range(300)]})
+    codes = _codes(frame, frame["__target"].to_numpy(dtype=float), problem(cross_validate="auto"))
+    assert codes is not None
+    assert pd.Series(codes).groupby(frame[GROUP]).nunique().max() == 1
+    assert len(np.unique(codes)) == 5
