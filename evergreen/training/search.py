@@ -25,8 +25,10 @@ from evergreen.training.space import SPACES, proposals
 
 logger = logging.getLogger(__name__)
 
-#: The share of what is left of the budget that one candidate of the portfolio may take, after the first.
-_SHARE = 0.5
+#: The share of what is left of the budget that one candidate of the portfolio may take: the first, and later ones.
+_FIRST_SHARE, _SHARE = 0.75, 0.5
+#: What a fit has cost before it first looks at the clock, as a share of the longest one.
+_BEGINNING = 0.1
 #: Proposals in a row without a better one after which a search ends.
 _PLATEAU = 40
 #: Candidates that an ensemble is chosen from, rows it is chosen on, and parts of these that judge it in turn.
@@ -132,10 +134,12 @@ class Race:
                 break
             left = self.end - self.clock()
             taken = [one.seconds for one in self.done if one.recipe.family == recipe.family]
-            if self.done and (left <= 0 or (taken and taken[-1] >= left)):
+            # Even beginning costs something, in proportion to what the table has cost so far.
+            beginning = _BEGINNING * max((one.seconds for one in self.done), default=0.0)
+            if self.done and (left <= beginning or (taken and taken[-1] >= left)):
                 logger.info("%s: not begun, %.0f s of the budget are left", recipe.name, max(left, 0.0))
                 continue
-            self.attempt(recipe, _SHARE if self.done else 1.0)
+            self.attempt(recipe, _SHARE if self.done else _FIRST_SHARE)
 
     def search(self) -> None:
         """Go on by proposals around the best family of the portfolio that has a space, or around those of the spec."""
@@ -161,7 +165,7 @@ class Race:
                 return None
             if found.cut:
                 logger.warning(
-                    "%s: the budget of %s ran out in the first candidate, which is kept as far as it came; give "
+                    "%s: its part of the budget of %s ran out in the first candidate, which is kept as far as it came; give "
                     "training.budget more", recipe.name, self.problem.settings.budget,
                 )  # fmt: skip
             if self.memory and not found.cut:
