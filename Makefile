@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: bench-quality bench-suite bench-profile bench-tables help install check lock schema docs test year demo bench-gate bench-overhead bench-growth bench-monitor-rules bench-monitor
+.PHONY: bench-portfolio bench-quality bench-suite bench-profile bench-tables help install check lock schema docs test year demo bench-gate bench-overhead bench-growth bench-monitor-rules bench-monitor
 
 help: ## say what each target does
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 30
@@ -75,3 +75,6 @@ bench-year: install ## what the year costs beside its bare work (after make demo
 
 bench-quality: install ## the best model in equal time beside FLAML, AutoGluon, Optuna and others (TABLES=DIR BUDGET=60)
 	OMP_WAIT_POLICY=passive $(BIN)/python -m benchmarks.quality $(TABLES) --budget $(or $(BUDGET),60)
+
+bench-portfolio: install ## what more families, folds and ensembles each bring to our own search (TABLES=DIR)
+	OMP_WAIT_POLICY=passive $(BIN)/python -m benchmarks.portfolio $(TABLES)

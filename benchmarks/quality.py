@@ -59,14 +59,14 @@ def main(arguments: Sequence[str]) -> None:
         folder = Path(name)
         pythons = _environments(given.systems.split(","), folder)
         ranks: dict[str, list[float]] = {system: [] for system in pythons}
-        for job in _manifest(Path(given.folder)) if given.folder else _packaged(folder):
+        for job in manifest(Path(given.folder)) if given.folder else packaged(folder):
             if not given.only or job.name in given.only.split(","):
                 _compare(job, folder / job.name, given.budget, pythons, ranks)
         _conclude(ranks)
 
 
 def _compare(job: Job, folder: Path, budget: float, pythons: dict[str, str], ranks: dict[str, list[float]]) -> None:
-    truth = _lay_out(job, folder)
+    truth = lay_out(job, folder)
     metric = _METRIC[job.task]
     print(f"\n## {job.name}: {metric}, {len(job.frame):,} rows, {len(truth):,} judge", flush=True)
     print(f"{'system':24}{'value':>9}{'95 % interval':>22}{'seconds':>9}{'MiB':>7}{'rows/s':>10}")
@@ -99,7 +99,7 @@ def _conclude(ranks: dict[str, list[float]]) -> None:
         print(f"{system:24}{np.mean(ranks[system]):6.2f}{p}")
 
 
-def _lay_out(job: Job, folder: Path) -> NDArray[np.float64]:
+def lay_out(job: Job, folder: Path) -> NDArray[np.float64]:
     """Write the parts as every system gets them; the truth of the judging rows."""
     folder.mkdir()
     frame = job.frame[job.frame[job.target].notna()].reset_index(drop=True)
@@ -169,7 +169,8 @@ def _environments(systems: Sequence[str], folder: Path) -> dict[str, str]:
     return found
 
 
-def _packaged(folder: Path) -> Iterator[Job]:
+def packaged(folder: Path) -> Iterator[Job]:
+    """The tables of ``benchmarks.dirt``, as they were before they were made dirty, without the columns that leak."""
     packages = folder / "packages"
     fetch(packages)
     for table in TABLES:
@@ -183,7 +184,8 @@ def _packaged(folder: Path) -> Iterator[Job]:
         yield Job(table.name, frame, target, table.task, time, group)
 
 
-def _manifest(folder: Path) -> Iterator[Job]:
+def manifest(folder: Path) -> Iterator[Job]:
+    """The tables that a folder's ``manifest.csv`` names."""
     with (folder / "manifest.csv").open(encoding="utf-8-sig", newline="") as file:
         rows: list[dict[str, Any]] = list(csv.DictReader(file))
     for row in rows:

@@ -16,10 +16,11 @@ from evergreen.errors import TrainingError
 from evergreen.handoffs import TARGET
 from evergreen.spec import Task
 from evergreen.training.candidates import Recipe, make_estimator
-from evergreen.training.learning import Fold, Watch, fit_estimator, refit_estimator
+from evergreen.training.learning import Fold, fit_estimator, refit_estimator
 from evergreen.training.prediction import predict_matrix
 from evergreen.training.problem import Problem
 from evergreen.training.targets import encode_target
+from evergreen.training.watch import Watch
 
 logger = logging.getLogger(__name__)
 

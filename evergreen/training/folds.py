@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from evergreen.handoffs import GROUP, TARGET, TIME
 from evergreen.training.candidates import Recipe
 from evergreen.training.fit import Finished, Matrices, fit_on
-from evergreen.training.learning import Watch
 from evergreen.training.problem import Problem
 from evergreen.training.targets import encode_target
+from evergreen.training.watch import Watch
 
 #: Parts that are predicted in turn, and the rows up to which a single tuning part is too small to choose by.
 _FOLDS, _SMALL = 5, 3000

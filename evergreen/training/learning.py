@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +14,7 @@ from evergreen.training.candidates import Recipe
 from evergreen.training.prediction import predict_matrix
 from evergreen.training.problem import Problem
 from evergreen.training.standardised import Standardised
+from evergreen.training.watch import Watch
 
 logger = logging.getLogger(__name__)
 
@@ -38,46 +38,6 @@ _WATCHED = {
 }  # fmt: skip
 _LOSS = {"binary": "binary_logloss", "multiclass": "multi_logloss", "regression": "rmse"}
 _GREATER = ("auc", "average_precision")
-
-
-class OutOfTime(Exception):
-    """A candidate was not finished when the budget ran out; it is dropped, never kept half done."""
-
-
-@dataclass(frozen=True)
-class Watch:
-    """The clock that a fit looks at, and the value of the primary metric that it has to beat.
-
-    With ``keep`` boosting that runs out of time is kept as far as it came, since there is nothing else.
-    """
-
-    clock: Callable[[], float] = lambda: 0.0
-    deadline: float = float("inf")
-    keep: bool = False
-    to_beat: float | None = None
-
-    @property
-    def late(self) -> bool:
-        """Whether the deadline has passed."""
-        return self.clock() > self.deadline
-
-    def check(self) -> None:
-        """Give up where the deadline has passed and nothing unfinished is kept.
-
-        Raises:
-            OutOfTime: it has.
-        """
-        if self.late and not self.keep:
-            raise OutOfTime
-
-    def check_room(self, seconds: float) -> None:
-        """Give up where so many seconds are more than is left.
-
-        Raises:
-            OutOfTime: they are.
-        """
-        if not self.keep and self.clock() + seconds > self.deadline:
-            raise OutOfTime
 
 
 @dataclass(frozen=True)
@@ -204,13 +164,15 @@ def _fit_network(
     y, weights = model.scaled(train.y), {} if train.weight is None else {"sample_weight": train.weight}
     classes = {"classes": model.classes_} if hasattr(model, "classes_") else {}
     kept: tuple[list[Any], list[Any]] = [], []
-    best, value = 0, -np.inf
+    best, value, began = 0, -np.inf, watch.clock() if watch else 0.0
     for epoch in range(1, epochs + 1):
         with threadpool_limits(1):  # a batch is too small for threads, which would wait for each other
             network.partial_fit(x, y, **(classes if epoch == 1 else {}), **weights)
         if problem is None or tuning is None or watch is None:
             continue
         watch.check()
+        if epoch == 1:  # the fewest epochs there can be must fit in
+            watch.check_room((watch.clock() - began) * _PATIENT_EPOCHS)
         predicted = predict_matrix(model, problem.task, tuning.x, len(problem.classes))
         sign = 1 if greater_is_better(problem.metric) else -1
         now = sign * metric_value(problem.metric, tuning.y, predicted)

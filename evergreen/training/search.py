@@ -18,10 +18,10 @@ from evergreen.training import ensemble
 from evergreen.training.candidates import Recipe
 from evergreen.training.fit import Finished
 from evergreen.training.folds import Folds
-from evergreen.training.learning import OutOfTime, Watch
 from evergreen.training.portfolio import candidates, matrix_cost, scoring_cost
 from evergreen.training.problem import Problem
 from evergreen.training.space import SPACES, proposals
+from evergreen.training.watch import OutOfTime, Watch
 
 logger = logging.getLogger(__name__)
 
@@ -119,7 +119,12 @@ class Race:
     @property
     def best(self) -> int:
         """The place of the best candidate, the first of equal ones."""
-        return int(np.argmax(self.sign * np.asarray(self.values)))
+        return int(np.argmax(np.nan_to_num(self.sign * np.asarray(self.values), nan=-np.inf)))
+
+    @property
+    def to_beat(self) -> float | None:
+        """The best value so far."""
+        return self.values[self.best] if self.done else None
 
     @property
     def full(self) -> bool:
@@ -136,7 +141,8 @@ class Race:
             taken = [one.seconds for one in self.done if one.recipe.family == recipe.family]
             # Even beginning costs something, in proportion to what the table has cost so far.
             beginning = _BEGINNING * max((one.seconds for one in self.done), default=0.0)
-            if self.done and (left <= beginning or (taken and taken[-1] >= left)):
+            short = left <= beginning or (taken and taken[-1] >= left)
+            if self.done and short and self._recalled(recipe) is None:
                 logger.info("%s: not begun, %.0f s of the budget are left", recipe.name, max(left, 0.0))
                 continue
             self.attempt(recipe, _SHARE if self.done else _FIRST_SHARE)
@@ -153,8 +159,7 @@ class Race:
 
     def attempt(self, recipe: Recipe, share: float = 1.0) -> Finished | None:
         """Fit one candidate, or remember it; None where time ran out."""
-        to_beat = self.values[self.best] if self.done else None
-        found = self.memory.recall(recipe, to_beat) if self.memory else None
+        to_beat, found = self.to_beat, self._recalled(recipe)
         if found is None:
             now = self.clock()
             watch = Watch(self.clock, now + share * (self.end - now), not self.done, to_beat)
@@ -165,8 +170,8 @@ class Race:
                 return None
             if found.cut:
                 logger.warning(
-                    "%s: its part of the budget of %s ran out in the first candidate, which is kept as far as it came; give "
-                    "training.budget more", recipe.name, self.problem.settings.budget,
+                    "%s: its part of the budget of %s ran out in the first candidate, which is kept as far as it came; "
+                    "give training.budget more", recipe.name, self.problem.settings.budget,
                 )  # fmt: skip
             if self.memory and not found.cut:
                 self.memory.keep(recipe, to_beat, found)
@@ -176,11 +181,14 @@ class Race:
         self.on_done(found, self.values[-1])
         return found
 
+    def _recalled(self, recipe: Recipe) -> Finished | None:
+        return self.memory.recall(recipe, self.to_beat) if self.memory else None
+
     def _propose(self, family: str, places: Sequence[int]) -> None:
         settings = self.problem.settings
         space = settings.space.get(family) or SPACES[family]  # type: ignore[call-overload,index]
         base = self.done[places[0]].recipe
-        known = [(self.done[at].recipe, self.values[at]) for at in places]
+        known = [(self.done[at].recipe, self.values[at]) for at in places if not np.isnan(self.values[at])]
         proposed = proposals(settings.search, base, space, known, self.sign > 0, settings.seed)
         since, recipe = 0, next(proposed, None)
         while recipe and not self.full and self.clock() < self.end:
@@ -200,7 +208,7 @@ class Race:
 def _mix(race: Race, n_rows: int) -> tuple[Recipe, float] | None:
     """The ensemble of the finished candidates and its value, where it gains on rows that did not choose it."""
     settings, problem, target = race.problem.settings, race.problem, race.target
-    if len(race.done) < 2 or len(target) < _FEWEST_ROWS:
+    if len(race.done) < 2 or len(target) < _FEWEST_ROWS or np.isnan(race.values).any():
         return None
     order = np.argsort(-race.sign * np.asarray(race.values), kind="stable")[:_POOL].tolist()
     pool = [race.done[at] for at in order]

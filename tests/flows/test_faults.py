@@ -214,20 +214,28 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lived]:
         (project / folder).mkdir()
     (project / "deployments" / "churn.yaml").write_text(SPEC)
     turning().to_csv(project / "data" / "customers.csv", index=False)
-    with serving(prefect_command(port := free_port(0)), Settings(root, root), "prefect", f"http://127.0.0.1:{port}"):
-        driver = Driver(f"http://127.0.0.1:{port}/api", project)
-        whole = Lived(project, driver, {})
-        whole.demand(impossible=False)
-        assert driver.run("train", START) == 0, driver.log.read_text()
-        for week in (RETRAINED, ROLLED_BACK, REFUSED, AGAIN):
-            for flow in ("score", "monitor"):
-                whole.keep(flow, week)
-                whole.demand(impossible=week == REFUSED)
-                refused = flow == "monitor" and week == REFUSED
-                assert driver.run(flow, week) == refused, driver.log.read_text()
-                whole.after[flow, week] = state(whole.workspace)
-        yield whole
+    port = free_port(0)
+    driver = Driver(f"http://127.0.0.1:{port}/api", project)  # imports while the server starts
+    try:
+        with serving(prefect_command(port), Settings(root, root), "prefect", f"http://127.0.0.1:{port}"):
+            whole = Lived(project, driver, {})
+            live(whole)
+            yield whole
+    finally:
         driver.close()
+
+
+def live(whole: Lived) -> None:
+    """The weeks, undisturbed."""
+    whole.demand(impossible=False)
+    assert whole.driver.run("train", START) == 0, whole.driver.log.read_text()
+    for week in (RETRAINED, ROLLED_BACK, REFUSED, AGAIN):
+        for flow in ("score", "monitor"):
+            whole.keep(flow, week)
+            whole.demand(impossible=week == REFUSED)
+            refused = flow == "monitor" and week == REFUSED
+            assert whole.driver.run(flow, week) == refused, whole.driver.log.read_text()
+            whole.after[flow, week] = state(whole.workspace)
 
 
 def state(workspace: Path) -> dict[str, Any]:

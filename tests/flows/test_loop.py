@@ -15,7 +15,7 @@ from evergreen.settings import settings
 from flows.monitor import Monitored, monitor
 from flows.score import score
 from flows.train import train
-from tasks.backtest import find_history
+from tasks.backtest import find_history, first_event
 from tasks.data import take_snapshot
 from tasks.features import build_features
 from tasks.runs import find_spec, monitor_steps
@@ -31,8 +31,9 @@ validation: customers
 features:
   history:
     - {by: [plan], over: 3d, of: churned, take: [mean]}
-training: {families: [linear], search: portfolio, holdout: 14d, tuning: 14d, budget: 20s}
-promotion: {slices: [plan]}
+training: {families: [linear], search: portfolio, holdout: 14d, tuning: 14d, budget: 20s, window: 84d,
+           holdout_refit: 7d, holdout_back: 21d}
+promotion: {slices: []}
 monitoring: {window: 7d, min_rows: 100}
 retraining: {on: [performance, age], cool_down: 14d, age: 300d}
 probation: {windows: 2}
@@ -72,7 +73,7 @@ def replay() -> Life:
     """The backtest's arm of the spec's own rules over the same days."""
     spec = find_spec("churn")
     as_of = END + timedelta(days=2)
-    table = build_features.fn(spec, take_snapshot.fn(spec, as_of, None, END))
+    table = build_features.fn(spec, take_snapshot.fn(spec, as_of, first_event(spec, START), END))
     world = World(find_history(spec, table, START, ""), settings().workspace / "backtests")
     return play(world, Arm("rules", rules=spec.retraining), START, monitor_steps(spec, START, END))
 

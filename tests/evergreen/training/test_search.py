@@ -15,7 +15,7 @@ from evergreen.spec import ModelSpec
 from evergreen.training import Finished, Recipe
 from evergreen.training.fit import Matrices, fit_on
 from evergreen.training.folds import _codes
-from evergreen.training.learning import Watch
+from evergreen.training.watch import Watch
 
 INPUTS = ["x", "z", "city"]
 

@@ -1,0 +1,91 @@
+"""What the parts of our own search bring: each is left out in turn, on the tables of ``benchmarks.quality``.
+
+Candidates that variants share are fitted once. Nothing depends on time: every candidate of the portfolio is fitted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.quality import Job, lay_out, manifest, packaged
+from benchmarks.quality_systems import our_problem, our_rows, tuning_rows
+from evergreen import training
+from evergreen.statistics import greater_is_better, metric_value
+
+_TREES_AND_LINES = ["lightgbm", "random_forest", "extra_trees", "linear"]
+_VARIANTS: dict[str, dict[str, Any]] = {
+    "all": {},
+    "no ensemble": {"ensemble": "never"},
+    "trees and lines only": {"families": _TREES_AND_LINES},
+    "one tuning part": {"cross_validate": "never"},
+    "none of these": {"families": _TREES_AND_LINES, "cross_validate": "never", "ensemble": "never"},
+}
+
+
+class Shared:
+    """Finished candidates of one way to split, shared by the variants."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[str, float | None], training.Finished] = {}
+
+    def recall(self, recipe: training.Recipe, to_beat: float | None) -> training.Finished | None:
+        """What the same candidate showed before."""
+        return self._found.get((recipe.to_json(), to_beat))
+
+    def keep(self, recipe: training.Recipe, to_beat: float | None, finished: training.Finished) -> None:
+        """Keep what a candidate showed."""
+        self._found[recipe.to_json(), to_beat] = finished
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Print each table's values on unseen rows, and how often each variant is worse and better than all parts."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", nargs="?", default="", help="a folder with manifest.csv: file,target,task,time,group")
+    parser.add_argument("--only", default="", help="tables, separated by commas")
+    parser.add_argument("--most", type=int, default=8000, help="training rows used; the newest, or a random choice")
+    given = parser.parse_args(arguments)
+    losses: dict[str, list[float]] = {name: [] for name in _VARIANTS}
+    print("table, metric: " + ", ".join(_VARIANTS))
+    with tempfile.TemporaryDirectory(prefix="portfolio-") as name:
+        for job in manifest(Path(given.folder)) if given.folder else packaged(Path(name)):
+            if not given.only or job.name in given.only.split(","):
+                _measure(job, Path(name) / job.name, given.most, losses)
+    for variant in list(_VARIANTS)[1:]:
+        worse = np.asarray(losses[variant]) - np.asarray(losses["all"])
+        print(f"{variant}: worse on {(worse > 0).sum()} tables, better on {(worse < 0).sum()}, equal on the others")
+
+
+def _measure(job: Job, folder: Path, most: int, losses: dict[str, list[float]]) -> None:
+    truth = lay_out(job, folder)
+    meta = json.loads((folder / "meta.json").read_text())
+    train, test = (pd.read_parquet(folder / f"{part}.parquet") for part in ("train", "test"))
+    shuffled = np.arange(len(train)) if meta["time"] else np.random.default_rng(0).permutation(len(train))
+    train = train.iloc[np.sort(shuffled[-most:])].reset_index(drop=True)
+    table = our_rows(train, meta, train.pop("y").to_numpy())
+    past, newest = tuning_rows(meta, len(table))
+    shared = {"auto": Shared(), "never": Shared()}
+    line = []
+    for name, settings in _VARIANTS.items():
+        problem = our_problem(meta, search="portfolio", budget=timedelta(days=1), **settings)
+        kept = shared[problem.settings.cross_validate]
+        found = training.find_recipe(table.iloc[past], table.iloc[newest], problem, lambda: 0.0, kept)
+        pipeline = training.refit(found.recipe, table, problem)
+        prediction = training.predict(pipeline, job.task, our_rows(test, meta), len(problem.classes))  # type: ignore[arg-type]
+        value = metric_value(problem.metric, truth, prediction)
+        losses[name].append(-value if greater_is_better(problem.metric) else value)
+        line.append(f"{value:.5g} ({'+'.join(one.name for one in found.recipe.members) or found.recipe.name})")
+    print(f"{job.name}, {problem.metric}: {', '.join(line)}", flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
