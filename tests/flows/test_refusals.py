@@ -287,7 +287,7 @@ def disk_full_beyond(size: int) -> Iterator[None]:
             10_000,
             r"store/snapshots/.*parquet: cannot be written \(File too large\); free space or set EVERGREEN_WORKSPACE",
         ),
-        (300_000, r"workspace: cannot be written .*free space or set EVERGREEN_WORKSPACE"),
+        (300_000, r"workspace(/records.db)?: cannot be written .*free space or set EVERGREEN_WORKSPACE"),
     ],
 )
 def test_a_full_disk_is_named_and_leaves_everything_as_it_was(
