@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
 from evergreen.errors import SpecError, did_you_mean
+
+Model = TypeVar("Model", bound=BaseModel)
 
 
 class _Loader(yaml.SafeLoader):
@@ -51,6 +53,39 @@ def load_yaml(path: Path) -> Any:
         raise SpecError(f"{where}: not readable as YAML: {error.problem}") from None
     except yaml.YAMLError as error:
         raise SpecError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from None
+
+
+def load_mapping(path: Path, noun: str, wanted: str) -> dict[str, Any]:
+    """Read one YAML file that holds a mapping.
+
+    Args:
+        path: The file.
+        noun: What it describes, e.g. ``model``; a missing file is said to be no such.
+        wanted: What its content should be, for the error.
+
+    Raises:
+        SpecError: the file is missing (with the nearest name), or is no YAML mapping.
+    """
+    try:
+        content = load_yaml(path)
+    except FileNotFoundError:
+        near = did_you_mean(path.stem, (p.stem for p in path.parent.glob("*.yaml")))
+        raise SpecError(f"{path}: no such {noun}{near}") from None
+    if not isinstance(content, dict):
+        raise SpecError(f"{path}: {wanted}")
+    return content
+
+
+def parse(path: Path, content: dict[str, Any], model: type[Model]) -> Model:
+    """The content of a file as a strict model.
+
+    Raises:
+        SpecError: keys or values that are not understood; one line a mistake.
+    """
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        raise SpecError(explain(path, error, model)) from None
 
 
 def explain(path: Path, error: ValidationError, model: type[BaseModel]) -> str:

@@ -5,10 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
-from evergreen.documents import explain, load_yaml
-from evergreen.errors import SpecError, did_you_mean
+from evergreen.documents import load_mapping, parse
+from evergreen.errors import SpecError
 from evergreen.spec.model import ModelSpec
 
 
@@ -19,17 +17,8 @@ def load_spec(path: Path) -> ModelSpec:
         SpecError: the file is missing, is no YAML mapping, or has keys or values that are not understood; the message
             names file and key path.
     """
-    try:
-        content = load_yaml(path)
-    except FileNotFoundError:
-        near = did_you_mean(path.stem, (p.stem for p in path.parent.glob("*.yaml")))
-        raise SpecError(f"{path}: no such model{near}") from None
-    if not isinstance(content, dict):
-        raise SpecError(f"{path}: a model's file is a mapping that starts with 'model: NAME'")
-    try:
-        spec = ModelSpec.model_validate(content)
-    except ValidationError as error:
-        raise SpecError(explain(path, error, ModelSpec)) from None
+    content = load_mapping(path, "model", "a model's file is a mapping that starts with 'model: NAME'")
+    spec = parse(path, content, ModelSpec)
     if spec.model != path.stem:
         raise SpecError(f"{path}: model: {spec.model!r} differs from the file's name; call one like the other")
     return spec

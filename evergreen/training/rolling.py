@@ -47,10 +47,12 @@ def rolling_predictions(rows: pd.DataFrame, codes: Codes, recipe: Recipe, proble
         if not len(chosen):
             continue
         known = rows[TARGET].notna() & (rows[KNOWN_AT] <= rows[CUT_OFF].iloc[chosen].min())
+        if not known.any():
+            continue
         try:
             pipeline = refit(recipe, rows[known], problem)
-        except (TrainingError, ValueError) as error:
-            logger.info("no reference from %d early windows: %s", len(step), error)
+        except (TrainingError, ValueError) as error:  # one class only, or too few rows for the family
+            logger.warning("no reference from %d early windows: %s", len(step), error)
             continue
         predictions[chosen] = predict(pipeline, problem.task, rows.iloc[chosen], len(problem.classes))
     return predictions

@@ -15,9 +15,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import BeforeValidator, Field
 
-from evergreen.documents import explain, load_yaml
+from evergreen.documents import load_mapping, parse
 from evergreen.errors import SpecError, did_you_mean
 from evergreen.spec import Part
 
@@ -84,18 +84,9 @@ def load_suite(path: Path) -> Suite:
         SpecError: the file is missing or has keys, types or kwargs that are not understood; each line of the message
             names the file, the rule by its 0-based index, and the key.
     """
-    try:
-        content = load_yaml(path)
-    except FileNotFoundError:
-        near = did_you_mean(path.stem, (p.stem for p in path.parent.glob("*.yaml")))
-        raise SpecError(f"{path}: no such suite{near}") from None
-    if not isinstance(content, dict):
-        raise SpecError(f"{path}: a suite's file is a mapping that holds 'expectations:', a list of rules")
+    content = load_mapping(path, "suite", "a suite's file is a mapping that holds 'expectations:', a list of rules")
     content.setdefault("name", path.stem)
-    try:
-        suite = Suite.model_validate(content)
-    except ValidationError as error:
-        raise SpecError(explain(path, error, Suite)) from None
+    suite = parse(path, content, Suite)
     problems = [
         f"{path}: expectations.{index} ({rule.type}): {problem}"
         for index, rule in enumerate(suite.expectations)
