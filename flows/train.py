@@ -14,7 +14,6 @@ from tasks.data import take_snapshot
 from tasks.discovery import warn_of_leaks
 from tasks.evaluation import compare, report
 from tasks.features import build_features
-from tasks.monitoring import keep_reference
 from tasks.promotion import approve, find_champion, find_decision, find_opponent, settle
 from tasks.runs import answering, find_spec, logged_run, note_table, run_name, scheduled_time
 from tasks.training import fit, refit, reserve
@@ -71,6 +70,5 @@ def train(
             verdict = approve(spec, evidence, decide(evidence, spec.promotion))
             report(spec, table, contest, challenger, evidence, verdict, run_id)
             final = refit(spec, table, contest, challenger, run_id) if verdict.promote else challenger
-            keep_reference(spec, table, contest, final, run_id)
             version = settle(spec, snapshot, final, champion, evidence, verdict, recipe, cause)
     return Outcome(version, verdict, evidence, checked)

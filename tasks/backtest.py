@@ -23,7 +23,7 @@ from evergreen.io.records import Records
 from evergreen.io.registry import Registry
 from evergreen.io.store import Store
 from evergreen.settings import settings
-from evergreen.spec import PRIMARY, ModelSpec, Trigger
+from evergreen.spec import ModelSpec, Trigger
 from tasks.training import problem_of, search
 
 logger = logging.getLogger(__name__)
@@ -49,7 +49,8 @@ def find_history(spec: ModelSpec, table: FeatureTable, start: datetime, run_id: 
     else:
         known = rows.assign(**{TARGET: rows[TARGET].where(rows[KNOWN_AT] <= pd.Timestamp(start))})
         contest = training.reserve(known, spec.training, None, start)
-        found = search(spec, known, contest, problem_of(spec, table, contest), run_id, table.digest)
+        problem = problem_of(spec, table.inputs, contest.task, contest.classes)
+        found = search(spec, known, contest, problem, run_id, table.digest)
         recipe, task_, classes = found.to_json(), contest.task, contest.classes
     watched = spec.monitoring.model_dump_json() + spec.probation.model_dump_json()
     parts = (table.digest, spec.digest, watched, recipe, installed("evergreen"), installed("lightgbm"))
@@ -59,8 +60,8 @@ def find_history(spec: ModelSpec, table: FeatureTable, start: datetime, run_id: 
 
 def first_event(spec: ModelSpec, start: datetime) -> datetime | None:
     """The first event time that a backtest reads: the first that its first model is trained on; None for all."""
-    window = spec.training.window
-    return None if window == "all" else start + spec.data.lead - window
+    reach = spec.training.reach
+    return start + spec.data.lead - reach if reach else None
 
 
 @task
@@ -95,7 +96,7 @@ def play(
         logger.info("%s: backtest of '%s'", spec.model, arm.name)
         lives.append(backtest.play(world, arm, start, steps))
     found = backtest.results(world, lives, start, end, [start, *months])
-    metric = spec.training.metric or PRIMARY[history.task]
+    metric = spec.training.metric_of(history.task)
     return Backtested(tuple(found), backtest.recommend(found, metric), metric)
 
 

@@ -20,7 +20,7 @@ from evergreen.io.records import Records
 from evergreen.io.registry import Registry
 from evergreen.io.store import Store
 from evergreen.settings import settings
-from evergreen.spec import PRIMARY, ModelSpec, Task
+from evergreen.spec import ModelSpec, Task
 from evergreen.training import Contest
 from tasks.runs import links, run_key
 from tasks.training import problem_of
@@ -69,8 +69,9 @@ def _left_out(
     spec: ModelSpec, table: FeatureTable, contest: Contest, challenger: ModelVersion, frame: pd.DataFrame
 ) -> tuple[training.Judges, Floats, float]:
     recipe = training.Recipe.from_json(challenger.recipe)
+    problem = problem_of(spec, table.inputs, contest.task, contest.classes)
     began = time.perf_counter()
-    rows, ours = training.out_of_sample(frame, contest, recipe, problem_of(spec, table, contest))
+    rows, ours = training.out_of_sample(frame, contest, recipe, problem)
     seconds = (time.perf_counter() - began) / max(len(rows), 1)
     chosen = "the holdout alone is too small: each was left out in turn"
     return training.Judges(rows, spec.promotion.confidence, chosen), ours, seconds
@@ -80,7 +81,8 @@ def _refitted(
     spec: ModelSpec, table: FeatureTable, contest: Contest, challenger: ModelVersion, frame: pd.DataFrame
 ) -> tuple[training.Judges, Floats]:
     every = spec.training.holdout_refit or timedelta(0)
-    recipe, problem = training.Recipe.from_json(challenger.recipe), problem_of(spec, table, contest)
+    recipe = training.Recipe.from_json(challenger.recipe)
+    problem = problem_of(spec, table.inputs, contest.task, contest.classes)
     ours = training.holdout_predictions(frame, contest.split.holdout, recipe, problem, every)
     chosen = f"the recipe was refitted every {every / timedelta(days=1):g} days as labels came"
     return training.Judges(contest.split.holdout, spec.promotion.confidence, chosen), ours
@@ -177,7 +179,7 @@ def measure(spec: ModelSpec, snapshot: Snapshot, table: FeatureTable, version: M
     rows = frame[frame[TARGET].notna()].reset_index(drop=True)
     target, _ = training.encode_target(rows[TARGET], version.task, version.classes)
     prediction, seconds = _timed(registry.load(version), version.task, rows, version.classes)
-    metric = spec.training.metric or PRIMARY[version.task]
+    metric = spec.training.metric_of(version.task)
     slices = spec.promotion.slices
     evidence = evaluation.against_trivial(
         rows, version.task, metric, target, prediction, version.classes, slices, seconds

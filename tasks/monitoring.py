@@ -10,7 +10,8 @@ import pandas as pd
 from prefect import task
 
 from evergreen import labels, monitoring, scoring, training
-from evergreen.handoffs import TARGET, TIME, FeatureTable, Health, ModelVersion
+from evergreen.errors import StoreError
+from evergreen.handoffs import TARGET, TIME, Health, ModelVersion
 from evergreen.io.live import read_live
 from evergreen.io.records import Ledger, Scoring, Watching
 from evergreen.io.registry import Registry
@@ -18,7 +19,7 @@ from evergreen.io.store import Store
 from evergreen.monitoring import Bounds, Reference
 from evergreen.settings import settings
 from evergreen.spec import ModelSpec
-from evergreen.training import Contest
+from tasks.runs import TABLE_TAG
 from tasks.training import problem_of
 
 logger = logging.getLogger(__name__)
@@ -27,37 +28,46 @@ _REFERENCE = "monitoring/reference.json"
 
 
 @task
-def keep_reference(spec: ModelSpec, table: FeatureTable, contest: Contest, version: ModelVersion, run_id: str) -> None:
-    """Store with a version what its live windows will be compared with; a model without event times has no windows."""
-    rows = Store(str(settings().store)).read(table.uri)
-    if TIME not in rows:
-        return
-    reference = reference_of(spec, table, contest, version, rows)
-    Registry(settings()).log_files(run_id, {_REFERENCE: monitoring.reference_to_json(reference)}, {})
+def keep_reference(spec: ModelSpec, version: ModelVersion) -> Reference | None:
+    """Store with a version what its live windows are compared with, when the first of them is looked at.
+
+    Not when it is trained: the reference costs several fits, and most challengers are never watched.
+
+    Returns:
+        The reference; None where the rows that the version was trained on are not stored any more.
+    """
+    registry = Registry(settings())
+    uri = registry.tags(version.run_id).get(TABLE_TAG, "")
+    try:
+        rows = Store(str(settings().store)).read(uri)
+    except StoreError as error:
+        logger.warning("%s: version %d cannot be compared with its past: %s", spec.model, version.version, error)
+        return None
+    reference = _reference_of(spec, version, tuple(registry.load(version).named_steps["rows"].inputs), rows)
+    registry.log_files(version.run_id, {_REFERENCE: monitoring.reference_to_json(reference)}, {})
     logger.info(
         "%s: reference of %d windows, %s %.3f",
         spec.model, len(reference.values), reference.metric, reference.level,
     )  # fmt: skip
+    return reference
 
 
-def reference_of(
-    spec: ModelSpec, table: FeatureTable, contest: Contest, version: ModelVersion, rows: pd.DataFrame
-) -> Reference:
+def _reference_of(spec: ModelSpec, version: ModelVersion, inputs: Sequence[str], rows: pd.DataFrame) -> Reference:
     """The reference of a version: its recipe rolled through the training period."""
-    problem = problem_of(spec, table, contest)
+    problem = problem_of(spec, inputs, version.task, version.classes)
     bounds, codes = monitoring.past_windows(rows[TIME], spec.monitoring.window, spec.data.timezone)
     recipe = training.Recipe.from_json(version.recipe)
     predictions = training.rolling_predictions(rows, codes, recipe, problem)
     target = training.encoded(rows[TARGET], version.task, version.classes)
     past = monitoring.Past(rows, target, predictions, codes, bounds)
-    rules = spec.monitoring
+    rules, metric = spec.monitoring, spec.training.metric_of(version.task)
     return monitoring.build_reference(
-        past, table.inputs, spec.features.categorical, contest.task, contest.metric, rules.tolerance, rules.min_rows
+        past, inputs, spec.features.categorical, version.task, metric, rules.tolerance, rules.min_rows
     )
 
 
 def find_reference(version: ModelVersion) -> Reference | None:
-    """What a version's windows are compared with, or None where it was stored without."""
+    """What a version's windows are compared with, or None where none of them was looked at yet."""
     text = Registry(settings()).read_text(version.run_id, _REFERENCE)
     return monitoring.reference_from_json(text) if text else None
 
@@ -85,7 +95,7 @@ def look(spec: ModelSpec, versions: Sequence[ModelVersion], as_of: datetime) -> 
     known = {health.start: health for health in watching.healths(spec.model, as_of)}
     length, lead = spec.monitoring.window, spec.data.lead
     first, _ = monitoring.window_of(scorings[0].since + lead, length, spec.data.timezone)
-    references = {version.version: find_reference(version) for version in versions}
+    references: dict[int, Reference | None] = {}
     found = []
     for bounds in monitoring.windows_between(first, as_of, length, spec.data.timezone):
         before = known.get(bounds[0])
@@ -111,8 +121,12 @@ def _observe(
         return None
     owner = int(live[scoring.VERSION].mode().iloc[0])
     version = next((one for one in versions if one.version == owner), None)
-    reference = references.get(owner)
-    if version is None or reference is None:
+    if version is None:
+        return None
+    if owner not in references:
+        references[owner] = find_reference(version) or keep_reference(spec, version)
+    reference = references[owner]
+    if reference is None:
         return None
     mine = live[live[scoring.VERSION] == owner].reset_index(drop=True)
     rules = spec.monitoring

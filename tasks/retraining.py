@@ -16,7 +16,7 @@ from evergreen.io.trainings import past_trainings
 from evergreen.monitoring import Bounds
 from evergreen.retraining import Situation
 from evergreen.settings import settings
-from evergreen.spec import PRIMARY, ModelSpec
+from evergreen.spec import ModelSpec
 from evergreen.statistics import greater_is_better
 from tasks.monitoring import find_reference
 from tasks.promotion import project
@@ -80,7 +80,7 @@ def _beside(spec: ModelSpec, new: Reign, old: Reign, windows: list[Bounds], as_o
         return None
     ours = ours.set_index(KEY).loc[keys].reset_index()
     theirs = theirs.drop_duplicates(KEY, keep="last").set_index(KEY).loc[keys].reset_index()
-    metric = spec.training.metric or PRIMARY[new.version.task]
+    metric = spec.training.metric_of(new.version.task)
     predictions = (
         training.encoded(ours[TARGET], new.version.task, new.version.classes),
         scoring.values(ours, new.version),
@@ -156,7 +156,7 @@ def situation(spec: ModelSpec, champion: ModelVersion, as_of: datetime) -> Situa
 def _performance(champion: ModelVersion, live: list[WindowValue]) -> Rule:
     reference = find_reference(champion)
     if reference is None:
-        return Rule("performance", False, "there is no reference to compare with: the version was stored without one")
+        return Rule("performance", False, "there is nothing to compare with yet: none of its windows was looked at")
     signal = monitoring.judge_performance(
         reference.values,
         live,

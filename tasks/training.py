@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
 
@@ -16,7 +17,7 @@ from evergreen.io.candidates import Candidates, search_digest
 from evergreen.io.registry import Registry
 from evergreen.io.store import Store
 from evergreen.settings import settings
-from evergreen.spec import ModelSpec
+from evergreen.spec import ModelSpec, Task
 from evergreen.training import Contest
 
 logger = logging.getLogger(__name__)
@@ -38,7 +39,7 @@ def reserve(spec: ModelSpec, table: FeatureTable, seen_by: ModelVersion | None) 
 def fit(spec: ModelSpec, table: FeatureTable, contest: Contest, run_id: str, recipe: str | None = None) -> ModelVersion:
     """Store a challenger, fitted up to the holdout: by a known recipe, else by the best of all candidates."""
     rows = Store(str(settings().store)).read(table.uri)
-    problem = problem_of(spec, table, contest)
+    problem = problem_of(spec, table.inputs, contest.task, contest.classes)
     chosen = training.Recipe.from_json(recipe) if recipe else search(spec, rows, contest, problem, run_id, table.digest)
     return _store(spec, table, rows.iloc[contest.choosing], problem, chosen, run_id)
 
@@ -51,13 +52,12 @@ def refit(
     rows = Store(str(settings().store)).read(table.uri)
     known = rows.iloc[training.known_rows(rows, contest, table.snapshot.as_of)]
     recipe = training.Recipe.from_json(challenger.recipe)
-    return _store(spec, table, known, problem_of(spec, table, contest), recipe, run_id)
+    return _store(spec, table, known, problem_of(spec, table.inputs, contest.task, contest.classes), recipe, run_id)
 
 
-def problem_of(spec: ModelSpec, table: FeatureTable, contest: Contest) -> training.Problem:
-    """What a training of this model learns."""
-    transformer_for = partial(features.row_features, spec, table.inputs)
-    return training.Problem(spec.training, contest.task, contest.classes, transformer_for)
+def problem_of(spec: ModelSpec, inputs: Sequence[str], task_: Task, classes: tuple[str, ...]) -> training.Problem:
+    """What a training of this model learns from these columns."""
+    return training.Problem(spec.training, task_, classes, partial(features.row_features, spec, inputs))
 
 
 def search(

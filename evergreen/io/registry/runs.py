@@ -108,6 +108,10 @@ class Runs(Door):
         """The metrics of a run."""
         return dict(self._client.get_run(run_id).data.metrics)
 
+    def tags(self, run_id: str) -> dict[str, str]:
+        """The tags of a run."""
+        return dict(self._client.get_run(run_id).data.tags)
+
     def tagged(self, model: str, tag: str) -> list[dict[str, str]]:
         """The tags of a model's runs that carry ``tag``, the newest run first; ``run_id`` beside them."""
         runs = self._client.search_runs(
