@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from evergreen.errors import StoreError, did_you_mean
+from evergreen.io.digests import arrow_table, digest_of
 from evergreen.io.places import FAILURES, open_place, what_broke
+from evergreen.io.recent import Recent
 
 log = logging.getLogger(__name__)
 
@@ -63,8 +61,8 @@ class Store:
         Raises:
             StoreError: a column cannot be stored, or the place cannot be written; nothing is left behind.
         """
-        table = _arrow(frame, f"{self.uri}/{kind}")
-        name = _digest(frame, table)
+        table = arrow_table(frame, f"{self.uri}/{kind}")
+        name = digest_of(frame, table)
         path = f"{self.uri}/{kind}/{name}.parquet"
         try:
             fs, inner = open_place(path)
@@ -79,24 +77,21 @@ class Store:
     def read(self, uri: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """Read a table, or some of its columns, with the types it was written with and a fresh index.
 
+        A whole table stays in memory until another is read; what the caller does to its frame does not touch it.
+
         Raises:
             StoreError: there is no such table or column, or its file is damaged.
         """
         try:
             fs, inner = open_place(uri)
-            with fs.open(inner, "rb") as file:
-                parquet = pq.ParquetFile(file)
-                names = parquet.schema_arrow.names
-                for column in columns or ():
-                    if column not in names:
-                        raise StoreError(f"{uri}: no column {column}{did_you_mean(column, names)}")
-                table = parquet.read(columns=None if columns is None else list(columns))
+            if columns is not None:
+                return _frame(fs, inner, list(columns))[list(columns)]
+            whole = _whole.get(f"{uri} {fs.ukey(inner)}", lambda: _frame(fs, inner, None))
+            return whole.copy(deep=False)
         except FileNotFoundError:
             raise StoreError(f"{uri}: no such table; run again what wrote it") from None
         except (pa.ArrowException, *FAILURES) as error:
             raise StoreError(f"{uri}: {_unread(error)}") from error
-        frame: pd.DataFrame = table.to_pandas()
-        return frame if columns is None else frame[list(columns)]
 
     def span(self, uri: str, column: str) -> tuple[Any, Any] | None:
         """The least and the greatest value of a column by the file's statistics; None where they do not say.
@@ -112,6 +107,20 @@ class Store:
             raise StoreError(f"{uri}: {_unread(error)}") from error
 
 
+_whole: Recent[pd.DataFrame] = Recent()
+
+
+def _frame(fs: Any, path: str, columns: list[str] | None) -> pd.DataFrame:
+    with fs.open(path, "rb") as file:
+        parquet = pq.ParquetFile(file)
+        names = parquet.schema_arrow.names
+        for column in columns or ():
+            if column not in names:
+                raise StoreError(f"{path}: no column {column}{did_you_mean(column, names)}")
+        found: pd.DataFrame = parquet.read(columns=columns).to_pandas()
+        return found
+
+
 @lru_cache(maxsize=4096)  # tables never change
 def _span(uri: str, column: str) -> tuple[Any, Any] | None:
     fs, inner = open_place(uri)
@@ -122,89 +131,6 @@ def _span(uri: str, column: str) -> tuple[Any, Any] | None:
     if not parts or not all(part is not None and part.has_min_max for part in parts):
         return None
     return min(part.min for part in parts), max(part.max for part in parts)
-
-
-def digest(frame: pd.DataFrame) -> str:
-    """32 hexadecimal digits of SHA-256 over column names, types and every value, in order; the index has no say.
-
-    NaN and null are the same, and so are two frames that differ only in how pandas chunks or shares their memory.
-
-    Raises:
-        StoreError: a column mixes types.
-    """
-    return _digest(frame, _arrow(frame, "digest"))
-
-
-def _arrow(frame: pd.DataFrame, where: str) -> pa.Table:
-    names = [str(name) for name in frame.columns]
-    if len(set(names)) < len(names):
-        raise StoreError(f"{where}: column {max(names, key=names.count)} stands twice; rename one of them")
-    try:
-        return pa.Table.from_pandas(frame, preserve_index=False)
-    except (pa.ArrowException, TypeError) as error:
-        reason = " ".join(str(part) for part in error.args)
-        raise StoreError(f"{where}: a column mixes types and cannot be stored ({reason}); give it one type") from error
-
-
-def _digest(frame: pd.DataFrame, table: pa.Table) -> str:
-    def one(column: str) -> bytes:
-        values = table.column(column)
-        state = hashlib.sha256(f"{column}\0{frame[column].dtype}\0{len(values)}\0".encode())
-        for part in _parts(values):
-            state.update(len(part).to_bytes(8, "little"))
-            state.update(part)
-        return state.digest()
-
-    with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as threads:  # hashing lets go of the GIL
-        columns = list(threads.map(one, table.column_names))
-    return hashlib.sha256(len(frame).to_bytes(8, "little") + b"".join(columns)).hexdigest()[:32]
-
-
-def _parts(values: pa.ChunkedArray) -> Iterator[Any]:
-    """The bytes of a column, the same for equal values whatever lies under nulls or beyond a slice."""
-    yield np.packbits(pc.is_null(values).to_numpy().astype(bool, copy=False)).data if values.null_count else b""
-    kind = values.type
-    if pa.types.is_dictionary(kind):
-        array = values.combine_chunks() if values.num_chunks != 1 else values.chunk(0)
-        yield str(kind.ordered).encode()
-        yield from _parts(pa.chunked_array([array.dictionary]))
-        yield from _parts(pa.chunked_array([array.indices.cast(pa.int64())]))
-    elif pa.types.is_null(kind):
-        yield b""
-    elif pa.types.is_boolean(kind):
-        yield np.packbits(pc.fill_null(values, False).to_numpy()).data
-    elif pa.types.is_primitive(kind):
-        yield np.ascontiguousarray(_filled(values)).data
-    else:
-        yield from _texts(values)
-
-
-def _filled(values: pa.ChunkedArray) -> np.ndarray:
-    kind = values.type
-    if not pa.types.is_floating(kind):
-        values = values.cast(pa.int64(), safe=False) if not pa.types.is_integer(kind) else values
-        return np.asarray(pc.fill_null(values, 0).to_numpy())
-    numbers: np.ndarray = pc.fill_null(values, 0).to_numpy()
-    positive: np.ndarray = numbers + numbers.dtype.type(0)  # -0.0 becomes 0.0
-    return positive
-
-
-def _texts(values: pa.ChunkedArray) -> Iterator[Any]:
-    kind = values.type
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        filled = pc.fill_null(values.cast(pa.large_string()), "")
-    elif pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
-        filled = pc.fill_null(values.cast(pa.large_binary()), b"")
-    else:  # nested or decimal values: rare, so the slow and certain way
-        yield repr(values.to_pylist()).encode()
-        return
-    yield pc.binary_length(filled).to_numpy().astype("int64").data
-    array = filled.combine_chunks()
-    array = pa.concat_arrays(array.chunks) if isinstance(array, pa.ChunkedArray) else array
-    _, offsets, data = array.buffers()
-    if len(array) and data is not None:
-        edges = np.frombuffer(offsets, dtype="int64")
-        yield memoryview(data)[edges[array.offset] : edges[array.offset + len(array)]]
 
 
 def _write(fs: Any, path: str, table: pa.Table) -> None:

@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from evergreen.errors import StoreError
-from evergreen.io.store import Store, digest
+from evergreen.io.digests import digest
+from evergreen.io.store import Store
 
 
 def table() -> pd.DataFrame:
@@ -158,3 +159,21 @@ def test_a_store_lives_on_any_file_system() -> None:
 def test_row_groups_are_small_enough_to_skip(tmp_path: Path) -> None:
     stored = Store(str(tmp_path)).write(pd.DataFrame({"x": np.arange(300_000)}), "snapshots")
     assert pq.ParquetFile(stored.uri).num_row_groups == 3
+
+
+def test_what_a_reader_does_to_a_table_is_not_seen_by_the_next(tmp_path: Path) -> None:
+    store = Store(str(tmp_path))
+    uri = store.write(pd.DataFrame({"a": [1, 2]}), "snapshots").uri
+    first = store.read(uri)
+    first.loc[0, "a"] = 9
+    first["b"] = 0
+    assert store.read(uri).equals(pd.DataFrame({"a": [1, 2]}))
+
+
+def test_a_table_that_is_gone_is_not_read_from_memory(tmp_path: Path) -> None:
+    store = Store(str(tmp_path))
+    uri = store.write(pd.DataFrame({"a": [1, 2]}), "snapshots").uri
+    store.read(uri)
+    Path(uri).unlink()
+    with pytest.raises(StoreError, match="no such table"):
+        store.read(uri)
