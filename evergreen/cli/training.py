@@ -9,6 +9,7 @@ import typer
 
 from evergreen.cli import temporary
 from evergreen.cli.console import json_text, listen, say
+from evergreen.errors import TrainingError
 from evergreen.settings import settings
 
 if TYPE_CHECKING:
@@ -25,12 +26,22 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instea
 TOO_LITTLE = 10
 
 
-def train(name: Name, as_of: Moment = None, as_json: Json = False) -> None:
+def train(
+    name: Name,
+    as_of: Moment = None,
+    like: Annotated[
+        str, typer.Option(help="Only fit an earlier training again (its run or version), and compare bit by bit.")
+    ] = "",
+    as_json: Json = False,
+) -> None:
     """Validate, train, judge and, if it is better, promote a model.
 
     Exit codes: 0 a verdict was reached (promoted or not), 10 too few unseen rows for a verdict, 2 spec, 3 data,
     4 validation, 5 training, 6 store, 7 registry.
     """
+    if like:
+        _reproduce(name, like, as_json)
+        return
     outcome = run_train(name, as_of)
     if as_json:
         typer.echo(json_text(_as_dict(outcome)))
@@ -67,6 +78,26 @@ def run_train(name: str, as_of: datetime | None) -> Outcome:
         from flows.train import train as flow
 
     return flow(name, as_of)
+
+
+def _reproduce(name: str, like: str, as_json: bool) -> None:
+    """Run the flow ``reproduce`` in this process and say what it found; exit code 5 where a prediction differs."""
+    say(f"{name}: fitting what {like} fitted once more")
+    listen()
+    with temporary.prefect(settings()):
+        from flows.reproduce import reproduce
+    found = reproduce(name, like)
+    if as_json:
+        from dataclasses import asdict
+
+        typer.echo(json_text(asdict(found)))
+    else:
+        for line in found.differences:
+            typer.echo(f"differs    {line}")
+        same = "every one the same to the bit" if not found.unequal else f"{found.unequal:,} of them differ"
+        typer.echo(f"version {found.version.version} and its twin predict {found.rows:,} rows: {same}")
+    if found.unequal:
+        raise typer.Exit(TrainingError.exit_code)
 
 
 def run_evaluate(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _MODEL = "flight-delay"
 _START, _END = datetime(2013, 4, 1, 4, tzinfo=UTC), datetime(2014, 1, 1, 5, tzinfo=UTC)  # midnights in New York
 _LABELS_KNOWN = datetime(2014, 1, 2, 6, tzinfo=UTC)
-_ARMS = ("never", "monthly, ungated", "monthly, gated", "the spec's rules")
+_ARMS = ("never", "monthly, ungated", "monthly, gated")
 
 
 @dataclass(frozen=True)
