@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: bench-portfolio bench-quality bench-suite bench-profile bench-tables help install check lock schema docs test year demo bench-gate bench-overhead bench-growth bench-monitor-rules bench-monitor
+.PHONY: bench-portfolio bench-validation bench-scoring bench-quality bench-suite bench-profile bench-tables help install check lock schema docs test year demo bench-gate bench-overhead bench-growth bench-monitor-rules bench-monitor
 
 help: ## say what each target does
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 30
@@ -72,6 +72,12 @@ bench-tables: install ## init and train on real tables that no one prepared (TAB
 
 bench-year: install ## what the year costs beside its bare work (after make demo year)
 	$(BIN)/python -m benchmarks.year
+
+bench-validation: install ## forty rules on 1,000,000 rows by 20 beside one pandas pass by hand
+	OMP_WAIT_POLICY=passive $(BIN)/python -m benchmarks.validation
+
+bench-scoring: install ## predicting a Parquet file of 1,000,000 rows beside the bare booster
+	OMP_WAIT_POLICY=passive $(BIN)/python -m benchmarks.scoring
 
 bench-quality: install ## the best model in equal time beside FLAML, AutoGluon, Optuna and others (TABLES=DIR BUDGET=60)
 	OMP_WAIT_POLICY=passive $(BIN)/python -m benchmarks.quality $(TABLES) --budget $(or $(BUDGET),60)
