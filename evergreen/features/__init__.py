@@ -6,7 +6,7 @@ import pandas as pd
 
 from evergreen.features.expressions import add_expressions
 from evergreen.features.history import add_history, history_name
-from evergreen.features.rows import RowFeatures, row_features
+from evergreen.features.rows import RowFeatures, check_named, listed, row_features, summarised
 from evergreen.features.signature import signature_frame
 from evergreen.handoffs import KNOWN_AT, RESERVED, TARGET
 from evergreen.spec import ModelSpec
@@ -21,8 +21,10 @@ __all__ = [
     "add_history",
     "build",
     "history_name",
+    "listed",
     "row_features",
     "signature_frame",
+    "summarised",
 ]
 
 
@@ -39,12 +41,13 @@ def build(frame: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
         A new frame with the added columns; history may aggregate an expression, if all that it uses is known in time.
 
     Raises:
-        SpecError: an expression or a rule that does not fit the table.
+        SpecError: an expression, a rule or a transformation that does not fit the table.
     """
     target = spec.data.target.column
     table = add_expressions(frame, spec.features.expressions)
     known_at = {**spec.data.later, target: KNOWN_AT}
     wanted = any(rule.of == target for rule in spec.features.history) and target not in table
     rows = table.assign(**{target: table[TARGET]}) if wanted else table
+    check_named(rows, spec.features)
     built = add_history(rows, spec.features.history, known_at, spec.data.timezone, spec.data.target.delay)
     return built.drop(columns=target) if wanted else built

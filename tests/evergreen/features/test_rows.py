@@ -4,11 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import skops.io
-from sklearn.linear_model import LogisticRegression
+from lightgbm import LGBMClassifier
 from sklearn.pipeline import Pipeline
 
 from evergreen.errors import DataError
 from evergreen.features import RowFeatures, signature_frame
+from evergreen.features.rows import Plan, plan_of
+from evergreen.io.registry import TRUSTED
+from evergreen.spec import ModelSpec
 
 INPUTS = ["number", "whole", "truth", "city", "code", "made", "constant", "empty"]
 
@@ -24,22 +27,21 @@ def rows(n: int = 400, seed: int = 0) -> pd.DataFrame:
             "truth": rng.random(n) < 0.5,
             "city": pd.Series(rng.choice(["Rome", "Oslo", "Bonn", None], n)),
             "code": rng.integers(1, 4, n),
-            "made": time - pd.Timedelta("3h"),
+            "made": time - pd.to_timedelta(rng.integers(1, 50, n), unit="h"),
             "constant": 1,
             "empty": pd.Series([None] * n, dtype=object),
         }
     )
 
 
-def transformer(encode: str = "codes", **changed: object) -> RowFeatures:
-    settings = {"categorical": ["code"], "time_column": "__time", "timezone": "America/New_York", **changed}
-    return RowFeatures(inputs=INPUTS, encode=encode, cyclic=encode == "onehot", **settings)
+def transformer(**changed: object) -> RowFeatures:
+    settings = {"categorical": ("code",), "time_column": "__time", "timezone": "America/New_York", **changed}
+    return RowFeatures(inputs=INPUTS, plan=Plan(**settings))
 
 
-@pytest.mark.parametrize("encode", ["codes", "onehot"])
-def test_the_types_in_which_rows_arrive_do_not_matter(encode: str) -> None:
+def test_the_types_in_which_rows_arrive_do_not_matter() -> None:
     frame = rows()
-    fitted = transformer(encode).fit(frame)
+    fitted = transformer().fit(frame)
     other = frame.assign(
         whole=frame["whole"].astype("float64"),
         truth=frame["truth"].astype(object),
@@ -55,10 +57,9 @@ def test_the_types_in_which_rows_arrive_do_not_matter(encode: str) -> None:
 
 def test_a_row_alone_gives_what_it_gives_among_others() -> None:
     frame = rows()
-    for encode in ("codes", "onehot"):
-        fitted = transformer(encode).fit(frame)
-        alone = np.vstack([fitted.transform(frame.iloc[[at]]) for at in range(20)])
-        np.testing.assert_array_equal(alone, fitted.transform(frame)[:20])
+    fitted = transformer(trend="always").fit(frame)
+    alone = np.vstack([fitted.transform(frame.iloc[[at]]) for at in range(20)])
+    np.testing.assert_array_equal(alone, fitted.transform(frame)[:20])
 
 
 def test_rare_and_unseen_categories_share_a_code_and_null_is_null() -> None:
@@ -78,9 +79,18 @@ def test_at_most_max_levels_are_kept_the_frequent_ones_first() -> None:
     assert fitted.levels_["city"] == ["x", "y"]
 
 
-def test_columns_without_information_are_dropped() -> None:
-    names = transformer().fit(rows()).get_feature_names_out()
-    assert not {"constant", "empty"} & set(names)
+def test_columns_without_information_are_dropped_and_it_is_said_why() -> None:
+    frame = rows().assign(twin=lambda f: f["whole"] * 1.0, nearly=[1] * 6 + [0] * 394)
+    fitted = RowFeatures([*INPUTS, "twin", "nearly"], Plan()).fit(frame)
+    assert not {"constant", "empty", "twin", "nearly"} & set(fitted.get_feature_names_out())
+    assert {name: fitted.dropped_[name] for name in ("constant", "empty", "twin", "nearly")} == {
+        "constant": "always the same",
+        "empty": "always missing",
+        "twin": "a copy of whole",
+        "nearly": "the same in all but 6 of 400 rows",
+    }
+    everything = RowFeatures([*INPUTS, "twin", "nearly"], Plan(drop=False)).fit(frame)
+    assert {"twin", "nearly"} <= set(everything.get_feature_names_out())
     with pytest.raises(DataError, match="no input varies"):
         RowFeatures(inputs=["constant"]).fit(rows())
 
@@ -97,28 +107,72 @@ def test_the_calendar_is_local_and_seasons_need_a_year() -> None:
     assert "month" in transformer().fit(year).get_feature_names_out()
 
 
-def test_linear_models_get_scaled_columns_without_nulls() -> None:
-    fitted = transformer("onehot").fit(rows())
-    matrix = fitted.transform(rows())
-    assert matrix.dtype == np.float32
-    assert np.isfinite(matrix).all()
-    np.testing.assert_allclose(matrix.std(axis=0), 1, atol=1e-3)
-    assert "number_is_null" in fitted.get_feature_names_out()
+def test_other_times_give_their_calendar_and_the_hours_between_each_two() -> None:
+    frame = rows().assign(paid=lambda f: f["made"] + pd.to_timedelta(np.arange(400) % 7, unit="h"))
+    fitted = RowFeatures(["made", "paid"], Plan(time_column="__time")).fit(frame)
+    names = list(fitted.get_feature_names_out())
+    assert {"made_hours", "paid_hours", "made_weekday", "paid_minute_of_day", "made_to_paid_hours"} <= set(names)
+    np.testing.assert_array_equal(fitted.transform(frame)[:, names.index("made_to_paid_hours")], np.arange(400) % 7)
+    few = RowFeatures(["made", "paid"], Plan(time_column="__time", dates=False)).fit(frame)
+    assert set(few.get_feature_names_out()) == {"made_hours", "paid_hours", "minute_of_day", "weekday"}
 
 
-@pytest.mark.parametrize("encode", ["codes", "onehot"])
-def test_a_stored_pipeline_predicts_the_same_bits(encode: str) -> None:
+def test_the_age_of_a_row_stops_at_the_newest_row_of_training() -> None:
     frame = rows()
+    fitted = transformer(trend="always").fit(frame.head(240))
+    at = list(fitted.get_feature_names_out()).index("trend")
+    ages = fitted.transform(frame)[:, at]
+    assert ages[24] == 1
+    assert set(ages[240:]) == {ages[239]}
+    assert "trend" not in transformer(trend="auto").fit(frame).get_feature_names_out()
+
+
+def test_numbers_are_pulled_in_to_what_training_saw() -> None:
+    frame = rows()
+    fitted = transformer(clip=0.05).fit(frame)
+    wild = frame.head(2).assign(number=[1e9, -1e9])
+    at = list(fitted.get_feature_names_out()).index("number")
+    known = frame["number"].dropna()
+    bounds = np.quantile(known, [0.95, 0.05], method="nearest").astype("float32")
+    np.testing.assert_array_equal(fitted.transform(wild)[:, at], bounds)
+
+
+def test_gaps_are_filled_as_the_spec_says_for_those_that_cannot_read_them() -> None:
+    missing = {"fill": "most_frequent", "columns": {"number": -1, "city": "Oslo"}}
+    spec = ModelSpec.model_validate(
+        {"model": "m", "data": {"source": "s", "target": {"column": "y"}}, "features": {"missing": missing}}
+    )
+    frame = rows().assign(whole=lambda f: f["whole"].where(f["whole"] > 1))
+    inputs = ["number", "whole", "city"]
+    fitted = RowFeatures(inputs, plan_of(spec, inputs)).fit(frame)
+    fills = dict(zip(fitted.feature_names_, [one[2] for one in fitted.layout()], strict=True))
+    assert fills == {
+        "number": -1,
+        "whole": frame["whole"].mode().iloc[0],
+        "city": fitted.levels_["city"].index("Oslo"),
+    }
+    # The matrix itself, which LightGBM and forests read, keeps its gaps.
+    np.testing.assert_array_equal(np.isnan(fitted.transform(frame)[:, 0]), frame["number"].isna())
+
+
+def test_a_stored_pipeline_predicts_the_same_bits_and_holds_trusted_types_only() -> None:
+    frame = rows().assign(shop=[f"s{n % 60}" for n in range(400)], note=[f"a very long note {n}" for n in range(400)])
     target = frame["truth"].to_numpy().astype(float)
-    columns = transformer(encode)
-    if encode == "codes":
-        columns.set_params(inputs=["whole", "code"])
-    pipeline = Pipeline([("rows", columns), ("model", LogisticRegression())]).fit(frame, target)
+    by = (("number", "whole"), "sklearn.preprocessing.KBinsDiscretizer", '{"n_bins": 3}')
+    columns = RowFeatures([*INPUTS, "shop", "note"], Plan(time_column="__time", trend="always", transform=(by,)))
+    pipeline = Pipeline([("rows", columns), ("model", LGBMClassifier(n_estimators=5, verbose=-1))]).fit(frame, target)
     stored = skops.io.dumps(pipeline)
-    strange = skops.io.get_untrusted_types(data=stored)
-    assert strange == ["evergreen.features.rows.RowFeatures"]
-    loaded = skops.io.loads(stored, trusted=strange)
+    assert set(skops.io.get_untrusted_types(data=stored)) <= set(TRUSTED)
+    loaded = skops.io.loads(stored, trusted=list(TRUSTED))
     assert loaded.predict_proba(frame).tobytes() == pipeline.predict_proba(frame).tobytes()
+
+
+def test_inputs_that_a_search_left_out_are_neither_needed_nor_in_the_matrix() -> None:
+    frame = rows().drop(columns="number")
+    fitted = transformer(without=(("number", "of no use"), ("weekday", "of no use"))).fit(frame)
+    assert not {"number", "weekday"} & set(fitted.sources_)
+    assert fitted.dropped_["number"] == "of no use"
+    assert "number" not in fitted.kinds_
 
 
 def test_a_missing_input_is_named() -> None:

@@ -1,0 +1,108 @@
+"""Times of a row as numbers: the calendar of the event, the row's age, and how far other times lie from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from evergreen.features.rows.numbers import number_column
+from evergreen.features.rows.plan import Column, Plan
+
+Floats = NDArray[np.float64]
+
+#: Parts of the calendar that repeat within a week; the seasonal ones need a year of rows to be learned from.
+_WEEKLY = ("minute_of_day", "weekday")
+_SEASONAL = ("month", "day_of_year")
+_YEAR = pd.Timedelta(days=365)
+CYCLES = {"minute_of_day": 1440.0, "weekday": 7.0, "month": 12.0, "day_of_year": 365.25}
+#: The name of a row's age among the inputs.
+TREND = "trend"
+#: Times beyond which the number of pairs grows past what their differences tell.
+_MOST_PAIRED = 6
+
+
+class Times:
+    """The event time and the other columns of times.
+
+    The event gives the calendar, and the row's age where the plan says so: the days since the first row of training, up
+    to the newest one, so that no model can follow a trend further than it was seen. Any other time gives the hours by
+    which it lies before the event (without an event: since 1970), its calendar, and the hours between it and each of
+    the others.
+
+    Args:
+        plan: What is to be made of them.
+        names: The columns of times, the event time left out.
+    """
+
+    def __init__(self, plan: Plan, names: Sequence[str]) -> None:
+        self.plan = plan
+        self.names = list(names)
+        self.columns: list[Column] = []
+        self.parts: dict[str, list[str]] = {}
+        self.age: tuple[float, float] = (0.0, 0.0)
+
+    def learn(self, rows: pd.DataFrame, labels: Any = None) -> Iterator[Floats]:
+        """Learn from rows; gives the values of each column, (n,)."""
+        event = self.plan.time_column
+        dated = [*([event] if event else []), *(self.names if self.plan.dates else ())]
+        self.parts = {name: _parts(rows[name]) for name in dated}
+        if event and len(rows):
+            days = _days(rows[event])
+            self.age = float(np.nanmin(days)), float(np.nanmax(days))
+        for name, source, period, values in self._made(rows):
+            self.columns.append(number_column(name, source, values, self.plan, period))
+            yield values
+
+    def values(self, rows: pd.DataFrame) -> Iterator[Floats]:
+        """The values of each column, (n,)."""
+        return (values for _, _, _, values in self._made(rows))
+
+    def _made(self, rows: pd.DataFrame) -> Iterator[tuple[str, str, float, Floats]]:
+        """Name, source, period and values of each column."""
+        event = self.plan.time_column
+        for name in self.names:
+            origin = rows[event] if event else pd.Timestamp(0)
+            yield f"{name}_hours", name, 0.0, _hours(rows[name] - origin)
+        for name, parts in self.parts.items():
+            local = pd.DatetimeIndex(rows[name]).tz_localize("UTC").tz_convert(self.plan.timezone)
+            for part in parts:
+                values = _part(local, part)
+                if name == event:
+                    yield part, part, CYCLES[part], values
+                else:
+                    yield f"{name}_{part}", name, CYCLES[part], values
+        if self.plan.dates and len(self.names) <= _MOST_PAIRED:
+            for one, other in combinations(self.names, 2):
+                name = f"{one}_to_{other}_hours"
+                yield name, name, 0.0, _hours(rows[other] - rows[one])
+        if event and self.plan.trend == "always":
+            first, last = self.age
+            yield TREND, TREND, 0.0, np.clip(_days(rows[event]), first, last) - first
+
+
+def _parts(times: pd.Series) -> list[str]:
+    """The parts of the calendar that can be learned from."""
+    span = times.max() - times.min()
+    # Where the rows cover less than a year, a date says how old a row is, not which season it belongs to.
+    return [*_WEEKLY, *(_SEASONAL if span >= _YEAR else ())]
+
+
+def _part(local: pd.DatetimeIndex, part: str) -> Floats:
+    if part == "minute_of_day":
+        return np.asarray(local.hour * 60 + local.minute, dtype=float)
+    names = {"day_of_year": "dayofyear"}
+    return np.asarray(getattr(local, names.get(part, part)), dtype=float)
+
+
+def _hours(spans: pd.Series) -> Floats:
+    hours: Floats = spans.dt.total_seconds().to_numpy(dtype=float) / 3600
+    return hours
+
+
+def _days(times: pd.Series) -> Floats:
+    return _hours(times - pd.Timestamp(0)) / 24
