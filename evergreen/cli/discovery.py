@@ -37,8 +37,8 @@ def init(
     """Write a model's file and its suite from a table: each guess with its reason, every doubt marked check."""
     import pandas as pd
 
-    from evergreen.discovery import Hints, find_reading, model_file, model_name, survey
-    from evergreen.io.sampling import take_sample
+    from evergreen.discovery import Hints, model_file, model_name, survey
+    from evergreen.io.sampling import read_sample, take_sample
 
     here = here_or_new()
     source = source_of(file, here.project)
@@ -49,10 +49,12 @@ def init(
             raise UsageError(f"{taken}: exists and is not overwritten; say another name: --name NAME, or remove it")
     say(f"{name}: reading {source}")
     sample = take_sample(source, here.project, header)
-    hints = Hints(_column(target, sample.raw, sample.names), time, key, group, lead)
-    reading = find_reading(sample.raw, time, sample.semicolons)
-    reading.names = sample.names
-    frame = sample.typed(reading.read)
+    names = [str(one) for one in sample.raw.columns]
+    target, time, key, group = (
+        None if one is None else _column(one, names, bool(sample.layout.names)) for one in (target, time, key, group)
+    )
+    hints = Hints(str(target), time, key, group, lead)
+    reading, frame = read_sample(sample, time)
     say(f"{name}: {len(frame):,} rows by {len(frame.columns)} columns{'' if sample.complete else ' (a sample)'}")
     now = pd.Timestamp.now("UTC")
     found = survey(frame, hints, now)
@@ -140,16 +142,21 @@ def source_of(file: str, project: Path) -> str:
     return path.relative_to(project).as_posix() if path.is_relative_to(project) else path.as_posix()
 
 
-def _column(target: str, frame: pd.DataFrame, names: tuple[str, ...]) -> str:
-    """The target's name; in a file without a header its position counts."""
-    if target in frame.columns or not names:
-        return target
+def _column(said: str, names: list[str], made_up: bool) -> str:
+    """A column by its name, whatever blanks and case a person typed; by its position in a file without a header."""
+    if said in names:
+        return said
+    alike = [name for name in names if name.strip().casefold() == said.strip().casefold()]
+    if len(alike) == 1:
+        return alike[0]
+    if not made_up:
+        return said
     try:
-        at = int(target)
-        return str(frame.columns[at - 1 if at > 0 else at])
+        at = int(said)
+        return names[at - 1 if at > 0 else at]
     except (ValueError, IndexError):
         raise UsageError(
-            f"{target}: the file has no header; name the target by its position, 1 to {len(names)}, or -1 for the last"
+            f"{said}: the file has no header; name the column by its position, 1 to {len(names)}, or -1 for the last"
         ) from None
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 from evergreen.data.columns import check_declaration, join_stem, later_columns
 from evergreen.data.joining import join_table
 from evergreen.data.keys import content_key, group_names, named_key
-from evergreen.data.times import local_day, to_utc
+from evergreen.data.times import local_day, to_utc, within_reach
 from evergreen.errors import DataError
 from evergreen.handoffs import CUT_OFF, DAY, GROUP, KEY, KNOWN_AT, RESERVED, TARGET, TIME
 from evergreen.spec import Data, ModelSpec
@@ -47,7 +47,7 @@ def assemble(rows: pd.DataFrame, joins: Sequence[pd.DataFrame], data: Data, as_o
     if len(joins) != len(data.join):
         raise DataError(f"{data.source}: {len(data.join)} joins are declared, {len(joins)} tables were given")
     moment = pd.Timestamp(as_of).tz_convert("UTC")
-    table = _ordered(_reserved(rows.reset_index(drop=True), data), data)
+    table = _ordered(_reserved(within_reach(rows.reset_index(drop=True)), data), data)
     for join, other in zip(data.join, joins, strict=True):
         table = join_table(table, other, join, moment, data.timezone)
     return _masked(table, data, moment)
@@ -57,13 +57,14 @@ def inputs(frame: pd.DataFrame, spec: ModelSpec) -> tuple[str, ...]:
     """The raw columns of an assembled table that a model may look at, in the table's order.
 
     Left out: reserved columns, key, event time (calendar features come from ``__time``) and its partition, target,
-    `later` columns and the times at which they are known, the times of joined rows, weights, what ``features.exclude``
-    names and, without an event time, the group: the groups that are predicted are others than those learned from.
+    `later` columns and the times at which they are known, the times of joined rows, weights, exposures, what
+    ``features.exclude`` names and, without an event time, the group: the groups that are predicted are others than
+    those learned from.
     """
     data = spec.data
     hidden = {
         *RESERVED, data.key, data.time, data.partition, data.target.column, *later_columns(data),
-        *spec.features.exclude, spec.training.weight, None if data.time else data.group,
+        *spec.features.exclude, spec.training.weight, spec.training.exposure, None if data.time else data.group,
     }  # fmt: skip
     for join in data.join:
         if join.as_of:

@@ -17,8 +17,10 @@ logger = logging.getLogger(__name__)
 #: Signs around a number that do not change it: currencies, percent, one trailing unit.
 _BEFORE = r"^[\s$€£¥₹~]+"
 _AFTER = r"[\s%$€£¥₹]*(?:[^\W\d_]+[²³]?(?:/[^\W\d_]+)?\.?)?$"
-#: Microseconds in one of these.
-_SINCE_1970 = {"seconds": 1e6, "milliseconds": 1e3}
+#: Microseconds in one of these, and from 1970 to where they count from.
+_SINCE = {"seconds": (1e6, 0.0), "milliseconds": (1e3, 0.0), "excel": (86400e6, -25569 * 86400e6)}
+#: Microseconds from 1970 to the year 10000, after which there are no dates.
+_FARTHEST = 2.5e17
 
 
 def clean(rows: pd.DataFrame, how: Read | None) -> pd.DataFrame:
@@ -67,28 +69,28 @@ def _ungrouped(text: pd.Series, thousands: str) -> pd.Series:
 
 def _cleaned(values: pd.Series, name: str, how: Read) -> pd.Series:
     if pd.api.types.is_object_dtype(values.dtype) or isinstance(values.dtype, pd.StringDtype):
-        values = _by_level(values, how)
-    if name in how.sentinels and pd.api.types.is_numeric_dtype(values.dtype):
-        values = values.mask(values.isin(how.sentinels[name]))
+        values = _by_level(values, how, name in how.fold)
     if name in how.numbers:
         if pd.api.types.is_numeric_dtype(values.dtype):
-            return values.astype("float64")
-        read = _spread(values, lambda levels: read_numbers(levels, how))
-        return _sentinels(_reported(values, read, name, "number"), how.sentinels.get(name, ()))
+            values = values.astype("float64")
+        else:
+            read = _spread(values, lambda levels: read_numbers(levels, how))
+            values = _reported(values, read, name, "number")
     if name in how.dates:
-        return _times(values, name, how.dates[name])
+        values = _times(values, name, how.dates[name])
     if name in how.texts and not isinstance(values.dtype, pd.StringDtype):
-        return values.astype("str")
-    return values
+        values = values.astype("str")
+    return _sentinels(values, name, how.sentinels[name]) if name in how.sentinels else values
 
 
-def _by_level(values: pd.Series, how: Read) -> pd.Series:
+def _by_level(values: pd.Series, how: Read, fold: bool) -> pd.Series:
     codes, levels = pd.factorize(values)
     texts = pd.Series(levels)
     if not texts.map(lambda level: isinstance(level, str)).all():
         return values
     texts = texts.astype("str").str.strip()
     texts = texts.mask(texts.isin(["", *how.missing]))
+    texts = texts.str.lower() if fold else texts
     return pd.Series(texts.array.take(codes, allow_fill=True), index=values.index, name=values.name)
 
 
@@ -99,30 +101,47 @@ def _spread(values: pd.Series, read: Callable[[pd.Series], pd.Series]) -> pd.Ser
     return pd.Series(found.array.take(codes, allow_fill=True), index=values.index, name=values.name)
 
 
-def _sentinels(values: pd.Series, missing: tuple[float, ...]) -> pd.Series:
-    return values.mask(values.isin(missing)) if missing else values
+def _sentinels(values: pd.Series, name: str, missing: tuple[float | str, ...]) -> pd.Series:
+    """Null where a number is one of these; a time where its day is."""
+    if pd.api.types.is_numeric_dtype(values.dtype):
+        return values.mask(values.isin([one for one in missing if not isinstance(one, str)]))
+    if not pd.api.types.is_datetime64_any_dtype(values.dtype):
+        return values
+    try:
+        days = [pd.Timestamp(str(one)).as_unit("s").tz_localize(None) for one in missing]
+    except ValueError as error:
+        raise DataError(f"data.read.sentinels: {name}: {error}; write days as 1900-01-01") from None
+    plain = values.dt.tz_localize(None) if values.dt.tz is not None else values
+    return values.mask(plain.dt.normalize().isin(days))
 
 
-def _times(values: pd.Series, name: str, form: str) -> pd.Series:
+def _times(values: pd.Series, name: str, forms: tuple[str, ...]) -> pd.Series:
     if pd.api.types.is_datetime64_any_dtype(values.dtype):
         return values
-    if form in _SINCE_1970:
+    if forms[0] in _SINCE:
+        scale, start = _SINCE[forms[0]]
         numbers = pd.to_numeric(values, errors="coerce").astype("float64")
-        moments = (numbers * _SINCE_1970[form]).round().astype("Int64").astype("datetime64[us, UTC]")
-        return _reported(values, moments, name, "time")
+        numbers = numbers.where(numbers.abs() * scale < _FARTHEST)
+        moments = (numbers * scale + start).round().astype("Int64").astype("datetime64[us]")
+        zoned = moments if forms[0] == "excel" else moments.dt.tz_localize("UTC")
+        return _reported(values, zoned, name, "time")
     if pd.api.types.is_numeric_dtype(values.dtype):  # a year that a typed file holds as 2013 or 2013.0
         values = values.astype("Int64").astype("str")
-    wanted = "ISO8601" if form == "iso" else form
-    zoned = form.endswith(("%z", "%Z")) or (form == "iso" and _zoned(values))
+    zoned_forms = [form.endswith(("%z", "%Z")) or (form == "iso" and _zoned(values)) for form in forms]
 
     def read_levels(levels: pd.Series) -> pd.Series:
-        moments: pd.Series = pd.to_datetime(levels, format=wanted, errors="coerce", utc=zoned)
-        return pd.Series(moments.dt.as_unit("us"))
+        moments = None
+        for form in forms:
+            wanted = "ISO8601" if form == "iso" else form
+            found = pd.to_datetime(levels, format=wanted, errors="coerce", utc=any(zoned_forms)).dt.as_unit("us")
+            moments = found if moments is None else moments.fillna(found)
+        return pd.Series(moments)
 
     read = _spread(values, read_levels)
     if values.notna().any() and read.isna().all():
+        said = " or ".join(map(repr, forms))
         first = values.dropna().iloc[0]
-        raise DataError(f"data.read.dates: {name}: {first!r} does not have the form {form!r}; correct the form")
+        raise DataError(f"data.read.dates: {name}: {first!r} does not have the form {said}; correct the form")
     return _reported(values, read, name, "time")
 
 

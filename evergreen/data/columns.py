@@ -77,6 +77,7 @@ def check_named(table: pd.DataFrame, spec: ModelSpec) -> None:
     named = {
         "promotion.slices": spec.promotion.slices,
         "training.weight": [spec.training.weight] if spec.training.weight else [],
+        "training.exposure": [spec.training.exposure] if spec.training.exposure else [],
         "features.categorical": spec.features.categorical,
     }
     for key, names in named.items():

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from evergreen.errors import DataError
+
+logger = logging.getLogger(__name__)
 
 _ZONED = r"(?:Z|z|[+-]\d{2}(?::?\d{2})?)$"
 #: A date alone ends in "-02", which must not pass for an offset.
@@ -41,6 +44,24 @@ def to_utc(values: pd.Series, timezone: str, where: str, *, repeated: Repeated =
         times = _localised(times, timezone, first, where)
     moments: pd.Series = times.dt.tz_convert("UTC").dt.as_unit("us")
     return moments
+
+
+def within_reach(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows with null for times that no count of nanoseconds reaches (before 1678, after 2261), as models need it.
+
+    Such a time is a placeholder (9999-12-31) or an error; the log says how many there were.
+    """
+    found = {}
+    for name, values in rows.items():
+        if not pd.api.types.is_datetime64_any_dtype(values.dtype) or values.dt.unit == "ns":
+            continue
+        years = values.dt.year
+        far = (years < 1678) | (years > 2261)
+        if far.any():
+            logger.warning("%s: %s times lie beyond what models can count and are missing, e.g. %s", name,
+                           f"{int(far.sum()):,}", values[far].iloc[0])  # fmt: skip
+            found[str(name)] = values.mask(far)
+    return rows.assign(**found) if found else rows
 
 
 def local_day(times: pd.Series, timezone: str) -> pd.Series:

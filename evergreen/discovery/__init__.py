@@ -1,25 +1,32 @@
 """Finding out about a table that nobody has described: how to read it, what it holds, what is odd about it."""
 
+from evergreen.discovery.layout import Layout, find_encoding, find_layout
 from evergreen.discovery.leaks import Leak, find_leaks, shared_rows
 from evergreen.discovery.limits import Rule
 from evergreen.discovery.page import page, summary
 from evergreen.discovery.profile import Profile, profile
 from evergreen.discovery.reading import Reading, find_reading, has_header
 from evergreen.discovery.rules import infer
+from evergreen.discovery.sentinels import Sentinel, find_sentinels
 from evergreen.discovery.suites import suite_file
 from evergreen.discovery.survey import Hints, Survey, find_event, survey
 from evergreen.discovery.writing import model_file, model_name
 
 __all__ = [
     "Hints",
+    "Layout",
     "Leak",
     "Profile",
     "Reading",
     "Rule",
+    "Sentinel",
     "Survey",
+    "find_encoding",
     "find_event",
+    "find_layout",
     "find_leaks",
     "find_reading",
+    "find_sentinels",
     "has_header",
     "infer",
     "model_file",

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from evergreen.discovery.limits import Rule, ceil, floor
-from evergreen.discovery.spread import spread_of
+from evergreen.discovery.spread import quantile_spreads, spread_of
 
 #: Columns with more different values than this have no set of values; with more than _SHAPED no list at all.
 _SET, _LISTED = 60, 400
@@ -35,16 +35,19 @@ MOJIBAKE = "\u00c3[\u0080-\u00bf]|\u00c2[\u0080-\u00bf]|\u00e2\u20ac|\ufffd|\u00
 _QUANTILES = [0.05, 0.25, 0.5, 0.75, 0.95]
 
 
-def column_rules(name: str, values: pd.Series, blocks: NDArray[np.int64], is_target: bool, task: str) -> Iterator[Rule]:
+def column_rules(
+    name: str, values: pd.Series, blocks: NDArray[np.int64], task: str | None, brief: bool = False
+) -> Iterator[Rule]:
     """Rules that one column holds; none where it has no value.
 
     Args:
         name: The column.
         values: Its values.
         blocks: Which block each row belongs to, see :func:`evergreen.discovery.spread.blocks_of`.
-        is_target: Whether it is the label.
-        task: What kind of thing the label is.
+        task: What kind of thing the label is, where this is the label.
+        brief: Leave out the rules that hundreds of columns would make tedious: quantiles, and how many values differ.
     """
+    is_target = task is not None
     present = values.dropna()
     if present.empty:
         return
@@ -52,7 +55,9 @@ def column_rules(name: str, values: pd.Series, blocks: NDArray[np.int64], is_tar
     if pd.api.types.is_datetime64_any_dtype(values.dtype):
         yield from _nulls(name, values, blocks, is_target)
         return
-    if numeric:
+    if pd.api.types.is_bool_dtype(values.dtype):
+        pass  # Great Expectations 1.24 knows no type of truth values with nulls; their set is a rule by itself
+    elif numeric:
         kwargs = {"column": name, "type_list": _NUMBER_TYPES}
         yield Rule("expect_column_values_to_be_in_type_list", kwargs, "critical", f"{name}: numbers ({values.dtype})")
     elif values.dtype == "str":  # a list of types never holds for texts in Great Expectations 1.24 with pandas 3
@@ -60,7 +65,7 @@ def column_rules(name: str, values: pd.Series, blocks: NDArray[np.int64], is_tar
         yield Rule("expect_column_values_to_be_of_type", kwargs, "critical", f"{name}: texts")
     yield from _nulls(name, values, blocks, is_target)
     if numeric and present.nunique() > 2:
-        yield from _numbers(name, values, blocks, is_target and task != "regression")
+        yield from _numbers(name, values, blocks, bool(task) and task != "regression", brief)
     elif numeric:
         yield from _flag(name, values, blocks, is_target)
     else:
@@ -79,7 +84,7 @@ def _nulls(name: str, values: pd.Series, blocks: NDArray[np.int64], is_target: b
         yield Rule("expect_column_values_to_not_be_null", kwargs | {"mostly": floor(1 - worst)}, "critical", said)
 
 
-def _numbers(name: str, values: pd.Series, blocks: NDArray[np.int64], classes: bool) -> Iterator[Rule]:
+def _numbers(name: str, values: pd.Series, blocks: NDArray[np.int64], classes: bool, brief: bool) -> Iterator[Rule]:
     numbers = values.to_numpy("float64", na_value=np.nan)
     known = numbers[np.isfinite(numbers)]
     if not len(known):
@@ -111,16 +116,19 @@ def _numbers(name: str, values: pd.Series, blocks: NDArray[np.int64], classes: b
         "warning",
         f"{name}: mean {mean.value:.6g}, from {mean.low:.6g} to {mean.high:.6g} over blocks",
     )
+    if brief:
+        return
+    spreads = quantile_spreads(numbers, blocks, _QUANTILES)
     ranges = []
-    for share in _QUANTILES:
-        middle = spread_of(numbers, blocks, share)
+    for middle, below, above in spreads:
         slack = max(4 * middle.sd, 0.15 * deviation)
-        ranges.append([floor(middle.value - slack), ceil(middle.value + slack)])
+        # Of few rows a quantile lies anywhere between two values: both belong to the range.
+        ranges.append([floor(below - slack), ceil(above + slack)])
     yield Rule(
         "expect_column_quantile_values_to_be_between",
         {"column": name, "quantile_ranges": {"quantiles": _QUANTILES, "value_ranges": ranges}},
         "warning",
-        f"{name}: quantiles {', '.join(f'{np.quantile(known, share):.5g}' for share in _QUANTILES)}",
+        f"{name}: quantiles {', '.join(f'{middle.value:.5g}' for middle, _, _ in spreads)}",
     )
     yield Rule(
         "expect_column_unique_value_count_to_be_between",

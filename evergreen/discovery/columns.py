@@ -109,13 +109,16 @@ def _describe(name: str, values: pd.Series) -> Column:
         return Column(name, "time", rows, missing, distinct, example, span)
     if distinct == 2:
         return Column(name, "flag", rows, missing, 2, example, _pair(counts.index))
-    some = values.dropna().head(5000).astype("str")
-    average = float(some.str.count(r"\s+").mean()) + 1
-    if distinct > 0.5 * present and average >= 4:
+    average = _words_each(values) if distinct > 0.5 * present else 0.0
+    if average >= 4:
         return Column(name, "text", rows, missing, distinct, example, f"free text: {average:.0f} words a value")
     if distinct == present and present >= 20 and named_like_an_id(name):
         return Column(name, "id", rows, missing, distinct, example, "a different value in every row")
     return Column(name, "level", rows, missing, distinct, example, f"{distinct:,} levels")
+
+
+def _words_each(values: pd.Series) -> float:
+    return float(values.dropna().head(5000).astype("str").str.count(r"\s+").mean()) + 1
 
 
 def _number(name: str, values: pd.Series) -> Column:

@@ -10,7 +10,7 @@ import pandas as pd
 from evergreen.discovery.scores import as_numbers, roc_auc, single_score
 from evergreen.spec import Task
 
-_MOST_ROWS = 50_000
+_MOST_ROWS, _MOST_CELLS = 50_000, 5_000_000
 #: A single honest column hardly reaches these out of sample.
 _IMPLAUSIBLE = {"binary": 0.985, "multiclass": 0.98, "regression": 0.98}
 _MIN_ROWS = 50
@@ -44,8 +44,9 @@ def find_leaks(
     rows = frame[frame[target].notna()]
     if len(rows) < _MIN_ROWS:
         return list(found.values())
-    if len(rows) > _MOST_ROWS:
-        rows = rows.sample(_MOST_ROWS, random_state=0).sort_index()
+    most = min(_MOST_ROWS, max(_MOST_CELLS // max(len(inputs), 1), 5_000))
+    if len(rows) > most:
+        rows = rows.sample(most, random_state=0).sort_index()
     scores = {}
     for name in inputs:
         if name in found:
@@ -55,8 +56,8 @@ def find_leaks(
             found[name] = Leak(name, evidence)
             continue
         scores[name] = single_score(rows[name], rows[target], task)
-    for name, score in scores.items():
-        evidence = _implausible(name, score, scores, task, rows)
+    for name in scores:
+        evidence = _implausible(name, scores, task, rows, target)
         if evidence:
             found[name] = Leak(name, evidence)
     return [found[name] for name in dict.fromkeys([*inputs, *found]) if name in found]
@@ -142,7 +143,8 @@ def _nulls_tell(values: pd.Series, target: pd.Series, task: Task) -> str:
     return ""
 
 
-def _implausible(name: str, score: float, scores: dict[str, float], task: Task, rows: pd.DataFrame) -> str:
+def _implausible(name: str, scores: dict[str, float], task: Task, rows: pd.DataFrame, target: str) -> str:
+    score = scores[name]
     limit = _IMPLAUSIBLE[task]
     others = sorted((value for other, value in scores.items() if other != name), reverse=True)
     second = others[0] if others else (0.5 if task == "binary" else 0.0)
@@ -151,7 +153,8 @@ def _implausible(name: str, score: float, scores: dict[str, float], task: Task, 
     # Short of perfect, but out of all proportion to the rest: nine tenths of what they leave unexplained.
     floor = 0.95 if task == "binary" else 0.9
     third = others[1] if len(others) > 1 else second
-    if score >= floor and len(others) >= 3 and (1 - score) < 0.15 * (1 - min(second, third)):
+    enough = task == "regression" or int(rows[target].value_counts().min()) >= _MIN_ROWS
+    if enough and score >= floor and len(others) >= 3 and (1 - score) < 0.15 * (1 - min(second, third)):
         return f"alone it predicts the target with {_said(task)} {score:.3f}; the next best reach {second:.3f} and {third:.3f}"  # noqa: E501
     return ""
 

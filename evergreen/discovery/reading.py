@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,52 +10,68 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from evergreen.discovery.layout import Layout
+from evergreen.discovery.sentinels import Sentinel
 from evergreen.discovery.values import (
     PLAIN_MISSING,
     NumberLook,
     looks_like_data,
     means_missing,
+    mixed_forms,
     number_look,
+    plain_numbers,
+    several_units,
     time_forms,
 )
 from evergreen.spec import Read
 
 #: Different texts looked at a column.
 _LEVELS = 5000
+#: Texts of which some may differ by case alone.
+_FOLDED = 200
+#: Days that Excel counts to, 1954 to 2064.
+_EXCEL = (20_000, 60_000)
+_DAY_NAME = r"(?i)(?:date|datum|fecha)"
 _TIME_NAME = r"(?i)(?:date|time|stamp|epoch|_ts|^ts$|_at$|created|updated)"
 
 
 @dataclass
 class Reading:
-    """How to read a table, and why."""
+    """How to read a table, and why; each guess by its column or its value."""
 
     missing: dict[str, str] = field(default_factory=dict)
     numbers: dict[str, str] = field(default_factory=dict)
-    dates: dict[str, tuple[str, str]] = field(default_factory=dict)
+    dates: dict[str, tuple[tuple[str, ...], str]] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
-    sentinels: dict[str, tuple[float, str]] = field(default_factory=dict)
+    fold: dict[str, str] = field(default_factory=dict)
+    sentinels: dict[str, Sentinel] = field(default_factory=dict)
     thousands: str | None = None
     decimal: str = "."
-    names: tuple[str, ...] = ()
+    blanks: str = ""
+    layout: Layout = field(default_factory=Layout)
     checks: list[str] = field(default_factory=list)
 
     @property
     def read(self) -> Read | None:
-        """The part of the spec that says so; None where nothing needs saying. Sentinels are left to a person."""
-        if not (self.missing or self.numbers or self.dates or self.texts or self.names):
-            return None
-        return Read.model_validate(
-            {
-                "missing": list(self.missing),
-                "numbers": list(self.numbers),
-                "thousands": self.thousands,
-                "decimal": self.decimal,
-                "dates": {name: form for name, (form, _) in self.dates.items()},
-                "texts": list(self.texts),
-                "header": "none" if self.names else "first",
-                "names": list(self.names),
-            }
-        )
+        """The part of the spec that says so; None where nothing needs saying. Doubtful sentinels are left out."""
+        sure = {name: list(one.values) for name, one in self.sentinels.items() if one.sure}
+        found = {
+            "missing": list(self.missing),
+            "sentinels": sure,
+            "numbers": list(self.numbers),
+            "thousands": self.thousands,
+            "decimal": self.decimal,
+            "dates": {name: list(forms) for name, (forms, _) in self.dates.items()},
+            "texts": list(self.texts),
+            "fold": list(self.fold),
+            "encoding": self.layout.encoding,
+            "separator": self.layout.separator,
+            "skip": self.layout.skip,
+            "header": "none" if self.layout.names else "first",
+            "names": list(self.layout.names),
+        }
+        read = Read.model_validate(found)
+        return read if self.blanks or read != Read() else None
 
 
 def has_header(first: Sequence[str], below: pd.DataFrame) -> bool:
@@ -116,10 +133,11 @@ def _words(values: pd.Series, among_texts: bool) -> tuple[pd.Series, Mapping[str
 def _look_at_texts(
     found: Reading, name: str, values: pd.Series, time: str | None, decimal_comma: bool
 ) -> tuple[NumberLook, Mapping[str, int]] | None:
-    if not values.dropna().map(lambda value: isinstance(value, str)).all():
+    if not isinstance(values.dtype, pd.StringDtype) and not values.dropna().map(lambda one: isinstance(one, str)).all():
         return None
-    if _are_plain_numbers(values):
-        _look_at_whole_numbers(found, name, pd.to_numeric(values, errors="coerce").dropna().convert_dtypes(), time)
+    numbers = plain_numbers(values)
+    if numbers is not None:
+        _look_at_whole_numbers(found, name, numbers, time)
         return NumberLook(None, ".", "", True), {}
     counts, nothing = _words(values, among_texts=False)
     counts = counts.head(_LEVELS)
@@ -138,48 +156,63 @@ def _look_at_texts(
                 return None
         if look.plain and not any(word not in PLAIN_MISSING for word in nothing):
             return None
-        example = next((text for text in digits if not text.replace(".", "", 1).lstrip("+-").isdigit()), digits[0])
+        plain = re.compile(r"[+-]?\d+\.?\d*|\D*")
+        example = next((text for text in digits if not plain.fullmatch(text)), digits[0])
         found.numbers[name] = f"numbers, written like {example!r}"
         return look, nothing
     forms = time_forms(counts)
     if forms:
-        found.dates[name] = (forms[0], f"times, e.g. {digits[0]}")
+        found.dates[name] = ((forms[0],), f"times, e.g. {digits[0]}")
         if len(forms) > 1:
             found.checks.append(
                 f"{name}: {digits[0]} fits {forms[0]} and {forms[1]}; no day above 12 tells which is meant"
             )
         return NumberLook(None, ".", "", True), nothing
+    forms = mixed_forms(counts)
+    if forms:
+        found.dates[name] = (tuple(forms), f"times in {len(forms)} forms, tried in this order")
+        return NumberLook(None, ".", "", True), nothing
+    _look_at_words(found, name, values, counts)
     return None
 
 
-def _are_plain_numbers(values: pd.Series) -> bool:
-    """Whether any reader of CSV would read numbers, codes with leading zeros aside."""
-    texts = values[~values.isin(PLAIN_MISSING)]
-    return (
-        bool(len(texts))
-        and bool(pd.to_numeric(texts, errors="coerce").notna().all())
-        and not (texts.str.match(r"0\d").any() or texts.str.contains(r"^\s|\s$", regex=True).any())
-    )
+def _look_at_words(found: Reading, name: str, values: pd.Series, counts: pd.Series) -> None:
+    """Texts that stay texts: levels that differ by case alone, blanks around them, numbers of several units."""
+    units = several_units(counts)
+    if units:
+        said = ", ".join(repr(unit) if unit else "none" for unit in units[:4])
+        found.checks.append(f"{name}: numbers with several units ({said}) stay text; write one unit in the source")
+    if not found.blanks and values.head(20_000).str.contains(r"\s$", regex=True).any():
+        found.blanks = f"blanks around texts are taken away, e.g. in {name}"
+    levels = counts.index.astype("str")
+    lower = levels.str.lower()
+    if len(levels) <= _FOLDED and lower.nunique() < len(levels):
+        pair = levels[lower == lower[lower.duplicated()][0]]
+        found.fold[name] = f"{' and '.join(map(repr, pair[:3]))} are one"
 
 
 def _look_at_whole_numbers(found: Reading, name: str, values: pd.Series, time: str | None) -> None:
-    if not pd.api.types.is_integer_dtype(values.dtype):
+    """Numbers that count days, seconds or milliseconds, and numbers whose digits are a day."""
+    if not pd.api.types.is_numeric_dtype(values.dtype) or pd.api.types.is_bool_dtype(values.dtype):
         return
     present = values.dropna()
-    if present.empty:
+    whole = pd.api.types.is_integer_dtype(values.dtype)
+    named = bool(re.search(_TIME_NAME, name)) or name == time
+    if present.empty or not (whole or named):
         return
-    low, high = int(present.min()), int(present.max())
-    named = pd.Series([name]).str.contains(_TIME_NAME, regex=True).iloc[0] or name == time
-    if low >= 19000101 and high <= 21001231:
+    low, high = float(present.min()), float(present.max())
+    if whole and low >= 19000101 and high <= 21001231:
         read = pd.to_datetime(present.astype("str"), format="%Y%m%d", errors="coerce")
         if read.notna().mean() > 0.99:
-            found.dates[name] = ("%Y%m%d", f"days, e.g. {present.iloc[0]}")
+            found.dates[name] = (("%Y%m%d",), f"days, e.g. {present.iloc[0]}")
     elif named and low >= 500_000_000 and high <= 2_500_000_000:
-        found.dates[name] = ("seconds", f"seconds since 1970, e.g. {present.iloc[0]}")
+        found.dates[name] = (("seconds",), f"seconds since 1970, e.g. {present.iloc[0]}")
     elif named and low >= 500_000_000_000 and high <= 2_500_000_000_000:
-        found.dates[name] = ("milliseconds", f"milliseconds since 1970, e.g. {present.iloc[0]}")
-    elif name == time and low >= 1500 and high <= 2200:
-        found.dates[name] = ("%Y", f"years, e.g. {present.iloc[0]}")
+        found.dates[name] = (("milliseconds",), f"milliseconds since 1970, e.g. {present.iloc[0]}")
+    elif _EXCEL[0] <= low and high <= _EXCEL[1] and (name == time or re.search(_DAY_NAME, name)):
+        found.dates[name] = (("excel",), f"days as Excel counts them, e.g. {present.iloc[0]:g}")
+    elif whole and name == time and low >= 1500 and high <= 2200:
+        found.dates[name] = (("%Y",), f"years, e.g. {present.iloc[0]}")
 
 
 def _settle(found: Reading, looks: Mapping[str, NumberLook]) -> None:

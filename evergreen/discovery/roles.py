@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from evergreen.discovery.columns import Column
+from evergreen.discovery.values import means_missing
 from evergreen.errors import DataError
 from evergreen.spec import Task
 
@@ -150,6 +152,10 @@ def find_task(target: pd.Series) -> TargetGuess:
             raise DataError(
                 f"target {name}: {len(counts):,} different texts are too many for classes; name another column"
             )
+        nothing = [str(level) for level in counts.index if means_missing(str(level), among_texts=False)]
+        if nothing:
+            said = f"{int(counts[nothing].sum()):,} rows have the label {' or '.join(map(repr, nothing))}"
+            checks.append(f"{said}; if that means that nobody knows it: read: {{missing: {json.dumps(nothing)}}}")
         return TargetGuess("multiclass", f"{len(counts):,} texts", (*checks, *_rare(counts)))
     return _numbered(known, counts, checks)
 

@@ -12,6 +12,9 @@ from evergreen.discovery.column_rules import column_rules
 from evergreen.discovery.limits import Rule, ceil, floor
 from evergreen.discovery.spread import blocks_of
 
+#: More columns than this get fewer rules each.
+_MANY = 150
+
 
 def infer(table: pd.DataFrame, target: str, task: str, complete: bool = True) -> list[Rule]:
     """Rules that these rows hold, and that the next rows of their kind should hold.
@@ -40,7 +43,7 @@ def infer(table: pd.DataFrame, target: str, task: str, complete: bool = True) ->
         *_clock(table),
     ]
     for name in columns:
-        rules += column_rules(name, table[name], blocks, name == target, task)
+        rules += column_rules(name, table[name], blocks, task if name == target else None, len(columns) > _MANY)
     return [*rules, *_pairs(table, columns)]
 
 

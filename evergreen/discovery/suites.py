@@ -25,6 +25,10 @@ expectations:
 """
 
 
+#: The one written in C, where there is one.
+_Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+
 def suite_file(name: str, rules: Sequence[Rule], how: str, rows: int) -> str:
     """The YAML of a suite.
 
@@ -40,6 +44,8 @@ def suite_file(name: str, rules: Sequence[Rule], how: str, rows: int) -> str:
         if rule.remark != said:
             parts.append(f"  # {remark(rule.remark)}\n")
             said = rule.remark
-        kwargs = yaml.safe_dump(rule.kwargs, default_flow_style=True, width=10**9, allow_unicode=True, sort_keys=False)
+        kwargs = yaml.dump(
+            rule.kwargs, Dumper=_Dumper, default_flow_style=True, width=10**9, allow_unicode=True, sort_keys=False
+        )
         parts.append(f"  - type: {rule.type}\n    kwargs: {kwargs.strip()}\n    severity: {rule.severity}\n")
     return "".join(parts)

@@ -9,6 +9,8 @@ from itertools import product
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 #: Texts that every reader of CSV takes for missing.
@@ -18,12 +20,14 @@ PLAIN_MISSING = frozenset(
 )  # fmt: skip
 #: Texts that mean missing wherever they stand.
 _NOTHING = frozenset(["?", "??", "-", "--", "---", "\u2014", "\u2013", ".", "..", "...", "*", "#null!", "#div/0!",
-                      "#value!", "#ref!", "\\n", "(null)", "[null]", "n.a.", "n.a", "na", "nan", "null"])  # fmt: skip
+                      "#value!", "#ref!", "\\n", "(null)", "[null]", "n.a.", "n.a", "na", "nan", "null", "0000-00-00",
+                      "0000-00-00 00:00:00", "00/00/0000", "<na>", "#n/a", "nat"])  # fmt: skip
 #: Texts that mean missing among numbers or times, and are a level of their own among texts.
 _WORDS = frozenset(["missing", "unknown", "none", "nil", "not available", "not applicable", "n/k", "tbd", "undefined",
                     "no data", "error", "invalid", "unk", "not recorded", "refused"])  # fmt: skip
 
 _PLAIN = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+_ENDLESS = r"[+-]?(?i:inf|infinity)"
 #: Ways of writing a number: (thousands, decimal) and what it looks like without sign and unit.
 WRITINGS: dict[tuple[str | None, str], str] = {
     (None, "."): _PLAIN,
@@ -43,6 +47,12 @@ _DAYS = (
     "%m/%d/%y", "%d.%m.%y", "%d-%b-%Y", "%d-%b-%y", "%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y",
     "%Y%m%d", "%Y-%m", "%b %Y", "%B %Y", "%m/%Y", "%a %b %d %Y",
 )  # fmt: skip
+_MOMENTS = (
+    "%Y-%m-%d %H:%M:%S %Z", "%Y-%m-%d %H:%M:%S.%f %Z", "%Y-%m-%d %H:%M %Z", "%a, %d %b %Y %H:%M:%S %Z",
+    "%a, %d %b %Y %H:%M:%S %z", "%d/%b/%Y:%H:%M:%S %z", "%a %b %d %H:%M:%S %Y", "%a %b %d %H:%M:%S %Z %Y",
+    "%a %b %d %H:%M:%S %z %Y", "%Y-%m-%d %I:%M:%S %p", "%Y-%m-%d %I:%M %p", "%Y%m%d%H%M%S", "%Y%m%dT%H%M%S",
+    "%Y%m%dT%H%M%SZ", "%d%b%Y", "%d-%B-%Y", "%Y-%b-%d", "%B %Y", "%Y %b", "%m-%Y", "%Y/%m", "%Y.%m",
+)  # fmt: skip
 _CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p", "T%H:%M:%S", " %H:%M:%S.%f")
 _ISO = r"^\d{4}-\d{2}-\d{2}(?:[ T]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?\s?(?:Z|[+-]\d{2}:?\d{2})?)?$"
 #: Pairs of forms that only a day above 12 tells apart.
@@ -57,6 +67,20 @@ class NumberLook:
     decimal: str
     unit: str
     plain: bool
+
+
+def plain_numbers(values: pd.Series) -> pd.Series | None:
+    """The numbers that any reader of CSV would read; None where there are none, or texts and codes (``007``) too."""
+    texts = pa.array(values, pa.large_string(), from_pandas=True)
+    texts = texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
+    texts = texts.filter(pc.invert(pc.fill_null(pc.is_in(texts, pa.array(PLAIN_MISSING, pa.large_string())), True)))
+    if not len(texts) or not pc.all(pc.match_substring_regex(texts, f"^(?:{_PLAIN}|{_ENDLESS})$")).as_py():
+        return None
+    if pc.any(pc.match_substring_regex(texts, r"^0\d")).as_py():
+        return None
+    whole = pc.all(pc.match_substring_regex(texts, r"^[+-]?\d{1,18}$")).as_py()
+    plain = pc.replace_substring_regex(texts, r"^\+", "")
+    return pd.Series(pc.cast(plain, pa.int64() if whole else pa.float64()).to_pandas())
 
 
 def means_missing(text: str, among_texts: bool) -> bool:
@@ -93,6 +117,44 @@ def number_look(counts: pd.Series, enough: float = 0.98, decimal_comma: bool = F
     return None
 
 
+def several_units(counts: pd.Series, enough: float = 0.98) -> list[str]:
+    """The units, or scales such as k and M, behind which numbers stand; empty where the texts are no numbers."""
+    texts = pd.Series(counts.index.astype("str"), dtype="str").str.strip()
+    parts = texts.str.extract(_AFFIXED)
+    weights = counts.to_numpy(dtype=float)
+    held = parts["number"].notna().to_numpy()
+    if not weights.sum() or weights[held].sum() < enough * weights.sum():
+        return []
+    units = sorted({_singular(unit) for unit in parts.loc[held, "unit"].fillna("").unique()})
+    return units if len(units) > 1 and len(units) < 0.2 * len(texts) else []
+
+
+def mixed_forms(counts: pd.Series, enough: float = 0.98) -> list[str]:
+    """Up to four forms of which one fits each of nearly all texts; none where they are no times.
+
+    Args:
+        counts: How often each text stands (texts as index), without the missing ones.
+        enough: The share of values that must fit.
+    """
+    texts = pd.Series(counts.index.astype("str"), dtype="str").str.strip()
+    if texts.str.contains(r"\d.*(?:19|20)\d\d|(?:19|20)\d\d.*\d", regex=True).mean() < enough:
+        return []
+    total, found = len(texts), list[str]()
+    while len(texts) > (1 - enough) * total and len(found) < 4:
+        if texts.str.match(_ISO).mean() >= 0.05:
+            found.append("iso")
+            texts = texts[~texts.str.match(_ISO)]
+            continue
+        first = texts.iloc[:: max(len(texts) // 40, 1)]
+        shares = {form: float(_fits(first, form).mean()) for form in _forms()}
+        best = max(shares, key=lambda form: shares[form])
+        if shares[best] < 0.05:
+            return []
+        found.append(best)
+        texts = texts[~_fits(texts, best)]
+    return found if len(texts) <= (1 - enough) * total else []
+
+
 def time_forms(counts: pd.Series, enough: float = 0.98) -> list[str]:
     """The forms that fit nearly all texts: none where they are no times, two where day and month may be swapped.
 
@@ -122,6 +184,7 @@ def _fits(texts: pd.Series, form: str) -> NDArray[np.bool_]:
 def _forms() -> Iterator[str]:
     for day, clock in product(_DAYS, _CLOCKS):
         yield day + clock
+    yield from _MOMENTS
 
 
 def _singular(unit: str) -> str:

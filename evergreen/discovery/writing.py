@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
+from evergreen.discovery.layout import Layout
 from evergreen.discovery.reading import Reading
 from evergreen.discovery.survey import Survey
 from evergreen.errors import UsageError
@@ -34,6 +36,8 @@ def scalar(value: object) -> str:
     if isinstance(value, str):
         plain = _PLAIN.fullmatch(value) and value.lower() not in _WORDS
         return value if plain else json.dumps(value, ensure_ascii=False)
+    if isinstance(value, float) and math.isinf(value):
+        return ".inf" if value > 0 else "-.inf"
     return json.dumps(value)
 
 
@@ -75,12 +79,7 @@ def _commented(text: str, why: str) -> str:
 
 
 def _read(reading: Reading) -> list[str]:
-    lines = []
-    if reading.names:
-        lines += [
-            _commented("    header: none", "the first line is data like the lines under it"),
-            f"    names: {flow(reading.names)}",
-        ]
+    lines = _layout(reading.layout)
     if reading.missing:
         lines.append(
             _commented(
@@ -97,17 +96,62 @@ def _read(reading: Reading) -> list[str]:
             lines.append(f"    decimal: {scalar(reading.decimal)}")
     if reading.dates:
         lines.append("    dates:")
-        lines += [
-            _commented(f"      {scalar(name)}: {scalar(form)}", why) for name, (form, why) in reading.dates.items()
-        ]
-    if reading.texts:
-        lines.append("    texts:")
-        lines += [_commented(f"      - {scalar(name)}", why) for name, why in reading.texts.items()]
-    for name, (value, why) in reading.sentinels.items():
-        lines += [f"    # check: {remark(why)}", f"    # sentinels: {{{scalar(name)}: [{value:g}]}}"]
-    lines += [f"    # check: {remark(check)}" for check in reading.checks]
+        for name, (forms, why) in reading.dates.items():
+            form = scalar(forms[0]) if len(forms) == 1 else flow(forms)
+            lines.append(_commented(f"      {scalar(name)}: {form}", why))
+    for key, columns in (("texts", reading.texts), ("fold", reading.fold)):
+        if columns:
+            lines.append(f"    {key}:")
+            lines += [_commented(f"      - {scalar(name)}", why) for name, why in columns.items()]
+    lines += _sentinels(reading)
     needed = any(not line.lstrip().startswith("#") for line in lines)
-    return ["  read:", *lines] if needed else [line[2:] for line in lines]
+    lines += _offers(reading, needed)
+    lines += [f"    # check: {remark(check)}" for check in reading.checks]
+    if needed:
+        return ["  read:", *lines]
+    return [*([_commented("  read: {}", reading.blanks)] if reading.blanks else []), *(line[2:] for line in lines)]
+
+
+def _layout(layout: Layout) -> list[str]:
+    lines = []
+    if layout.encoding:
+        lines += [f"    # check: {remark(layout.reasons['encoding'])}", f"    encoding: {scalar(layout.encoding)}"]
+    if layout.separator:
+        why = layout.reasons.get("separator", "")
+        text = f"    separator: {json.dumps(layout.separator)}"
+        lines.append(_commented(text, why) if why else text)
+    if layout.skip:
+        lines.append(_commented(f"    skip: {layout.skip}", layout.reasons.get("skip", "the line of names")))
+    if layout.names:
+        lines += [_commented("    header: none", layout.reasons["names"]), f"    names: {flow(layout.names)}"]
+    return lines
+
+
+def _sentinels(reading: Reading) -> list[str]:
+    sure = {name: one for name, one in reading.sentinels.items() if one.sure}
+    lines = ["    sentinels:"] if sure else []
+    for name, one in sure.items():
+        lines.append(f"      # check: {remark(name)}: {remark(one.reason)}")
+        lines.append(f"      {scalar(name)}: {flow(map(_number, one.values))}")
+    return lines
+
+
+def _offers(reading: Reading, needed: bool) -> list[str]:
+    """Sentinels that a person has to decide on, and the line that would take them."""
+    offered = {name: one for name, one in reading.sentinels.items() if not one.sure}
+    if not offered:
+        return []
+    lines = [
+        f"    # check: {remark(name)}: {remark(one.reason)}; does that mean missing?" for name, one in offered.items()
+    ]
+    pairs = ", ".join(f"{scalar(name)}: {flow(map(_number, one.values))}" for name, one in offered.items())
+    if any(one.sure for one in reading.sentinels.values()):
+        return [*lines, f"    # under sentinels: {{{pairs}}}"]
+    return [*lines, f"    # sentinels: {{{pairs}}}" if needed else f"    # read: {{sentinels: {{{pairs}}}}}"]
+
+
+def _number(value: float | str) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _roles(found: Survey, lead: str | None) -> list[str]:
@@ -140,7 +184,9 @@ def _roles(found: Survey, lead: str | None) -> list[str]:
         lines.append(
             "  # check: the label counts as known at once; if it takes a while: target: {column: ..., delay: 1d}"
         )
-    if found.group:
+    if found.group and not found.group.check:
+        lines.append(_commented(f"  group: {scalar(found.group.value)}", found.group.reason))
+    elif found.group:
         lines += [
             f"  # check: {remark(found.group.value)}: {remark(found.group.reason)}; {found.group.check}",
             f"  # group: {scalar(found.group.value)}",

@@ -16,7 +16,7 @@ from evergreen.errors import DataError
 from evergreen.io.places import FAILURES, what_broke
 from evergreen.io.sources.lines import pieces as objects_of
 from evergreen.io.sources.listing import File, find
-from evergreen.io.sources.parquet import plain
+from evergreen.io.sources.parquet import flattened, is_opaque, plain
 from evergreen.io.sources.text import pieces_of
 from evergreen.io.sources.values import Rows
 from evergreen.spec import Read
@@ -65,10 +65,15 @@ def _tables(fs: Any, file: File) -> Iterator[pd.DataFrame]:
             if file.kind == "Feather":
                 opened = ipc.open_file(handle)
                 for number in range(opened.num_record_batches):
-                    yield plain(pa.Table.from_batches([opened.get_batch(number)]))
+                    yield _rows(pa.Table.from_batches([opened.get_batch(number)]))
             else:
                 for batch in pq.ParquetFile(handle).iter_batches(_ROWS):
-                    yield plain(pa.Table.from_batches([batch]))
+                    yield _rows(pa.Table.from_batches([batch]))
     except (pa.ArrowException, *FAILURES) as error:
         broken = what_broke(error) or f"cannot be read as {file.kind} ({error}); write the file again"
         raise DataError(f"{file.path}: {broken}") from error
+
+
+def _rows(table: pa.Table) -> pd.DataFrame:
+    flat = flattened(table)
+    return plain(flat.select([field.name for field in flat.schema if not is_opaque(field.type)]))

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import re
-import sys
 import traceback
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +14,7 @@ import pandas as pd
 import pyarrow as pa
 
 from evergreen.errors import DataError, EvergreenError, did_you_mean
+from evergreen.functions import find_function, project_first
 from evergreen.io.sources.parquet import plain
 
 _NAME = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
@@ -39,9 +37,8 @@ def call(source: str, root: Path, columns: Sequence[str] | None, window: dict[st
     Raises:
         DataError: there is no such function, it raised, or what it returns is no table.
     """
-    module, _, name = source.partition(":")
-    with _project_first(root):
-        function = _find(source, module, name, root)
+    with project_first(root):
+        function = find_function(source, root)
         try:
             found = function(**_accepted(source, function, window))
         except EvergreenError:
@@ -66,24 +63,6 @@ def call(source: str, root: Path, columns: Sequence[str] | None, window: dict[st
     return rows if columns is None else rows[list(columns)]
 
 
-def _find(source: str, module: str, name: str, root: Path) -> Callable[..., Any]:
-    _forget_another(module, root)
-    try:
-        loaded = importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        if error.name and (module == error.name or module.startswith(f"{error.name}.")):
-            near = did_you_mean(module, (path.stem for path in root.glob("*.py")))
-            raise DataError(f"{source}: no module {module} in {root}{near}") from None
-        raise DataError(f"{source}: {module} needs {error.name}, which is not installed; install it") from None
-    except Exception as error:
-        raise DataError(f"{source}: {module} cannot be imported: {type(error).__name__}: {error}; correct it") from None
-    function = getattr(loaded, name, None)
-    if not callable(function):
-        defined = [one for one, value in vars(loaded).items() if callable(value) and not one.startswith("_")]
-        raise DataError(f"{source}: {module} has no function {name}{did_you_mean(name, defined)}")
-    return function  # type: ignore[no-any-return]
-
-
 def _accepted(
     source: str, function: Callable[..., Any], window: dict[str, datetime | None]
 ) -> dict[str, datetime | None]:
@@ -97,26 +76,3 @@ def _accepted(
     names = {one.name for one in parameters}
     every = any(one.kind is one.VAR_KEYWORD for one in parameters)
     return {name: moment for name, moment in window.items() if every or name in names}
-
-
-def _forget_another(module: str, root: Path) -> None:
-    """Drop a module of this name that was loaded from another project."""
-    top = module.split(".")[0]
-    own = next((path for path in (root / f"{top}.py", root / top / "__init__.py") if path.is_file()), None)
-    loaded = sys.modules.get(top)
-    if own is None or loaded is None or Path(getattr(loaded, "__file__", None) or "") == own:
-        return
-    for name in [name for name in sys.modules if name == top or name.startswith(f"{top}.")]:
-        del sys.modules[name]
-
-
-@contextmanager
-def _project_first(root: Path) -> Iterator[None]:
-    """Look for modules in the project's folder before anywhere else."""
-    folder = str(root.resolve())
-    sys.path.insert(0, folder)
-    importlib.invalidate_caches()
-    try:
-        yield
-    finally:
-        sys.path.remove(folder)

@@ -1,10 +1,11 @@
-"""Files of JSON lines (one object a line) of one source as one frame."""
+"""Files of JSON (one object a line, or one list of objects) of one source as one frame."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from functools import partial
+from itertools import chain, islice
 from typing import Any
 
 import pandas as pd
@@ -12,7 +13,7 @@ import pandas as pd
 from evergreen.errors import DataError, EmptyWindow, did_you_mean
 from evergreen.io.places import FAILURES, what_broke
 from evergreen.io.sources.listing import File
-from evergreen.io.sources.text import opened
+from evergreen.io.sources.text import LONGEST, opened
 from evergreen.io.sources.values import PIECE, Keep, Rows
 
 
@@ -64,7 +65,12 @@ def pieces(fs: Any, file: File) -> Iterator[list[dict[str, Any]]]:
     number = 0
     try:
         with opened(fs, file) as handle:
-            while block := list(islice(handle, PIECE)):
+            first = _line(handle, file)
+            if first.lstrip().startswith("["):
+                yield from _array(first + handle.read(), file)
+                return
+            lines = chain([first], iter(partial(_line, handle, file), ""))
+            while block := list(islice(lines, PIECE)):
                 objects = []
                 for number, line in enumerate(block, number + 1):  # noqa: B020 (counts on from the last block)
                     if line.strip():
@@ -74,6 +80,25 @@ def pieces(fs: Any, file: File) -> Iterator[list[dict[str, Any]]]:
     except (UnicodeDecodeError, *FAILURES) as error:
         broken = what_broke(error) or f"cannot be read as JSON lines ({error}); save it as UTF-8 text"
         raise DataError(f"{file.path}: {broken}") from None
+
+
+def _line(handle: Any, file: File) -> str:
+    line: str = handle.readline(LONGEST)
+    if len(line) >= LONGEST and not line.lstrip().startswith("["):
+        said = f"holds a line that does not end within {LONGEST:,} characters"
+        raise DataError(f"{file.path}: {said}; write one object a line")
+    return line
+
+
+def _array(text: str, file: File) -> Iterator[list[dict[str, Any]]]:
+    """The objects of a file that is one list of them."""
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise DataError(f"{file.path}: is no JSON ({error}); write one object a line, or a list of objects") from None
+    if not all(isinstance(one, dict) for one in found):
+        raise DataError(f'{file.path}: is no list of objects such as [{{"id": 1}}]; write one')
+    yield from (found[start : start + PIECE] for start in range(0, len(found), PIECE))
 
 
 def _object(line: str, file: File, number: int) -> dict[str, Any]:

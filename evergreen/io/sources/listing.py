@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -15,14 +16,24 @@ from evergreen.io.places import FAILURES, open_place, what_broke
 
 Kind = Literal["CSV", "JSON lines", "Parquet", "Feather"]
 
-_PACKED = ("", ".gz", ".bz2", ".xz", ".zip")
+_PACKED = ("", ".gz", ".bz2", ".xz", ".zip", ".zst")
 _ENDINGS: dict[Kind, tuple[str, ...]] = {
     "Parquet": (".parquet", ".pq"),
     "Feather": (".feather", ".arrow"),
     "CSV": tuple(f"{name}{packed}" for name in (".csv", ".tsv") for packed in _PACKED),
-    "JSON lines": tuple(f"{name}{packed}" for name in (".jsonl", ".ndjson") for packed in _PACKED),
+    "JSON lines": tuple(f"{name}{packed}" for name in (".jsonl", ".ndjson", ".json") for packed in _PACKED),
 }
-_ALL = tuple(ending for endings in _ENDINGS.values() for ending in endings)
+#: How files begin that are no tables, and what they are.
+_FOREIGN = {
+    b"PK\x03\x04": "a workbook (.xlsx) or an archive",
+    b"\xd0\xcf\x11\xe0": "an old workbook (.xls)",
+    b"%PDF": "a PDF",
+    b"SQLite format 3": "a database (name a query instead: data.source: {sql: ..., url: sqlite:///FILE})",
+    b"\x1f\x8b": "packed by gzip (end its name in .csv.gz)",
+    b"\x89HDF": "an HDF5 file",
+    b"\x80\x04": "a pickle, which is not read because it can run code",
+    b"\x80\x05": "a pickle, which is not read because it can run code",
+}  # fmt: skip
 _NULL = "__HIVE_DEFAULT_PARTITION__"
 
 
@@ -32,11 +43,7 @@ class File:
 
     path: str
     hive: dict[str, str | None]
-
-    @property
-    def kind(self) -> Kind:
-        """How it is read, by its ending."""
-        return next(kind for kind, endings in _ENDINGS.items() if self.path.lower().endswith(endings))
+    kind: Kind = "CSV"
 
 
 def find(source: str, root: Path) -> tuple[Any, list[File]]:
@@ -65,10 +72,14 @@ def _files(source: str, fs: Any, path: str) -> list[File]:
         base, found = posixpath.dirname(path), [path] if fs.exists(path) else []
     if not found:
         raise DataError(f"{source}: no such file or folder in {base or '.'}{_near(fs, path)}")
-    files = [File(name, _hive(name, base)) for name in sorted(found) if _is_data(name, base)]
+    seen = [name for name in sorted(found) if not _is_hidden(name, base)]
+    files = [File(name, _hive(name, base), kind) for name in seen if (kind := _kind(name))]
+    if not files and not fs.isdir(path):  # named by a person: what it holds tells what it is
+        files = [File(name, _hive(name, base), _kind_inside(fs, name)) for name in seen]
     if not files:
         raise DataError(
-            f"{source}: no CSV, JSON lines, Parquet or Feather file among {len(found)}; endings: {', '.join(_ALL)}"
+            f"{source}: no CSV, JSON, Parquet or Feather file among {len(found)}; name one, or end their names in "
+            ".csv, .tsv, .jsonl, .json, .parquet or .feather (text packed as .gz, .bz2, .xz, .zip or .zst, too)"
         )
     kinds = sorted({file.kind for file in files})
     if len(kinds) > 1:
@@ -100,10 +111,34 @@ def in_days(files: Sequence[File], partition: str, start: datetime | None, end: 
     return chosen
 
 
-def _is_data(path: str, base: str) -> bool:
+def _is_hidden(path: str, base: str) -> bool:
     inside = path[len(base) :] if path.startswith(base) else path
-    hidden = any(part.startswith((".", "_")) for part in inside.split("/"))
-    return not hidden and path.lower().endswith(_ALL)
+    return any(part.startswith((".", "_")) for part in inside.split("/"))
+
+
+def _kind(path: str) -> Kind | None:
+    """How a file is read, by its ending."""
+    return next((kind for kind, endings in _ENDINGS.items() if path.lower().endswith(endings)), None)
+
+
+def _kind_inside(fs: Any, path: str) -> Kind:
+    """How a file whose ending says nothing is read, by how it begins.
+
+    Raises:
+        DataError: it is a workbook, a document or an archive.
+    """
+    with fs.open(path, "rb") as handle:
+        head = handle.read(512)
+    if head.startswith(b"PAR1"):
+        return "Parquet"
+    if head.startswith(b"ARROW1"):
+        return "Feather"
+    if any(head.startswith(sign) for sign in _FOREIGN) and not path.lower().endswith(_PACKED[1:]):
+        sort = next(sort for sign, sort in _FOREIGN.items() if head.startswith(sign))
+        raise DataError(f"{path}: is {sort}; save the table in it as CSV (UTF-8) or Parquet")
+    inner = posixpath.splitext(path)[0] if path.lower().endswith(_PACKED[1:]) else ""
+    told = _kind(inner)
+    return told or ("JSON lines" if re.match(rb'\s*(?:\xef\xbb\xbf)?(?:\{\s*"|\[\s*\{)', head) else "CSV")
 
 
 def _hive(path: str, base: str) -> dict[str, str | None]:

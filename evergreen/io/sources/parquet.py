@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,6 +20,11 @@ from evergreen.io.sources.listing import File
 
 #: Local times differ from UTC by less; the exact window is cut after they have become moments.
 _SLACK = timedelta(days=1)
+_TICKS = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
+#: What is said of a column that holds nothing which a model can look at.
+LEFT_OUT = "%s: column %s holds lists or bytes and is left out; make columns of it where it matters"
+
+logger = logging.getLogger(__name__)
 
 
 def read_parquet(
@@ -45,21 +51,53 @@ def read_parquet(
     folders = [field for field in _hive_fields(files) if field.name in hive and field.name not in schema.names]
     for field in folders:
         schema = schema.append(field)
-    names = schema.names if columns is None else list(columns)
+    flat = dict(_flat(schema))
+    names = _useful(flat, files[0].path) if columns is None else list(columns)
     for name in names:
-        if name not in schema.names:
-            raise DataError(f"{files[0].path}: no column {name}{did_you_mean(name, schema.names)}")
-        if pa.types.is_nested(schema.field(name).type):
-            raise DataError(f"{files[0].path}: column {name} is nested; flatten it, or leave it out")
+        if name not in flat:
+            raise DataError(f"{files[0].path}: no column {name}{did_you_mean(name, flat)}")
+        if is_opaque(flat[name][1]):
+            raise DataError(f"{files[0].path}: column {name} holds {flat[name][1]}; flatten it, or leave it out")
     partitioning = ds.partitioning(pa.schema(folders), flavor="hive") if folders else None
     form = files[0].kind.lower()
     try:
         dataset = ds.dataset(
             [file.path for file in files], schema=schema, format=form, filesystem=fs, partitioning=partitioning
         )
-        return plain(dataset.to_table(columns=names, filter=window))
+        table = dataset.to_table(columns=list(dict.fromkeys(flat[name][0] for name in names)), filter=window)
+        return plain(flattened(table).select(names))
     except (pa.ArrowException, *FAILURES) as error:
         raise _unreadable(files[0], error) from error
+
+
+def _flat(schema: pa.Schema, before: str = "", top: str = "") -> Iterator[tuple[str, tuple[str, pa.DataType]]]:
+    """Columns, objects' keys as ``object.key``, each with the column that it stands in and its type."""
+    for field in schema:
+        name = before + field.name
+        if pa.types.is_struct(field.type):
+            yield from _flat(pa.schema(list(field.type)), f"{name}.", top or name)
+        else:
+            yield name, (top or name, field.type)
+
+
+def is_opaque(kind: pa.DataType) -> bool:
+    """Whether values of this type are nothing that a model can look at."""
+    binary = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary)
+    return pa.types.is_nested(kind) or any(is_one(kind) for is_one in binary)
+
+
+def _useful(flat: Mapping[str, tuple[str, pa.DataType]], path: str) -> list[str]:
+    for name, (_, kind) in flat.items():
+        if is_opaque(kind):
+            logger.warning(LEFT_OUT, path, name)
+    return [name for name, (_, kind) in flat.items() if not is_opaque(kind)]
+
+
+def flattened(table: pa.Table) -> pa.Table:
+    """Objects become columns ``object.key``."""
+    while any(pa.types.is_struct(kind) for kind in table.schema.types):
+        table = table.flatten()
+    return table
 
 
 def unified_schema(fs: Any, files: Sequence[File]) -> pa.Schema:
@@ -143,12 +181,25 @@ def _hive_fields(files: Sequence[File]) -> list[pa.Field]:
 
 
 def plain(table: pa.Table) -> pd.DataFrame:
-    """Decimals become floats, dates datetimes, booleans with nulls nullable: types that models understand."""
+    """The table with types that models understand.
+
+    Decimals become floats, dates datetimes, times of day and durations seconds, dictionaries what they stand for, and
+    booleans with nulls nullable.
+    """
     for index, field in enumerate(table.schema):
-        if pa.types.is_decimal(field.type):
-            table = table.set_column(index, field.name, table.column(index).cast(pa.float64()))
-        elif pa.types.is_date(field.type):
-            table = table.set_column(index, field.name, table.column(index).cast(pa.timestamp("us")))
+        column, kind = table.column(index), field.type
+        if pa.types.is_dictionary(kind):
+            column = column.cast(kind.value_type)
+        elif pa.types.is_decimal(kind) or pa.types.is_float16(kind):
+            column = column.cast(pa.float64())
+        elif pa.types.is_date(kind):
+            column = column.cast(pa.timestamp("us"))
+        elif pa.types.is_time(kind) or pa.types.is_duration(kind):
+            ticks = column.cast(pa.int32() if pa.types.is_time32(kind) else pa.int64()).cast(pa.float64())
+            column = pc.divide(ticks, _TICKS[kind.unit])
+        else:
+            continue
+        table = table.set_column(index, field.name, column)
     frame: pd.DataFrame = table.to_pandas()
     nullable = {
         field.name: "boolean"

@@ -1,15 +1,18 @@
-"""CSV files of one source as one frame; comma, semicolon or tab, with a header line, in UTF-8."""
+"""CSV files of one source as one frame, in UTF-8 with a header line or as the spec says."""
 
 from __future__ import annotations
 
 import csv
+import io
 import re
 import warnings
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 import fsspec
+import fsspec.compression
 import pandas as pd
+import pyarrow as pa
 
 from evergreen.errors import DataError, EmptyWindow, did_you_mean
 from evergreen.io.places import FAILURES, what_broke
@@ -19,6 +22,8 @@ from evergreen.spec import Read
 
 #: Rows held at once beside those that are kept.
 _CHUNK = 65_536
+#: Characters of a line, and lines of a header, after which this is no table.
+LONGEST, _HEAD_LINES = 2**24, 50
 
 Keep = Callable[[pd.DataFrame], pd.DataFrame]
 
@@ -51,15 +56,15 @@ def read_text(
         DataError: a file is empty or no table, or a column is missing, stands twice or differs in type between files.
     """
     headers = [_header(fs, file, how) for file in files]
-    present = list(dict.fromkeys([*(name for _, names in headers for name in names), *hive]))
+    present = list(dict.fromkeys([*(name for names in headers for name in names), *hive]))
     for name in columns or ():
         if name not in present:
             raise DataError(f"{files[0].path}: no column {name}{did_you_mean(name, present)}")
     wanted = present if columns is None else list(columns)
     parts: list[pd.DataFrame] = []
     kinds: list[tuple[str, dict[str, str]]] = []
-    for file, (separator, names) in zip(files, headers, strict=True):
-        part, found = _table(fs, file, separator, [name for name in names if name in wanted], keep or _all, how)
+    for file, names in zip(files, headers, strict=True):
+        part, found = _table(fs, file, [name for name in names if name in wanted], keep or _all, how)
         given = {name: file.hive.get(name) for name in hive if name in wanted and name not in names}
         parts.append(part.assign(**given).reindex(columns=wanted))
         if found is not None:  # a header alone says nothing about types
@@ -76,50 +81,128 @@ def _all(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def separator_of(line: str) -> str:
-    """What separates the fields of a line: the most frequent of comma, semicolon and tab outside of quotes.
+    """What separates the fields of a line: the most frequent of comma, semicolon, tab and bar outside of quotes.
 
     Commas that all stand between digits are decimal ones where there are semicolons or tabs too.
     """
     plain = re.sub(r'"[^"]*"', "", line)
-    if (";" in plain or "\t" in plain) and not re.search(r"(?<!\d),|,(?!\d)", plain):
+    if any(sign in plain for sign in ";\t|") and not re.search(r"(?<!\d),|,(?!\d)", plain):
         plain = plain.replace(",", "")
-    return max(",;\t", key=plain.count)
+    return max(",;\t|", key=plain.count)
 
 
-def _header(fs: Any, file: File, how: Read | None = None) -> tuple[str, list[str]]:
-    try:
-        with opened(fs, file) as handle:
-            line = handle.readline()
-    except (UnicodeDecodeError, *FAILURES) as error:
-        broken = what_broke(error) or f"cannot be read as CSV ({error}); save it as UTF-8 text"
-        raise DataError(f"{file.path}: {broken}") from error
-    if not line.strip():
-        raise DataError(f"{file.path}: the file is empty; write it again or remove it")
-    if "\0" in line:
-        raise DataError(f"{file.path}: holds no text; save it as CSV in UTF-8")
-    separator = separator_of(line)
-    names = next(csv.reader([line], delimiter=separator))
-    if how and how.names:
-        if len(names) != len(how.names):
-            raise DataError(f"{file.path}: has {len(names)} columns; data.read.names gives {len(how.names)} names")
-        return separator, list(how.names)
+def separators(how: Read | None, line: str) -> str:
+    """What separates the fields of a line, by the spec or by its look; as pandas wants it."""
+    return how.separator if how and how.separator else separator_of(line)
+
+
+def named(line: str, separator: str, path: str, names: Sequence[str] = ()) -> list[str]:
+    """The columns' names by a header's line; or those given, of which there must be as many as the line has fields.
+
+    Raises:
+        DataError: a name stands twice, or too many or too few are given.
+    """
+    cells = line.split() if separator == " " else next(csv.reader([line], delimiter=separator, skipinitialspace=True))
+    if names:
+        if len(cells) != len(names):
+            raise DataError(f"{path}: has {len(cells)} columns; data.read.names gives {len(names)} names")
+        return list(names)
     # A column without a name, as row numbers have, is called as pandas calls it.
-    names = [name or f"Unnamed: {at}" for at, name in enumerate(names)]
-    for name in names:
-        if names.count(name) > 1:
-            raise DataError(f"{file.path}: column {name or '(without a name)'} stands twice; rename one of them")
-    return separator, names
+    found = [cell.strip() or f"Unnamed: {at}" for at, cell in enumerate(cells)]
+    for name in found:
+        if found.count(name) > 1:
+            raise DataError(f"{path}: column {name} stands twice; rename one of them")
+    return found
+
+
+def _header(fs: Any, file: File, how: Read | None = None) -> list[str]:
+    """The names of a file's columns."""
+    try:
+        with opened(fs, file, how) as handle:
+            return _begin(handle, file, how)[1]
+    except (UnicodeError, *FAILURES) as error:
+        raise _unreadable(file, error, how) from error
+
+
+def _begin(handle: Any, file: File, how: Read | None) -> tuple[str, list[str], Lines]:
+    """The separator, the names, and the lines of data that follow."""
+    skip = how.skip if how else 0
+    for _ in range(skip):
+        handle.readline(LONGEST)
+    head, count = "", 0
+    while not head.strip() or (head.count('"') % 2 and count < _HEAD_LINES):  # a name may hold the end of a line
+        line = handle.readline(LONGEST)
+        if not line:
+            break
+        head, count = (head if head.strip() else "") + line, count + 1
+    if not head.strip():
+        raise DataError(f"{file.path}: the file is empty; write it again or remove it")
+    if "\0" in head:
+        raise DataError(f"{file.path}: holds no text; save it as CSV in UTF-8, or name its encoding in data.read")
+    if len(head) >= LONGEST:
+        raise DataError(f"{file.path}: its first line does not end within {LONGEST:,} characters; this is no table")
+    separator = separators(how, head)
+    unnamed = how.names if how and how.header == "none" else ()
+    names = named(head, separator, file.path, unnamed)
+    return separator, names, Lines(handle, file.path, head if unnamed else "", skip + (0 if unnamed else count))
+
+
+class Lines:
+    """A file's text as pandas reads it, which refuses a line without an end before it fills the memory.
+
+    Args:
+        handle: The open file.
+        path: Its name in errors.
+        before: What was read of it already and comes first.
+        above: Lines that stand above.
+    """
+
+    def __init__(self, handle: Any, path: str, before: str, above: int) -> None:
+        self._handle, self._path, self._before, self.above = handle, path, before, above
+        self._since = 0
+
+    def read(self, size: int = -1) -> str:
+        """The next characters."""
+        if self._before:
+            text, self._before = self._before, ""
+            return text
+        text: str = self._handle.read(size)
+        last = max(text.rfind("\n"), text.rfind("\r"))
+        self._since = len(text) - last - 1 if last >= 0 else self._since + len(text)
+        if self._since > LONGEST:
+            raise DataError(
+                f"{self._path}: holds a line that does not end within {LONGEST:,} characters; this is no table, or it "
+                "was damaged"
+            )
+        return text
+
+    def __iter__(self) -> Iterator[str]:
+        """Line by line, as pandas asks of what it takes for a file."""
+        while text := self.read(2**16):
+            yield text
+
+
+def _unreadable(file: File, error: BaseException, how: Read | None, above: int = 0) -> DataError:
+    said = " ".join(str(error).split())
+    said = re.sub(r"\bline (\d+)", lambda found: f"line {int(found[1]) + above}", said)
+    if isinstance(error, UnicodeError):
+        named = (how.encoding if how else None) or "UTF-8"
+        return DataError(
+            f"{file.path}: is no {named} text ({said}); name its encoding in data.read.encoding (cp1252 and utf-16 are "
+            "frequent), or save it as UTF-8"
+        )
+    return DataError(f"{file.path}: {what_broke(error) or f'cannot be read as CSV ({said}); correct the line'}")
 
 
 def _table(
-    fs: Any, file: File, separator: str, names: list[str], keep: Keep, how: Read | None = None
+    fs: Any, file: File, names: list[str], keep: Keep, how: Read | None = None
 ) -> tuple[pd.DataFrame, dict[str, str] | None]:
     """The kept rows of a file, and each column's kind by all its rows, as if parsed at once; None without a row."""
     texts = {*how.numbers, *how.dates, *how.texts} if how else set[str]()
     while True:
         kept: list[pd.DataFrame] = []
         seen: dict[str, set[str]] = {name: set() for name in names}
-        for piece in _pieces(fs, file, separator, texts, how):
+        for piece in _pieces(fs, file, texts, how):
             if piece.empty:
                 return piece[names], None
             for name in names:
@@ -133,17 +216,14 @@ def _table(
         texts |= mixed
 
 
-def _pieces(
-    fs: Any, file: File, separator: str, texts: Collection[str], how: Read | None = None
-) -> Iterator[pd.DataFrame]:
+def _pieces(fs: Any, file: File, texts: Collection[str], how: Read | None = None) -> Iterator[pd.DataFrame]:
     """A file piece by piece, the types of each by itself but for ``texts``; with one empty piece for a header alone."""
-    unnamed: dict[str, Any] = {"header": None, "names": list(how.names)} if how and how.names else {}
+    above = 0
     try:
-        with opened(fs, file) as handle:
-            pieces = pd.read_csv(
-                handle, sep=separator, low_memory=False, index_col=False, chunksize=_CHUNK,
-                dtype=dict.fromkeys(texts, "str"), **unnamed,
-            )  # fmt: skip
+        with opened(fs, file, how) as handle:
+            separator, names, lines = _begin(handle, file, how)
+            above = lines.above
+            pieces = parse(lines, separator, names, dtype=dict.fromkeys(texts, "str"), chunksize=_CHUNK)
             while True:
                 with warnings.catch_warnings():
                     # With usecols pandas drops surplus fields in silence; without it such a line is an error.
@@ -152,9 +232,25 @@ def _pieces(
                 if piece is None:
                     return
                 yield piece
+    except pd.errors.EmptyDataError:
+        yield pd.DataFrame(columns=names, dtype="object")
     except (pd.errors.ParserError, pd.errors.ParserWarning, ValueError, *FAILURES) as error:
-        broken = what_broke(error) or f"cannot be read as CSV ({' '.join(str(error).split())}); correct the line"
-        raise DataError(f"{file.path}: {broken}") from None
+        raise _unreadable(file, error, how, above) from None
+
+
+def parse(lines: Any, separator: str, names: Sequence[str], **more: Any) -> Any:
+    """The rows of lines without their header, as pandas reads them.
+
+    Args:
+        lines: What it can read from.
+        separator: One sign; a blank for blanks.
+        names: The columns' names.
+        more: What else to say to ``pandas.read_csv``.
+    """
+    return pd.read_csv(
+        lines, sep=r"\s+" if separator == " " else separator, header=None, names=list(names), index_col=False,
+        low_memory=False, skipinitialspace=True, **more,
+    )  # fmt: skip
 
 
 def pieces_of(fs: Any, file: File, texts: Collection[str], how: Read | None) -> Iterator[pd.DataFrame]:
@@ -163,16 +259,29 @@ def pieces_of(fs: Any, file: File, texts: Collection[str], how: Read | None) -> 
     Raises:
         DataError: the file is empty or no table, or a column stands twice.
     """
-    separator, names = _header(fs, file, how)
+    names = _header(fs, file, how)
     kept = {*texts, *how.numbers, *how.dates, *how.texts} if how else {*texts}
-    yield from _pieces(fs, file, separator, [name for name in names if name in kept], how)
+    yield from _pieces(fs, file, [name for name in names if name in kept], how)
 
 
-def opened(fs: Any, file: File) -> Any:
+def opened(fs: Any, file: File, how: Read | None = None) -> Any:
     """A file of text, unpacked, without the mark that some programs write before it."""
     return fsspec.core.OpenFile(
-        fs, file.path, "r", compression=fsspec.utils.infer_compression(file.path), encoding="utf-8-sig", newline=""
-    )
+        fs, file.path, "r", compression=packing(file.path),
+        encoding=(how.encoding if how else None) or "utf-8-sig", newline="",
+    )  # fmt: skip
+
+
+def packing(path: str) -> str | None:
+    """How a file is packed, by its ending; Zstandard is unpacked by Arrow where no other package does."""
+    if path.endswith(".zst") and "zstd" not in fsspec.compression.compr:
+        fsspec.compression.register_compression("zstd", _unpacked, "zst")
+    found: str | None = fsspec.utils.infer_compression(path)
+    return found
+
+
+def _unpacked(file: Any, mode: str = "rb", **_: Any) -> Any:
+    return io.BufferedReader(pa.CompressedInputStream(pa.PythonFile(file, mode="r"), "zstd"))
 
 
 def _common(name: str, kinds: Sequence[tuple[str, dict[str, str]]]) -> str:

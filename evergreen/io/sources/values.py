@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +13,9 @@ import pandas as pd
 import pyarrow as pa
 
 from evergreen.errors import DataError, did_you_mean
-from evergreen.io.sources.parquet import plain
+from evergreen.io.sources.parquet import LEFT_OUT, plain
+
+logger = logging.getLogger(__name__)
 
 #: Rows held as Python values at once.
 PIECE = 16_384
@@ -35,6 +38,7 @@ class Rows:
     ) -> None:
         self._source, self._columns, self._time, self._keep = source, columns, time, keep
         self._pieces: list[pa.Table] = []
+        self._left_out: set[str] = set()
         self._schema: pa.Schema | None = None
 
     def add(self, columns: Mapping[str, Sequence[Any]]) -> None:
@@ -43,8 +47,8 @@ class Rows:
         Raises:
             DataError: a column mixes types, or holds lists or mappings.
         """
-        wanted = [name for name in columns if self._columns is None or name in self._columns]
-        piece = pa.table({name: _packed(columns[name], name, self._source) for name in wanted})
+        flat = dict(self._flat(columns))
+        piece = pa.table({name: _packed(values, name, self._source) for name, values in flat.items()})
         schema = piece.schema
         try:
             self._schema = pa.unify_schemas([self._schema or schema, schema], promote_options="permissive")
@@ -54,6 +58,23 @@ class Rows:
             times = plain(piece.select([self._time]))
             piece = piece.take(pa.array(self._keep(times).index.to_numpy()))
         self._pieces.append(piece)
+
+    def _flat(self, columns: Mapping[str, Sequence[Any]], before: str = "") -> Iterator[tuple[str, Sequence[Any]]]:
+        """Objects become columns ``object.key``; lists are left out, once said, unless they are asked for."""
+        for plain_name, values in columns.items():
+            name = before + plain_name
+            asked = self._columns is None or name in self._columns
+            present = next((value for value in values if value is not None), None)
+            if isinstance(present, dict) and all(value is None or isinstance(value, dict) for value in values):
+                keys = dict.fromkeys(str(key) for value in values if value for key in value)
+                inner = {key: [None if value is None else value.get(key) for value in values] for key in keys}
+                yield from self._flat(inner, f"{name}.")
+            elif isinstance(present, list | tuple | set | bytes | dict) and self._columns is None:
+                if name not in self._left_out:
+                    self._left_out.add(name)
+                    logger.warning(LEFT_OUT, self._source, name)
+            elif asked:
+                yield name, values
 
     def frame(self) -> pd.DataFrame:
         """All kept rows with a fresh index; a column that only some pieces have is null in the others.

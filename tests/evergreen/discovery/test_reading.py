@@ -51,7 +51,7 @@ def test_times_are_found_in_many_forms(values: list[str], form: str, first: str)
     raw = texts(column=values * 20)
     read = find_reading(raw).read
     assert read is not None
-    assert read.dates == {"column": form}
+    assert read.dates == {"column": (form,)}
     assert clean(raw, read)["column"].iloc[0] == pd.Timestamp(first)
 
 

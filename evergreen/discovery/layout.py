@@ -1,0 +1,141 @@
+"""How a file of text is laid out: its encoding, what separates its fields, and where its table begins."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+_SEPARATORS = ",;\t|^~"
+#: Lines that are looked at, and lines that may stand before the table.
+_LINES, _MOST_BEFORE = 200, 30
+_HIGH = re.compile(rb"[\x80-\xff]+")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a file of text is laid out, where that differs from UTF-8 whose first line names the columns.
+
+    Attributes:
+        encoding: As Python calls it; None for UTF-8.
+        separator: None where the header's most frequent of comma, semicolon, tab and bar is it; a blank for blanks.
+        skip: Lines before the table.
+        names: The columns' names where the header lacks that of the first one, as R writes it.
+        reasons: Why, by the attribute's name.
+    """
+
+    encoding: str | None = None
+    separator: str | None = None
+    skip: int = 0
+    names: tuple[str, ...] = ()
+    reasons: dict[str, str] = field(default_factory=dict)
+
+
+def find_encoding(data: bytes) -> tuple[str | None, str]:
+    """The encoding of some whole lines of a file, and why it is thought to be; None for UTF-8.
+
+    Western, Cyrillic, Japanese and Chinese texts are told apart by how their bytes stand together; what nobody can
+    tell apart (the languages of one code page) is left to a person.
+    """
+    if data.startswith(_UTF_16):
+        return "utf-16", "the file says so in its first two bytes"
+    if data.count(b"\0") > len(data) // 5:
+        big = data[0::2].count(b"\0") > data[1::2].count(b"\0")
+        return ("utf-16-be" if big else "utf-16-le"), "every other byte is zero"
+    try:
+        data.decode("utf-8")
+        return None, ""
+    except UnicodeDecodeError as error:
+        at = error.start
+    name = _code_page(data)
+    shown = data[max(data.rfind(b"\n", 0, at) + 1, at - 20) : at + 12].split(b"\n")[0].decode(name, "replace")
+    return name, f"byte {at} is no UTF-8; read so it is {shown!r}: does that look right?"
+
+
+def _code_page(data: bytes) -> str:
+    runs = _HIGH.findall(data)
+    high = b"".join(runs)
+    if len(high) >= 1.7 * len(runs):  # in Western texts a letter with an accent stands alone
+        if sum(byte >= 0xC0 for byte in high) >= 0.9 * len(high) and _decodes(data, "cp1251"):
+            return "cp1251"
+        for name, leads in (("shift_jis", range(0x81, 0xA0)), ("gb18030", range(0xA1, 0xF8))):
+            if sum(run[0] in leads for run in runs) >= 0.6 * len(runs) and _decodes(data, name):
+                return name
+    return "cp1252" if _decodes(data, "cp1252") else "latin-1"
+
+
+def _decodes(data: bytes, name: str) -> bool:
+    try:
+        data.decode(name)
+        return True
+    except UnicodeDecodeError:
+        return False
+
+
+def find_layout(lines: Sequence[str], usual: str, encoding: tuple[str | None, str] = (None, "")) -> Layout:
+    """How a table stands in its first lines.
+
+    Args:
+        lines: The file's first lines.
+        usual: What the reader takes for the separator by the first line alone.
+        encoding: From :func:`find_encoding`.
+    """
+    lines = [line.rstrip("\r\n") for line in lines[:_LINES]]
+    reasons = {"encoding": encoding[1]} if encoding[0] else {}
+    separator, fields = _separator(lines, usual)
+    if fields < 2:
+        return Layout(encoding[0], None, 0, (), reasons)
+    each = [len(_fields([line], separator)[0]) if line.strip() else 0 for line in lines]
+    first = next((at for at, count in enumerate(each) if count == fields), 0)
+    names: tuple[str, ...] = ()
+    skip = first if first <= _MOST_BEFORE else 0
+    if first == 1 and each[0] == fields - 1 >= 1:
+        closed = sum(line.rstrip().endswith(separator) for line in lines[1:] if line.strip())
+        if closed > 0.9 * (len(lines) - 1):
+            skip = 0  # each line of data ends with a separator that says nothing
+        else:
+            names = ("row", *(name.strip() for name in _fields([lines[0]], separator)[0]))
+            reasons["names"] = "the first line has one name less than the others have values, as R writes it"
+    if skip and not names:
+        reasons["skip"] = f"before the table stands {lines[0][:60]!r}"
+    if separator != usual:
+        reasons["separator"] = f"splits the lines into {fields} fields each"
+    return Layout(encoding[0], separator if separator != usual or skip else None, skip, names, reasons)
+
+
+def _separator(lines: Sequence[str], usual: str) -> tuple[str, int]:
+    """What splits most lines into the same number of fields, and that number; the usual one where it does."""
+    found = {}
+    for separator in _SEPARATORS:
+        counts = Counter(len(row) for row in _fields(lines, separator) if row)
+        fields, often = max(counts.items(), key=lambda one: (one[1], one[0]), default=(1, 0))
+        found[separator] = (fields, often / max(counts.total(), 1))
+    fields, share = found[usual]
+    if fields >= 2 and share >= 0.5:
+        return usual, fields
+    best = max(found, key=lambda one: (found[one][0] >= 2 and found[one][1] >= 0.8, found[one][1], found[one][0]))
+    if found[best][0] >= 2 and found[best][1] >= 0.8:
+        return best, found[best][0]
+    return (" ", _blanks(lines)) if _blanks(lines) else (usual, fields)
+
+
+def _blanks(lines: Sequence[str]) -> int:
+    """How many fields blanks split the lines into; 0 for prose."""
+    rows = [line.split() for line in lines if line.strip()]
+    counts = Counter(map(len, rows))
+    fields, often = counts.most_common(1)[0] if counts else (0, 0)
+    numbers = sum(bool(re.fullmatch(r"[+-]?[\d.,]+(?:[eE][+-]?\d+)?", cell)) for row in rows for cell in row)
+    told = fields >= 2 and often >= 0.9 * len(rows) and numbers >= 0.3 * fields * len(rows)
+    return fields if told else 0
+
+
+def _fields(lines: Sequence[str], separator: str) -> list[list[str]]:
+    if separator == " ":
+        return [line.split() for line in lines]
+    try:
+        return list(csv.reader(lines, delimiter=separator, skipinitialspace=True)) or [[]]
+    except csv.Error:
+        return [line.split(separator) for line in lines]
