@@ -71,7 +71,7 @@ def _measure(job: Job, folder: Path, most: int, losses: dict[str, list[float]]) 
     train, test = (pd.read_parquet(folder / f"{part}.parquet") for part in ("train", "test"))
     shuffled = np.arange(len(train)) if meta["time"] else np.random.default_rng(0).permutation(len(train))
     train = train.iloc[np.sort(shuffled[-most:])].reset_index(drop=True)
-    table = our_rows(train, meta, train.pop("y").to_numpy())
+    table = our_rows(train, meta, train.pop("__y").to_numpy())
     past, newest = tuning_rows(meta, len(table))
     shared = {"auto": Shared(), "never": Shared()}
     line = []

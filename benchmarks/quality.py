@@ -114,7 +114,7 @@ def lay_out(job: Job, folder: Path) -> NDArray[np.float64]:
     meta = {"task": job.task, "time": job.time, "inputs": inputs, "levels": levels, "classes": len(classes)}
     (folder / "meta.json").write_text(json.dumps(meta))
     kept = frame[inputs].assign(**{name: frame[name].astype("str").where(frame[name].notna()) for name in texts})
-    kept[~test].assign(y=y[~test]).to_parquet(folder / "train.parquet")
+    kept[~test].assign(__y=y[~test]).to_parquet(folder / "train.parquet")
     kept[test].to_parquet(folder / "test.parquet")
     return y[test]
 

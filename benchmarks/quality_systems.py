@@ -180,7 +180,7 @@ def our_problem(meta: dict[str, Any], **settings: Any) -> Any:
     from evergreen import features, training
     from evergreen.spec import ModelSpec
 
-    data = {"source": "t", "target": {"column": "y"}} | ({"time": meta["time"]} if meta["time"] else {})
+    data = {"source": "t", "target": {"column": "__y"}} | ({"time": meta["time"]} if meta["time"] else {})
     spec = ModelSpec.model_validate({"model": "bench", "data": data, "training": settings})
     transformer_for = partial(features.row_features, spec, tuple(meta["inputs"]))
     classes = tuple(str(code) for code in range(meta["classes"]))
@@ -205,10 +205,11 @@ def ours(frame: Any, y: Any, meta: dict[str, Any], budget: float) -> Predict:
 
     from evergreen import training
 
-    problem = our_problem(meta, budget=timedelta(seconds=_SEARCH * budget))
+    began = time.monotonic()
     table = our_rows(frame, meta, y)
     past, newest = tuning_rows(meta, len(y))
-    found = training.find_recipe(table.iloc[past], table.iloc[newest], problem, time.monotonic)
+    problem = our_problem(meta, budget=timedelta(seconds=budget - (time.monotonic() - began)))
+    found = training.find_recipe(table.iloc[past], table.iloc[newest], problem, time.monotonic, refits=1)
     pipeline = training.refit(found.recipe, table, problem)
     return lambda rows: training.predict(pipeline, meta["task"], our_rows(rows, meta), len(problem.classes))
 
@@ -235,7 +236,7 @@ def main() -> None:
     system, folder, budget = sys.argv[1], Path(sys.argv[2]), float(sys.argv[3])
     meta = json.loads((folder / "meta.json").read_text())
     train, test = (pd.read_parquet(folder / f"{part}.parquet") for part in ("train", "test"))
-    y = train.pop("y").to_numpy(dtype=float if meta["task"] == "regression" else int)
+    y = train.pop("__y").to_numpy(dtype=float if meta["task"] == "regression" else int)
     x, unseen = (train, test) if system == "ours" else (tidy(train, meta), tidy(test, meta))
     for module in IMPORTS[system]:
         importlib.import_module(module)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -25,6 +26,8 @@ class Cache:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        with suppress(OSError):
+            os.utime(folder)  # what is used is not old, although nothing new is written
 
     def read(self, key: str) -> Arrays | None:
         """A finished part, or None; one that cannot be read counts as not there."""

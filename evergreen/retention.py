@@ -13,12 +13,12 @@ YOUNGEST = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Item:
-    """Something that takes space: a stored table, an MLflow run with its files, or a version with its model.
+    """Something that takes space: a table, an MLflow run with its files, a version with its model, a backtest, a log.
 
     ``name`` is unique among all items. ``needs`` names the items that it cannot be without, e.g. a version's run.
     """
 
-    kind: Literal["table", "run", "version"]
+    kind: Literal["table", "run", "version", "backtest", "log"]
     name: str
     size: int
     touched: datetime

@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 
 from evergreen.errors import SpecError, did_you_mean
 from evergreen.handoffs import CUT_OFF, DAY, KEY, TARGET, TIME, ModelVersion
+from evergreen.spec import TASKS
 
 #: Columns of a prediction beside those of its row.
 SCORED_AT, VERSION, PREDICTION, DECISION, LATE = "scored_at", "version", "prediction", "decision", "late"
-#: A probability at least this high decides for class 1.
-_EVEN = 0.5
 
 
 @dataclass(frozen=True)
@@ -69,8 +68,9 @@ def predictions(
 
     Returns:
         One row a key: ``__key``, the row's times where it has any, ``scored_at``, ``version``, ``prediction`` (the
-        probability of class 1, the quantity, or the code of the most probable of several classes), for several classes
-        ``p_0``, ``p_1``, ..., ``decision`` (the class's name, or the quantity), ``late``, and the slices.
+        probability of class 1, the quantity, the middle quantile, or the code of the most probable of several classes),
+        the ``columns`` of several classes or quantiles, ``decision`` (the class's name, or the quantity), ``late``, and
+        the slices.
 
     Raises:
         SpecError: a slice is not among the columns, or bears the name of a column of the ledger.
@@ -94,9 +94,24 @@ def predictions(
 
 def values(rows: pd.DataFrame, version: ModelVersion) -> NDArray[np.float64]:
     """What ``training.predict`` gave for rows of the ledger: (n,), or (n, k) for k classes."""
-    if version.task == "multiclass":
-        return rows[[f"p_{code}" for code in range(len(version.classes))]].to_numpy(dtype=float)
+    if TASKS[version.task].columns:
+        return rows[columns(version)].to_numpy(dtype=float)
     return rows[PREDICTION].to_numpy(dtype=float)
+
+
+def columns(version: ModelVersion) -> list[str]:
+    """The columns beside ``prediction``: one a class of several (``p_0``, ...), or one a quantile (``q_0.1``, ...)."""
+    if version.task == "quantile":
+        return [f"q_{level}" for level in version.classes]
+    return [f"p_{code}" for code in range(len(version.classes))] if TASKS[version.task].columns else []
+
+
+def quantities(values: NDArray[np.float64], version: ModelVersion) -> dict[str, NDArray[np.float64]]:
+    """A quantity by the column that it is written to; of several quantiles the middle one first, then each."""
+    if not TASKS[version.task].columns:
+        return {PREDICTION: values}
+    middle = values[:, (values.shape[1] - 1) // 2]
+    return {PREDICTION: middle, **dict(zip(columns(version), values.T, strict=True))}
 
 
 def nothing(timed: bool) -> pd.DataFrame:
@@ -108,13 +123,14 @@ def nothing(timed: bool) -> pd.DataFrame:
 
 
 def _said(values: NDArray[np.float64], version: ModelVersion) -> dict[str, Any]:
-    if version.task == "regression":
-        return {PREDICTION: values, DECISION: values}
+    if not TASKS[version.task].classes:
+        said = quantities(values, version)
+        return {**said, DECISION: said[PREDICTION]}
     names = np.array(version.classes, dtype=object)
     if version.task == "binary":
-        return {PREDICTION: values, DECISION: pd.array(names[(values >= _EVEN).astype(int)], dtype="str")}
+        return {PREDICTION: values, DECISION: pd.array(names[(values >= version.threshold).astype(int)], dtype="str")}
     best = values.argmax(axis=1) if len(values) else np.empty(0, dtype=int)
-    each = {f"p_{code}": values[:, code] for code in range(values.shape[1])}
+    each = dict(zip(columns(version), values.T, strict=True))
     return {PREDICTION: best.astype(float), **each, DECISION: pd.array(names[best], dtype="str")}
 
 

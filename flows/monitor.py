@@ -43,7 +43,7 @@ def monitor(model: str, as_of: datetime | None = None) -> Monitored:
     """
     spec = find_spec(model)
     as_of = scheduled_time(as_of)
-    with alone("monitor", model):
+    with alone("monitoring", model):
         champion = find_champion(model)
         if champion is None:
             return Monitored(why=f"nothing to watch, there is no champion yet; run: evergreen train {model}")

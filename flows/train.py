@@ -15,8 +15,8 @@ from tasks.discovery import warn_of_leaks
 from tasks.evaluation import compare, report
 from tasks.features import build_features
 from tasks.promotion import approve, find_champion, find_decision, find_opponent, settle
-from tasks.runs import answering, find_spec, logged_run, note_table, run_name, scheduled_time
-from tasks.training import fit, refit, reserve
+from tasks.runs import alone, answering, find_spec, logged_run, note_table, run_name, scheduled_time
+from tasks.training import fit, refit, reserve, still_does
 from tasks.validation import validate
 
 
@@ -37,7 +37,7 @@ def train(
     as_of: datetime | None = None,
     reason: str = "",
     cause: str = "",
-    search: Literal["full", "refit"] = "full",
+    search: Literal["full", "refit", "auto"] = "full",
 ) -> Outcome:
     """Fit a challenger, judge it against the champion on rows that neither has seen, and crown it if it is better.
 
@@ -46,15 +46,17 @@ def train(
         as_of: The world as it was known then; by default the time for which the run was scheduled.
         reason: Why, in words; shown with the run.
         cause: The retraining decision that this run answers; empty for a training by hand or by schedule.
-        search: full tries all candidates, refit fits the champion's recipe again.
+        search: full tries all candidates, refit fits the champion's recipe again, auto does so while it still does on
+            the tuning rows what it did, and tries all candidates otherwise.
     """
     spec = find_spec(model)
     as_of = scheduled_time(as_of)
-    with answering(model, cause, as_of):
+    with alone("training", model), answering(model, cause, as_of):
         snapshot = take_snapshot(spec, as_of)
         champion = find_champion(model)
         recipe = champion.recipe if champion and search == "refit" else None
-        known = find_decision(spec, snapshot, recipe)
+        asked = f"auto {champion.recipe}" if champion and search == "auto" else recipe
+        known = find_decision(spec, snapshot, asked)
         if known:
             return Outcome(known.version, known.verdict, known.evidence, None, repeated=True)
         opponent = find_opponent(spec, champion)
@@ -63,12 +65,14 @@ def train(
             table = build_features(spec, checked.snapshot)
             note_table(run_id, table)
             contest = reserve(spec, table, champion)
+            if champion and search == "auto" and still_does(spec, table, contest, champion):
+                recipe = champion.recipe
             if recipe is None:
                 warn_of_leaks(spec, table, contest, run_id)
-            challenger = fit(spec, table, contest, run_id, recipe)
+            challenger = fit(spec, table, contest, run_id, recipe, champion)
             evidence = compare(spec, table, contest, challenger, opponent)
             verdict = approve(spec, evidence, decide(evidence, spec.promotion))
             report(spec, table, contest, challenger, evidence, verdict, run_id)
             final = refit(spec, table, contest, challenger, run_id) if verdict.promote else challenger
-            version = settle(spec, snapshot, final, champion, evidence, verdict, recipe, cause)
+            version = settle(spec, snapshot, final, champion, evidence, verdict, asked, cause)
     return Outcome(version, verdict, evidence, checked)

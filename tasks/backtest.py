@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -15,7 +16,7 @@ from prefect import task
 from prefect.artifacts import create_markdown_artifact
 
 from evergreen import backtest, scoring, training
-from evergreen.backtest import Arm, ArmResult, History, World
+from evergreen.backtest import Arm, ArmResult, Cost, History, World
 from evergreen.errors import UsageError, did_you_mean
 from evergreen.handoffs import KNOWN_AT, TARGET, FeatureTable
 from evergreen.io.live import read_live
@@ -31,12 +32,13 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Backtested:
-    """What a backtest found: the policies side by side, and one sentence of recommendation."""
+    """What a backtest found: the policies side by side, one sentence of recommendation, and what it took."""
 
     results: tuple[ArmResult, ...]
     sentence: str
     metric: str
     run_id: str = ""
+    cost: Cost | None = None
 
 
 def find_history(spec: ModelSpec, table: FeatureTable, start: datetime, run_id: str) -> History:
@@ -90,6 +92,7 @@ def play(
     """
     steps, months = moments
     history = find_history(spec, table, start, run_id)
+    began = time.perf_counter()
     world = World(history, settings().workspace / "backtests")
     lives = []
     for arm in _chosen(arms(spec, months), policies):
@@ -97,7 +100,9 @@ def play(
         lives.append(backtest.play(world, arm, start, steps))
     found = backtest.results(world, lives, start, end, [start, *months])
     metric = spec.training.metric_of(history.task)
-    return Backtested(tuple(found), backtest.recommend(found, metric), metric)
+    cost = world.cost(time.perf_counter() - began)
+    logger.info("%s: %s", spec.model, cost)
+    return Backtested(tuple(found), backtest.recommend(found, metric), metric, cost=cost)
 
 
 def _chosen(known: Sequence[Arm], policies: Sequence[str] | None) -> list[Arm]:
@@ -125,7 +130,7 @@ def arms(spec: ModelSpec, months: Sequence[datetime]) -> list[Arm]:
 def show(spec: ModelSpec, found: Backtested, run_id: str) -> None:
     """The table and the picture in MLflow, the table as a Prefect artifact."""
     title = f"## {spec.model}: {found.metric} under each policy"
-    text = f"{title}\n\n{backtest.table(found.results)}\n\n{found.sentence}\n"
+    text = f"{title}\n\n{backtest.table(found.results)}\n\n{found.sentence}\n\n{found.cost or ''}\n"
     content = json.dumps([asdict(one) for one in found.results], default=str)
     figure = backtest.picture(found.results, found.metric)
     registry = Registry(settings())

@@ -37,8 +37,8 @@ def take_snapshot(
     here, data = settings(), spec.data
     as_of = as_of.astimezone(UTC)  # arithmetic in a zone with clock changes would be off by an hour
     if data.time:
-        if start is None and spec.training.window != "all":
-            start = (end or as_of + data.lead) - spec.training.window
+        if start is None and spec.training.reach:
+            start = (end or as_of + data.lead) - spec.training.reach
         # Windows do not hold their end, and times are counted in microseconds.
         end = end or as_of + data.lead + timedelta(microseconds=1)
     since = start - spec.run_up if start else None

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from prefect import task
 from prefect.artifacts import create_markdown_artifact
 
-from evergreen import evaluation, training
+from evergreen import evaluation, features, training
 from evergreen.handoffs import DAY, KEY, TARGET, Evidence, FeatureTable, ModelVersion, Snapshot, Verdict
 from evergreen.io.records import Records
 from evergreen.io.registry import Registry
@@ -50,7 +50,7 @@ def compare(
         judges, ours = _refitted(spec, table, contest, challenger, frame)
     rows = frame.iloc[judges.rows]
     target, _ = training.encode_target(rows[TARGET], contest.task, contest.classes)
-    theirs = _other_side(contest, other, frame, rows)
+    theirs = _other_side(spec, contest, other, frame, rows)
     evidence = evaluation.paired_rows(
         rows,
         contest.task,
@@ -88,11 +88,14 @@ def _refitted(
     return training.Judges(contest.split.holdout, spec.promotion.confidence, chosen), ours
 
 
-def _other_side(contest: Contest, other: ModelVersion | None, frame: pd.DataFrame, rows: pd.DataFrame) -> Floats:
+def _other_side(
+    spec: ModelSpec, contest: Contest, other: ModelVersion | None, frame: pd.DataFrame, rows: pd.DataFrame
+) -> Floats:
     if other:
         return training.predict(Registry(settings()).load(other), contest.task, rows, len(contest.classes))
-    seen, _ = training.encode_target(frame[TARGET].iloc[contest.choosing], contest.task, contest.classes)
-    return evaluation.trivial_prediction(contest.task, seen, len(rows), contest.classes)
+    seen = frame.iloc[contest.choosing]
+    target, _ = training.encode_target(seen[TARGET], contest.task, contest.classes)
+    return evaluation.trivial_rows(seen, rows, contest.task, target, contest.classes, spec.training.exposure)
 
 
 def _judged(spec: ModelSpec) -> list[pd.Series]:
@@ -130,8 +133,10 @@ def report(
     registry = Registry(settings())
     rows = Store(str(settings().store)).read(table.uri).iloc[contest.split.holdout]
     pipeline = registry.load(challenger)
-    summary = evaluation.summary(spec.model, evidence, verdict, links(run_id))
-    registry.log_files(run_id, {"summary.md": summary}, _plots(spec, contest, pipeline, rows) if len(rows) else {})
+    looked_at = pipeline.named_steps["rows"]
+    summary = evaluation.summary(spec.model, evidence, verdict, links(run_id)) + features.summarised(looked_at)
+    texts = {"summary.md": summary, "inputs.json": features.listed(looked_at)}
+    registry.log_files(run_id, texts, _plots(spec, contest, pipeline, rows) if len(rows) else {})
     registry.log(
         run_id,
         metrics={f"holdout_{name}": value for name, value in evidence.values.items()}
@@ -147,7 +152,7 @@ def report(
 
 def _plots(spec: ModelSpec, contest: Contest, pipeline: Any, rows: pd.DataFrame) -> dict[str, Any]:
     target, _ = training.encode_target(rows[TARGET], contest.task, contest.classes)
-    metric = evaluation.METRICS[contest.metric]
+    metric = evaluation.check_metric(contest.task, contest.metric)
     sign = 1 if metric.greater_is_better else -1
     importances = training.permutation_importance(
         pipeline, contest.task, rows, target, lambda y, p: sign * metric.function(y, p), seed=spec.training.seed
@@ -182,9 +187,10 @@ def measure(spec: ModelSpec, snapshot: Snapshot, table: FeatureTable, version: M
     metric = spec.training.metric_of(version.task)
     slices = spec.promotion.slices
     evidence = evaluation.against_trivial(
-        rows, version.task, metric, target, prediction, version.classes, slices, seconds
-    )
+        rows, version.task, metric, target, prediction, version.classes, slices, seconds,
+        spec.training.exposure,
+    )  # fmt: skip
     registry.log(run_id, metrics=evidence.values | {f"{metric}_low": evidence.ours.low, "rows": evidence.rows})
     Records(settings().workspace).keep_measurement(version, run_key(spec, snapshot), evidence)
-    registry.log_files(run_id, {}, evaluation.figures(version.task, target, prediction, None))
+    registry.log_files(run_id, {}, evaluation.figures(version.task, target, prediction, None, version.classes))
     return evidence

@@ -15,7 +15,7 @@ from evergreen.handoffs import CUT_OFF, KEY, TARGET, TIME, ModelVersion
 from evergreen.io.registry import Registry
 from evergreen.io.store import Store
 from evergreen.settings import settings
-from evergreen.spec import ModelSpec
+from evergreen.spec import TASKS, ModelSpec
 from evergreen.training import Explanation
 from tasks.runs import TABLE_TAG
 
@@ -72,7 +72,7 @@ def explain_row(spec: ModelSpec, version: ModelVersion, row: str, uri: str | Non
     known, _ = training.encode_target(found[TARGET], version.task, version.classes)
     label = None
     if pd.notna(known[0]):
-        label = version.classes[int(known[0])] if version.classes else f"{known[0]:g}"
+        label = version.classes[int(known[0])] if TASKS[version.task].classes else f"{known[0]:g}"
     event_time, cut_off = (first[name].to_pydatetime() if name in found else None for name in (TIME, CUT_OFF))
     return ExplainedRow(version, row, event_time, cut_off, label, str(uri), explanation)
 

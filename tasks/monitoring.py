@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
+import numpy as np
 import pandas as pd
 from prefect import task
 
 from evergreen import labels, monitoring, scoring, training
 from evergreen.errors import StoreError
-from evergreen.handoffs import TARGET, TIME, Health, ModelVersion
-from evergreen.io.live import read_live
+from evergreen.handoffs import KEY, TARGET, TIME, Health, ModelVersion, WindowValue
+from evergreen.io.live import labels_corrected, read_live
 from evergreen.io.records import Ledger, Scoring, Watching
 from evergreen.io.registry import Registry
 from evergreen.io.store import Store
@@ -77,7 +79,8 @@ def look(spec: ModelSpec, versions: Sequence[ModelVersion], as_of: datetime) -> 
     """Look at every window that is over and not settled yet; what is new of it enters the health history.
 
     A window belongs to the version that scored most of it, and only that version's rows count. It is settled once its
-    performance is known and one window's time has passed for labels that come late.
+    performance is known and one window's time has passed for labels that come late; only a label that contradicts an
+    earlier one opens it again: what was said before stays, and a new entry says what it became.
 
     Args:
         spec: The model.
@@ -99,10 +102,12 @@ def look(spec: ModelSpec, versions: Sequence[ModelVersion], as_of: datetime) -> 
     found = []
     for bounds in monitoring.windows_between(first, as_of, length, spec.data.timezone):
         before = known.get(bounds[0])
-        if before and before.realised and as_of >= bounds[1] + spec.data.target.delay + length:
+        settled = before and before.realised and as_of >= bounds[1] + spec.data.target.delay + length
+        if before and settled and not labels_corrected(spec, bounds, before.as_of, as_of):
             continue
         health = _observe(spec, versions, references, scorings, bounds, as_of)
         if health and not _same(health, before):
+            health = _with_correction(health, before) if settled else health
             watching.keep_health(health)
             found.append(health)
     return tuple(found)
@@ -137,7 +142,7 @@ def _observe(
         bounds,
         as_of,
         timely,
-        _features(inside, bounds, [column.name for column in reference.profile.columns]),
+        _features(inside, timely, bounds, [column.name for column in reference.profile.columns]),
         training.encoded(timely[TARGET], version.task, version.classes),
         scoring.values(timely, version),
         len(mine) - len(timely),
@@ -159,14 +164,32 @@ def _overlaps(entry: Scoring, bounds: Bounds, lead: timedelta) -> bool:
     return entry.since + lead < bounds[1] and entry.until + lead >= bounds[0] and entry.rows > 0
 
 
-def _features(entries: Sequence[Scoring], bounds: Bounds, columns: Sequence[str]) -> pd.DataFrame:
-    """The inputs of a window's rows, from the tables that they were scored from."""
+def _features(entries: Sequence[Scoring], live: pd.DataFrame, bounds: Bounds, columns: Sequence[str]) -> pd.DataFrame:
+    """The inputs of a window's live rows, in their order, from the tables that they were scored from."""
     store = Store(str(settings().store))
     parts = []
     for uri in dict.fromkeys(one.features for one in entries):
-        rows = store.read(uri, [TIME, *columns])
+        rows = store.read(uri, [KEY, TIME, *columns])
         parts.append(rows[((rows[TIME] >= bounds[0]) & (rows[TIME] < bounds[1])).to_numpy()])
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[TIME, *columns])
+    if not parts:
+        return pd.DataFrame(index=live.index, columns=[TIME, *columns])
+    found = pd.concat(parts, ignore_index=True).drop_duplicates(KEY, keep="last")
+    place = pd.Index(found[KEY]).get_indexer(live[KEY])
+    # A row is always scored from a stored table; were one gone, its row would count as missing throughout.
+    whole = (place >= 0).all()
+    rows = found.iloc[place] if whole else found.reset_index(drop=True).reindex(np.where(place < 0, len(found), place))
+    return rows.drop(columns=KEY).reset_index(drop=True)
+
+
+def _with_correction(health: Health, before: Health | None) -> Health:
+    """Say what labels that came after the window was settled made of its figure."""
+    was, now = before.realised if before else None, health.realised
+    said = f"labels were corrected after the window was settled: {health.metric} is {_figure(now)}, was {_figure(was)}"
+    return replace(health, reasons=(said, *health.reasons))
+
+
+def _figure(realised: WindowValue | None) -> str:
+    return f"{realised.value:.3f} on {realised.rows:,} rows" if realised else "not known"
 
 
 def _same(health: Health, before: Health | None) -> bool:

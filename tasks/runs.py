@@ -5,6 +5,8 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
+import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -22,6 +24,8 @@ from evergreen.io.registry import Registry
 from evergreen.monitoring import window_of, windows_between
 from evergreen.settings import settings
 from evergreen.spec import ModelSpec, load_spec
+
+logger = logging.getLogger(__name__)
 
 #: The tag of an MLflow run that holds its feature table's URI.
 TABLE_TAG = "evergreen.feature_table"
@@ -71,8 +75,17 @@ def alone(kind: str, model: str) -> Iterator[None]:
     """Wait until no other process of this workspace does the same for this model; one that dies lets go by itself."""
     folder = settings().workspace / "locks"
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / f"{kind}-{model}").open("w") as place:
-        fcntl.flock(place, fcntl.LOCK_EX)
+    with (folder / f"{kind}-{model}").open("a+") as place:
+        try:
+            fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            place.seek(0)
+            who = place.read().strip() or "another process"
+            logger.warning("%s: %s does a %s already; waiting until it ends (Ctrl-C gives up)", model, who, kind)
+            fcntl.flock(place, fcntl.LOCK_EX)
+        place.truncate(0)
+        place.write(f"process {os.getpid()}")
+        place.flush()
         yield
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import timedelta
 from functools import partial
 
@@ -14,6 +16,7 @@ from prefect import task
 from evergreen import evaluation, features, training
 from evergreen.handoffs import TIME, FeatureTable, ModelVersion
 from evergreen.io.candidates import Candidates, search_digest
+from evergreen.io.records import Records
 from evergreen.io.registry import Registry
 from evergreen.io.store import Store
 from evergreen.settings import settings
@@ -21,6 +24,9 @@ from evergreen.spec import ModelSpec, Task
 from evergreen.training import Contest
 
 logger = logging.getLogger(__name__)
+
+#: The share of the budget that is kept for finding out how far back to look.
+_LOOKING_BACK = 0.35
 
 
 @task
@@ -36,11 +42,35 @@ def reserve(spec: ModelSpec, table: FeatureTable, seen_by: ModelVersion | None) 
 
 
 @task
-def fit(spec: ModelSpec, table: FeatureTable, contest: Contest, run_id: str, recipe: str | None = None) -> ModelVersion:
-    """Store a challenger, fitted up to the holdout: by a known recipe, else by the best of all candidates."""
+def still_does(spec: ModelSpec, table: FeatureTable, contest: Contest, champion: ModelVersion) -> bool:
+    """Whether the champion's recipe, fitted again, does on the tuning rows what its evidence showed."""
+    decisions = Records(settings().workspace).decisions(spec.model)
+    evidence = next((one.evidence for one in decisions[::-1] if one.version.version == champion.version), None)
+    if evidence is None or evidence.metric != contest.metric:
+        return False
+    rows = Store(str(settings().store)).read(table.uri)
+    train, tuning = rows.iloc[contest.split.train], rows.iloc[contest.split.tuning]
+    problem = problem_of(spec, table.inputs, contest.task, contest.classes)
+    recipe, before = training.Recipe.from_json(champion.recipe), evidence.ours.value
+    return training.still_does(recipe, train, tuning, problem, before)
+
+
+@task
+def fit(
+    spec: ModelSpec, table: FeatureTable, contest: Contest, run_id: str, recipe: str | None = None,
+    champion: ModelVersion | None = None,
+) -> ModelVersion:  # fmt: skip
+    """Store a challenger, fitted up to the holdout: by a known recipe, else by the best of all candidates.
+
+    A search begins with the champion's recipe.
+    """
     rows = Store(str(settings().store)).read(table.uri)
     problem = problem_of(spec, table.inputs, contest.task, contest.classes)
-    chosen = training.Recipe.from_json(recipe) if recipe else search(spec, rows, contest, problem, run_id, table.digest)
+    if recipe:
+        chosen = training.Recipe.from_json(recipe)
+    else:
+        first = training.Recipe.from_json(champion.recipe) if champion else None
+        chosen = search(spec, rows, contest, problem, run_id, table.digest, first)
     return _store(spec, table, rows.iloc[contest.choosing], problem, chosen, run_id)
 
 
@@ -57,15 +87,16 @@ def refit(
 
 def problem_of(spec: ModelSpec, inputs: Sequence[str], task_: Task, classes: tuple[str, ...]) -> training.Problem:
     """What a training of this model learns from these columns."""
-    return training.Problem(spec.training, task_, classes, partial(features.row_features, spec, inputs))
+    return training.Problem(spec.training, task_, classes, partial(features.row_features, spec, inputs, task=task_))
 
 
 def search(
-    spec: ModelSpec, rows: pd.DataFrame, contest: Contest, problem: training.Problem, run_id: str, digest: str
-) -> training.Recipe:
+    spec: ModelSpec, rows: pd.DataFrame, contest: Contest, problem: training.Problem, run_id: str, digest: str,
+    first: training.Recipe | None = None,
+) -> training.Recipe:  # fmt: skip
     """Try candidates within the budget, each a child run, beginning with those that an interrupted search finished.
 
-    ``digest`` is that of the feature table; the best recipe is returned.
+    ``digest`` is that of the feature table, ``first`` the champion's recipe; the best recipe is returned.
     """
     registry = Registry(settings())
     train, tuning = rows.iloc[contest.split.train], rows.iloc[contest.split.tuning]
@@ -75,13 +106,29 @@ def search(
         registry.log_child(run_id, finished.recipe.name, finished.recipe.settings, metrics, finished.seconds)
 
     memory = Candidates(settings().workspace, spec.model, search_digest(digest, rows, contest, problem))
-    found = training.find_recipe(train, tuning, problem, time.monotonic, memory, log_candidate)
+    looks, end = spec.training.window in ("weighted", "auto"), time.monotonic() + spec.training.budget.total_seconds()
+    within = training.with_budget(problem, (1 - _LOOKING_BACK) * spec.training.budget) if looks else problem
+    found = training.find_recipe(train, tuning, within, time.monotonic, memory, log_candidate, first=first)
     logger.info(
         "%s: %s is the best of %d candidates (%s %.4f)",
         spec.model, found.recipe.name, len(found.finished), contest.metric, found.value,
     )  # fmt: skip
     registry.log(run_id, metrics={"candidates": len(found.finished), f"tuning_{contest.metric}": found.value})
-    return found.recipe
+    if found.looked.reasons:
+        registry.log(run_id, tags={"evergreen.inputs": "; ".join(found.looked.reasons)})
+        registry.log_files(run_id, {"importance.json": json.dumps(found.looked.importance, indent=1)}, {})
+    if not looks:
+        return found.recipe
+    back = training.look_back(train, tuning, problem, found.recipe, time.monotonic, end)
+    _report_lookback(registry, run_id, contest.metric, back)
+    return back.recipe
+
+
+def _report_lookback(registry: Registry, run_id: str, metric: str, back: training.Lookback) -> None:
+    """What was compared, and the learning curve, as a table and a picture of the run."""
+    figures = {"learning_curve": evaluation.curve_figure(metric, back.curve)} if back.curve else {}
+    registry.log_files(run_id, {"window.json": json.dumps(asdict(back), indent=1)}, figures)
+    registry.log(run_id, tags={"evergreen.window": "; ".join(back.reasons)})
 
 
 def _store(
@@ -111,5 +158,7 @@ def _store(
     registry = Registry(settings())
     kinds = pipeline.named_steps["rows"].kinds_
     example = features.signature_frame(rows.head(5), list(kinds), kinds)
+    if problem.settings.exposure:
+        example = example.assign(**{problem.settings.exposure: training.exposures(rows, problem.settings.exposure)[:5]})
     prediction = training.predict(pipeline, problem.task, example, len(problem.classes))
     return registry.describe(registry.log_model(run_id, pipeline, example, prediction, facts), facts)

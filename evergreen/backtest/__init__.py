@@ -7,7 +7,7 @@ days. This is the one other place where the order of the stages is written.
 from evergreen.backtest.life import Arm, Life, Trained, calendar, play
 from evergreen.backtest.picture import picture, table
 from evergreen.backtest.results import HINDSIGHT, NEVER, ArmResult, live_result, recommend, results
-from evergreen.backtest.world import Contested, Fit, History, World
+from evergreen.backtest.world import Contested, Cost, Fit, History, World
 
 __all__ = [
     "HINDSIGHT",
@@ -15,6 +15,7 @@ __all__ = [
     "Arm",
     "ArmResult",
     "Contested",
+    "Cost",
     "Fit",
     "History",
     "Life",

@@ -21,7 +21,7 @@ from evergreen import evaluation, features, monitoring, promotion, training
 from evergreen.cache import Arrays, Cache
 from evergreen.handoffs import CUT_OFF, KNOWN_AT, TARGET, TIME, Evidence, ModelVersion, Verdict
 from evergreen.monitoring import Reference
-from evergreen.spec import PRIMARY, ModelSpec, Task
+from evergreen.spec import ModelSpec, Task
 
 logger = logging.getLogger(__name__)
 
@@ -73,6 +73,20 @@ class Contested:
     seconds: float
 
 
+@dataclass(frozen=True)
+class Cost:
+    """Seconds of a backtest, with what an earlier one had finished, and those of its distinct parts and comparisons."""
+
+    seconds: float
+    distinct: float
+
+    def __str__(self) -> str:
+        return (
+            f"cost {self.seconds:.0f} s, {self.seconds / self.distinct:.2f} times the distinct fits, scorings and "
+            f"comparisons ({self.distinct:.0f} s)"
+        )
+
+
 class World:
     """Everything that arms share; each part is made when it is first asked for.
 
@@ -85,9 +99,10 @@ class World:
     def __init__(self, history: History, folder: Path, clock: Callable[[], float] = time.perf_counter) -> None:
         self.history = history
         self.spec = history.spec
-        self.metric = history.spec.training.metric or PRIMARY[history.task]
+        self.metric = history.spec.training.metric_of(history.task)
         self.target = training.encoded(history.rows[TARGET], history.task, history.classes)
         self.work: dict[str, float] = {}
+        self._spent = self._compared = 0.0
         self._clock = clock
         self._cache = Cache(folder / history.digest)
         self._times = _micro(history.rows[TIME])
@@ -96,8 +111,17 @@ class World:
         self._fits: dict[datetime, Fit] = {}
         self._references: dict[datetime, Reference] = {}
         self._contests: dict[tuple[datetime, datetime | None], Contested] = {}
-        transformer_for = partial(features.row_features, history.spec, history.inputs)
+        transformer_for = partial(features.row_features, history.spec, history.inputs, task=history.task)
         self._problem = training.Problem(history.spec.training, history.task, history.classes, transformer_for)
+
+    def cost(self, elapsed: float) -> Cost:
+        """What playing took beside what it could not have done without.
+
+        Args:
+            elapsed: The seconds of this world's arms and their results.
+        """
+        distinct = sum(self.work.values())
+        return Cost(elapsed - self._spent + distinct, distinct + self._compared)
 
     def position(self, event: datetime) -> int:
         """The first row whose event lies at ``event`` or later."""
@@ -120,10 +144,10 @@ class World:
     def view(self, as_of: datetime) -> pd.DataFrame:
         """The feature table as a training as of a moment would have had it: no later row, no later label.
 
-        Where ``training.window`` is set no earlier row either. The index holds the rows' positions.
+        Where ``training.window`` is a period no earlier row either. The index holds the rows' positions.
         """
-        end, window = as_of + self.spec.data.lead, self.spec.training.window
-        first = 0 if window == "all" else self.position(end - window)
+        end, reach = as_of + self.spec.data.lead, self.spec.training.reach
+        first = self.position(end - reach) if reach else 0
         rows = self.history.rows.iloc[first : self.position(end + _MICROSECOND)]
         return rows.assign(**{TARGET: rows[TARGET].where(rows[KNOWN_AT] <= pd.Timestamp(as_of))})
 
@@ -137,7 +161,10 @@ class World:
     def contest(self, as_of: datetime, champion: datetime | None) -> Contested:
         """A challenger of a moment against the champion that was fitted at another; None: against a constant."""
         if (as_of, champion) not in self._contests:
-            self._contests[as_of, champion] = self._judge(as_of, self.fit(champion) if champion else None)
+            theirs = self.fit(champion) if champion else None
+            began, spent = time.perf_counter(), self._spent
+            self._contests[as_of, champion] = self._judge(as_of, theirs)
+            self._compared += time.perf_counter() - began - (self._spent - spent)
         return self._contests[as_of, champion]
 
     def reference(self, as_of: datetime) -> Reference:
@@ -153,6 +180,7 @@ class World:
             began = self._clock()
             found = make()
             found["seconds"] = np.array(self._clock() - began)
+            self._spent += float(found["seconds"])
             self._cache.write(key, found)
             logger.info("%s: %s in %.1f s", self.spec.model, key, float(found["seconds"]))
         self.work[key] = float(found["seconds"])
@@ -188,8 +216,10 @@ class World:
         if champion:
             theirs, name = champion.at(chosen), "champion"
         else:
-            seen = self.target[rows.index[contest.choosing]]
-            theirs, name = evaluation.trivial_prediction(history.task, seen, len(chosen), history.classes), "trivial"
+            seen = rows.iloc[contest.choosing]
+            known, exposure = self.target[seen.index], self.spec.training.exposure
+            theirs = evaluation.trivial_rows(seen, judged, history.task, known, history.classes, exposure)
+            name = "trivial"
         rules = self.spec.promotion
         evidence = evaluation.paired_rows(
             judged, history.task, self.metric, (target, ours, theirs), name, rules.slices, rules.confidence

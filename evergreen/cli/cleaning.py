@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from evergreen.cli.environment import prepare
+from evergreen.cli.processes import running
 from evergreen.settings import settings
 
 _MIB, _GIB = 2**20, 2**30
@@ -21,10 +22,10 @@ def clean(
         float | None, typer.Option("--max-gb", min=0, help="Remove more, the oldest first, to come under this size.")
     ] = None,
 ) -> None:
-    """Remove old tables, runs and models that were never promoted.
+    """Remove old tables, runs and models that were never promoted, finished parts of old backtests, and old logs.
 
     Never removed: every version that was champion, its run and its tables; what the ledgers, or quarantined rows that
-    wait for a word, refer to; anything younger than a day.
+    wait for a word, refer to; the logs of a running `up`; anything younger than a day.
     """
     from evergreen.io.housekeeping import holdings, remove
     from evergreen.retention import removable
@@ -33,10 +34,12 @@ def clean(
     here = settings()
     prepare(here)
     items, protected = holdings(here, [spec.model for spec in load_specs(here.deployments)])
+    if running(here.workspace):
+        protected |= {item.name for item in items if item.kind == "log"}
     limit = None if max_gb is None else int(max_gb * _GIB)
     gone = removable(items, protected, datetime.now(UTC), timedelta(days=keep_days), limit)
     for item in gone:
-        typer.echo(f"{'would remove' if dry_run else 'removed':12} {item.touched:%Y-%m-%d}  {item.kind:7} {item.name}")
+        typer.echo(f"{'would remove' if dry_run else 'removed':12} {item.touched:%Y-%m-%d}  {item.kind:8} {item.name}")
         if not dry_run:
             remove(here, item)
     counts = Counter(item.kind for item in gone)

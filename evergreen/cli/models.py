@@ -113,5 +113,6 @@ def show(
 def _print_values(evidence: Evidence) -> None:
     """Every value; where one is undefined, why."""
     for name, value in evidence.values.items():
-        why = evidence.undefined.get(name)
-        typer.echo(f"  {name:30} {f'undefined: {why}' if why else f'{value:.4f}'}")
+        why, interval = evidence.undefined.get(name), evidence.intervals.get(name)
+        where = f" (95 % {interval.low:.4f} to {interval.high:.4f})" if interval else ""
+        typer.echo(f"  {name:30} {f'undefined: {why}' if why else f'{value:.4f}{where}'}")

@@ -150,6 +150,8 @@ def print_backtest(found: Backtested) -> None:
     from evergreen import backtest as played
 
     typer.echo(f"\n{found.metric} by month\n\n{played.table(found.results)}\n\n{found.sentence}")
+    if found.cost:
+        typer.echo(str(found.cost))
     typer.echo(f"picture    plots/backtest.png of the MLflow run {found.run_id}; see: evergreen ui")
 
 

@@ -1,32 +1,19 @@
-"""``up``: Prefect's server, MLflow's server and a worker on the workspace's stores, watched until Ctrl-C."""
+"""``up``: both servers, a worker and a warm process for its runs on the workspace's stores, watched until Ctrl-C."""
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
 import signal
-import subprocess
-import sys
 import time
-import urllib.request
-import uuid
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from evergreen.cli.crew import Crew
 from evergreen.cli.environment import prepare
-from evergreen.cli.processes import MARK, Up, end, only_up, record
-from evergreen.cli.servers import free_port, interruptible, mlflow_command, prefect_command, server_environment
-from evergreen.errors import UsageError
-from evergreen.settings import Settings, settings
+from evergreen.cli.processes import only_up
+from evergreen.cli.servers import free_port, interruptible
+from evergreen.settings import settings
 from evergreen.spec import load_specs
-
-_STARTING_SECONDS = 180
-_POOL = "evergreen"
 
 
 def up(
@@ -58,171 +45,3 @@ def up(
                 signal.signal(sign, signal.SIG_IGN)
             crew.stop()
     typer.echo("stopped; nothing is left running")
-
-
-@dataclass
-class Part:
-    """One process that is kept alive: how it is started, and how one sees that it works."""
-
-    name: str
-    command: list[str]
-    environment: Mapping[str, str]
-    log: Path
-    works: Callable[[Part], bool]
-    line: str
-    process: subprocess.Popen[bytes] | None = None
-    started: float = 0.0
-    healthy: bool = False
-    failures: int = 0
-
-    @property
-    def died(self) -> bool:
-        """Whether it was started and has ended."""
-        return self.process is not None and self.process.poll() is not None
-
-    def start(self) -> None:
-        """Start it in a session of its own; what is left of an earlier start is ended first."""
-        if self.process is not None:
-            end(self.environment[MARK])
-        self.started, self.healthy = time.time(), False
-        with self.log.open("ab") as output:
-            self.process = subprocess.Popen(
-                self.command,
-                stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-                env=dict(self.environment), start_new_session=True, cwd=self.log.parent,
-            )  # fmt: skip
-
-    def look(self) -> None:
-        """Say it once when the part begins to work."""
-        if not self.healthy and not self.died and self.works(self):
-            self.healthy = True
-            typer.echo(f"{self.name:8} {self.line}")
-
-    def obituary(self) -> str:
-        """How it ended."""
-        code = self.process.returncode if self.process else 0
-        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
-        return f"{self.name:8} {how}; it is started again (log: {self.log})"
-
-
-class Crew:
-    """The parts of one ``up``: Prefect's server, MLflow's server, the worker."""
-
-    def __init__(self, here: Settings, prefect_port: int, mlflow_port: int, runs: int) -> None:
-        """Describe the parts; nothing is started yet."""
-        self._here, token = here, uuid.uuid4().hex
-        self._log("up").parent.mkdir(parents=True, exist_ok=True)
-        prefect, mlflow = f"http://127.0.0.1:{prefect_port}", f"http://127.0.0.1:{mlflow_port}"
-        self._up = Up(os.getpid(), token, prefect, mlflow)
-
-        def marked(name: str, **more: str) -> dict[str, str]:
-            return {**server_environment(prefect), MARK: f"{token}/{name}", **more}
-
-        client = {
-            "PREFECT_API_URL": f"{prefect}/api",
-            "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",
-            # Reports link to where people open the UIs: here, unless a proxy stands before them.
-            "EVERGREEN_PREFECT_URL": os.environ.get("EVERGREEN_PREFECT_URL", prefect),
-            "EVERGREEN_MLFLOW_URL": os.environ.get("EVERGREEN_MLFLOW_URL", mlflow),
-        }
-        own = {name: value for name, value in marked("prefect").items() if name != "PREFECT_API_URL"}
-        self.prefect = Part(
-            "Prefect", prefect_command(prefect_port), own, self._log("prefect"),
-            lambda _: _answers(f"{prefect}/api/health"), f"answers at {prefect}",
-        )  # fmt: skip
-        self.mlflow = Part(
-            "MLflow", mlflow_command(here, mlflow_port), marked("mlflow"), self._log("mlflow"),
-            lambda _: _answers(f"{mlflow}/health"), f"answers at {mlflow}",
-        )  # fmt: skip
-        self.worker = Part(
-            "worker",
-            [sys.executable, *f"-m prefect worker start -p {_POOL} -t process -n {_POOL} --limit {runs}".split()],
-            marked("worker", **client, PREFECT_WORKER_QUERY_SECONDS="1", PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL="INFO"),
-            self._log("worker"), lambda part: _polls(prefect, part.started), f"takes runs from the pool {_POOL}",
-        )  # fmt: skip
-        self._clerk = marked("deploy", **client)
-
-    def start(self) -> None:
-        """Start everything and wait until it works.
-
-        Raises:
-            UsageError: a part does not start in time, or a model cannot be registered.
-        """
-        self._launch(self.prefect)
-        self._launch(self.mlflow)
-        self._wait(self.prefect)
-        if not self._register():
-            raise UsageError(f"the models cannot be registered; the log is {self._log('deploy')}")
-        self._launch(self.worker)
-        self._wait(self.mlflow)
-        self._wait(self.worker)
-
-    def watch(self) -> None:
-        """Start again what has died, and say what works again."""
-        for part in (self.prefect, self.mlflow, self.worker):
-            if part.died and time.time() - part.started > min(60, 2**part.failures):
-                # The worker comes back to a server that works and to runs that are in order.
-                if part is self.worker and not self.prefect.healthy:
-                    continue
-                typer.echo(part.obituary())
-                part.failures = 0 if time.time() - part.started > 120 else part.failures + 1
-                if part is self.worker:
-                    end(part.environment[MARK])
-                    self._register()
-                self._launch(part)
-            elif part.died:
-                part.healthy = False
-            part.look()
-
-    def stop(self) -> None:
-        """End every part, the servers last, and whatever they started."""
-        for part in (self.worker, self.mlflow, self.prefect):
-            if part.process:
-                end(part.environment[MARK])
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    part.process.wait(timeout=10)
-        end(f"{self._up.token}/")
-
-    def _launch(self, part: Part) -> None:
-        part.start()
-        assert part.process is not None
-        self._up = replace(self._up, parts={**self._up.parts, part.name: part.process.pid})
-        record(self._here.workspace, self._up)
-
-    def _wait(self, part: Part) -> None:
-        deadline = time.monotonic() + _STARTING_SECONDS
-        while not part.healthy:
-            if part.died or time.monotonic() > deadline:
-                raise UsageError(f"{part.name} does not start; its log is {part.log}")
-            part.look()
-            time.sleep(0.2)
-
-    def _register(self) -> bool:
-        """Register every model, in a process of its own: this one stays small."""
-        command = [sys.executable, "-c", "from evergreen.cli import main; main()", "deploy", "--alone"]
-        done = subprocess.run(command, capture_output=True, text=True, env=self._clerk, check=False)
-        self._log("deploy").write_text(done.stdout + done.stderr, encoding="utf-8")
-        typer.echo(f"models   {(done.stderr if done.returncode else done.stdout).strip().splitlines()[-1]}")
-        return not done.returncode
-
-    def _log(self, name: str) -> Path:
-        return self._here.workspace / "logs" / f"{name}.log"
-
-
-def _answers(url: str) -> bool:
-    with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=2):
-        return True
-    return False
-
-
-def _polls(prefect: str, since: float) -> bool:
-    """Whether the worker has given a sign of life since then."""
-    from datetime import datetime
-
-    request = urllib.request.Request(
-        f"{prefect}/api/work_pools/{_POOL}/workers/filter", b"{}", {"Content-Type": "application/json"}
-    )
-    with contextlib.suppress(OSError), urllib.request.urlopen(request, timeout=2) as answer:
-        times = [worker["last_heartbeat_time"] for worker in json.load(answer)]
-        return any(datetime.fromisoformat(text).timestamp() > since for text in times if text)
-    return False

@@ -3,8 +3,8 @@
 from evergreen.evaluation.contest import paired
 from evergreen.evaluation.influence import dependence_figure, shap_figure
 from evergreen.evaluation.metrics import METRICS, Metric, Values, check_metric, evaluate, trivial_prediction
-from evergreen.evaluation.plots import figures
-from evergreen.evaluation.rows import against_trivial, paired_rows
+from evergreen.evaluation.plots import curve_figure, figures
+from evergreen.evaluation.rows import against_trivial, paired_rows, trivial_rows
 from evergreen.evaluation.summary import summary
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "Values",
     "against_trivial",
     "check_metric",
+    "curve_figure",
     "dependence_figure",
     "evaluate",
     "figures",
@@ -21,4 +22,5 @@ __all__ = [
     "shap_figure",
     "summary",
     "trivial_prediction",
+    "trivial_rows",
 ]

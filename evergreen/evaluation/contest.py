@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from evergreen.evaluation.metrics import check_metric, evaluate
+from evergreen.evaluation.metrics import WITH_INTERVAL, check_metric, evaluate
 from evergreen.handoffs import Evidence, Interval, SliceEvidence
 from evergreen.spec import Task
 from evergreen.statistics import metric_interval, paired_interval
@@ -44,7 +44,7 @@ def paired(
         seconds_per_row: The challenger's scoring time.
         block_name: What a block is, in the plural.
         largest: Levels a column that are looked at.
-        classes: Names of the classes, for the values of each; their codes by default.
+        classes: Names of the classes or the quantiles, for the values of each; the classes' codes by default.
 
     Raises:
         SpecError: the metric does not fit the task.
@@ -82,6 +82,7 @@ def paired(
         block_name="rows" if blocks is None else block_name,
         confidence=confidence,
         undefined=judged.undefined,
+        intervals={name: metric_interval(name, target, mine, days) for name in judged.values if name in WITH_INTERVAL},
     )
 
 

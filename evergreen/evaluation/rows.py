@@ -68,6 +68,24 @@ def _blocks(rows: pd.DataFrame) -> tuple[NDArray[np.int64] | None, str]:
     return None, "rows"
 
 
+def trivial_rows(
+    seen: pd.DataFrame, rows: pd.DataFrame, task: Task, target: Floats, classes: Sequence[str] = (),
+    exposure: str | None = None,
+) -> Floats:  # fmt: skip
+    """What one would predict for rows without looking at them, but for their exposure where the spec names one.
+
+    Args:
+        seen: The rows that may be learned from.
+        rows: The rows to predict.
+        task: What is predicted.
+        target: The encoded target of ``seen``.
+        classes: Names of the classes or quantiles.
+        exposure: The column that predictions are in proportion to.
+    """
+    sides = tuple(pd.to_numeric(part[exposure]).to_numpy(dtype=float) for part in (seen, rows)) if exposure else None
+    return trivial_prediction(task, target, len(rows), classes or None, exposures=sides)  # type: ignore[arg-type]
+
+
 def against_trivial(
     rows: pd.DataFrame,
     task: Task,
@@ -77,9 +95,10 @@ def against_trivial(
     classes: Sequence[str] = (),
     slices: Sequence[str] = (),
     seconds_per_row: float = 0.0,
+    exposure: str | None = None,
 ) -> Evidence:
     """Measure one model on rows of a table, beside the best constant for the same rows; arguments as above."""
-    trivial = trivial_prediction(task, target, len(rows), classes)
+    trivial = trivial_rows(rows, rows, task, target, classes, exposure)
     return paired_rows(
         rows, task, metric, (target, ours, trivial), "trivial", slices, seconds_per_row=seconds_per_row, classes=classes
     )  # fmt: skip

@@ -48,16 +48,16 @@ def summary(model: str, evidence: Evidence, verdict: Verdict, links: Mapping[str
 
 
 def _each_class(evidence: Evidence) -> list[str]:
-    """A table with a line a class and a column a metric."""
+    """A table with a line a class or quantile and a column a metric."""
     pairs = [name.split("/", 1) for name in evidence.values if "/" in name]
     metrics, classes = list(dict.fromkeys(m for m, _ in pairs)), list(dict.fromkeys(c for _, c in pairs))
     if not classes:
         return []
     return [
         "",
-        "### Classes",
+        "### Quantiles" if metrics == ["share_below"] else "### Classes",
         "",
-        f"| class | {' | '.join(metrics)} |",
+        f"| {'quantile' if metrics == ['share_below'] else 'class'} | {' | '.join(metrics)} |",
         "|---" * (len(metrics) + 1) + "|",
         *(f"| {one} | {' | '.join(_value(evidence, f'{name}/{one}') for name in metrics)} |" for one in classes),
     ]
@@ -66,7 +66,8 @@ def _each_class(evidence: Evidence) -> list[str]:
 def _value(evidence: Evidence, name: str) -> str:
     if name in evidence.undefined:
         return f"undefined: {evidence.undefined[name]}"
-    return f"{evidence.values[name]:.4f}"
+    where = f" (95 % {_range(evidence.intervals[name])})" if name in evidence.intervals else ""
+    return f"{evidence.values[name]:.4f}{where}"
 
 
 def _range(interval: Interval) -> str:

@@ -20,6 +20,7 @@ from evergreen.handoffs.rows import (
     Snapshot,
     ValidationReport,
 )
+from evergreen.handoffs.views import View
 
 __all__ = [
     "CUT_OFF",
@@ -43,6 +44,7 @@ __all__ = [
     "Snapshot",
     "ValidationReport",
     "Verdict",
+    "View",
     "WindowSlice",
     "WindowValue",
 ]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from evergreen.spec import Task
+
+#: The threshold where none was chosen.
+_EVEN = 0.5
 
 
 @dataclass(frozen=True)
@@ -28,8 +32,9 @@ class ModelVersion:
     """A fitted model in the registry.
 
     Rows count as seen by it when their event time is before ``fitted_until`` or their label was known by
-    ``fitted_as_of``. ``classes`` are the levels of the target in the order of the predicted probabilities; empty for a
-    quantity. ``fitted_rows`` counts the rows that it was fitted on.
+    ``fitted_as_of``. ``classes`` name the columns of a prediction: the levels of the target in the order of the
+    predicted probabilities, or the quantiles; empty for a quantity. ``fitted_rows`` counts the rows that it was
+    fitted on.
     """
 
     model: str
@@ -43,6 +48,11 @@ class ModelVersion:
     task: Task = "binary"
     classes: tuple[str, ...] = ()
     fitted_rows: int = 0
+
+    @property
+    def threshold(self) -> float:
+        """The probability from which this version decides for class 1; its recipe carries it."""
+        return float(json.loads(self.recipe).get("threshold", _EVEN)) if self.recipe.startswith("{") else _EVEN
 
 
 @dataclass(frozen=True)
@@ -72,7 +82,8 @@ class Evidence:
     at ``confidence``. ``blocks`` counts days or groups, ``baseline`` names the
     other side: ``champion 3`` or ``trivial``. ``undefined`` holds the reason for each value that is NaN. ``chosen``
     says which unseen rows judged, where that is not all of them; ``judged`` is the stored table of their keys, where
-    rows have no time to tell which a later contest may use.
+    rows have no time to tell which a later contest may use. ``intervals`` holds 95 % intervals of values that say how
+    true a prediction is (coverage, bias).
     """
 
     metric: str
@@ -90,6 +101,7 @@ class Evidence:
     undefined: dict[str, str] = field(default_factory=dict)
     chosen: str = ""
     judged: str = ""
+    intervals: dict[str, Interval] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

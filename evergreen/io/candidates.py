@@ -61,7 +61,7 @@ def search_digest(table: str, rows: pd.DataFrame, contest: Contest, problem: Pro
     for part in (contest.split.train, contest.split.tuning):
         total.update(np.ascontiguousarray(part, dtype=np.int64).tobytes())
         total.update(encoded(rows[TARGET].iloc[part], contest.task, contest.classes).tobytes())
-    transformer = sorted(problem.transformer_for("codes").get_params().items())
+    transformer = sorted(problem.transformer_for("").get_params().items())
     settings = problem.settings
     folds = (settings.cross_validate, settings.seed)
     learned = (problem.task, problem.metric, problem.classes, settings.weight, folds, transformer)

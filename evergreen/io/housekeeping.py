@@ -28,7 +28,7 @@ def holdings(here: Settings, models: Sequence[str]) -> tuple[list[Item], set[str
         here: The project and the workspace.
         models: The project's models; runs and versions of others are not looked at.
     """
-    items = list(_tables(here))
+    items = [*_tables(here), *_backtests(here), *_logs(here)]
     protected: set[str] = set()
     for model in models:
         protected |= _in_ledgers(here, model) | _in_quarantine(here, model, items)
@@ -44,7 +44,7 @@ def remove(here: Settings, item: Item) -> None:
     Raises:
         OSError: a file cannot be removed.
     """
-    if item.kind == "table":
+    if item.kind in ("table", "backtest", "log"):
         _delete(item.name)
         return
     registry = Registry(here)
@@ -73,6 +73,19 @@ def _tables(here: Settings) -> Iterator[Item]:
         name = path if near else fs.unstrip_protocol(path)
         written = facts["LastModified"] if "LastModified" in facts else datetime.fromtimestamp(facts["mtime"], UTC)
         yield Item("table", name, int(facts["size"]), written)
+
+
+def _backtests(here: Settings) -> Iterator[Item]:
+    """The finished parts of each backtest: nothing rests on them, a later one makes them again."""
+    for folder in (here.workspace / "backtests").glob("*/"):
+        written = max(_touched(path) for path in (folder, *folder.iterdir()))
+        yield Item("backtest", str(folder), disk_used(folder), written)
+
+
+def _logs(here: Settings) -> Iterator[Item]:
+    """What servers and workers have written; whoever knows what runs protects theirs."""
+    for path in (here.workspace / "logs").glob("*.log"):
+        yield Item("log", str(path), _size(path), _touched(path))
 
 
 def _in_ledgers(here: Settings, model: str) -> set[str]:
@@ -114,6 +127,13 @@ def _numbers(registry: Registry, model: str) -> dict[str, int]:
 
 def _version(model: str, version: int) -> str:
     return f"{model} version {version}"
+
+
+def _touched(path: Path) -> datetime:
+    try:
+        return datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    except FileNotFoundError:  # written aside and renamed meanwhile
+        return datetime.now(UTC)
 
 
 def _size(path: Path) -> int:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import pandas as pd
 
 from evergreen import labels, scoring
 from evergreen.handoffs import CUT_OFF, KEY, KNOWN_AT, TARGET, TIME
-from evergreen.io.records import Ledger, Role, Scoring
+from evergreen.io.records import Ledger, Role
 from evergreen.io.store import Store
 from evergreen.settings import settings
 from evergreen.spec import ModelSpec
@@ -93,9 +93,14 @@ def read_labels(
     return _together(parts, _no_labels(timed))
 
 
-def ranges(entries: Iterable[Scoring]) -> tuple[tuple[datetime, datetime], ...]:
-    """The ranges of cut-offs that entries of the ledger cover."""
-    return tuple((entry.since, entry.until) for entry in entries)
+def labels_corrected(spec: ModelSpec, window: tuple[datetime, datetime], since: datetime, as_of: datetime) -> bool:
+    """Whether a batch of labels that came after ``since`` corrects earlier ones, and may touch a window."""
+    here = settings()
+    store = Store(str(here.store))
+    return any(
+        batch.corrected and batch.as_of > since and _overlaps(store.span(batch.uri, TIME), *window)
+        for batch in Ledger(here.workspace).label_batches(spec.model, as_of)
+    )
 
 
 def _overlaps(span: tuple[pd.Timestamp, pd.Timestamp] | None, start: datetime | None, end: datetime | None) -> bool:

@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from evergreen import features, training
+from evergreen import features, scoring, training
 from evergreen.data import assemble, columns_needed
 from evergreen.data.columns import join_stem
 from evergreen.errors import DataError, EmptyWindow, UsageError, did_you_mean
@@ -26,7 +26,7 @@ from evergreen.io.registry import Registry
 from evergreen.io.sources import read
 from evergreen.io.sources.batches import batches
 from evergreen.settings import Settings
-from evergreen.spec import ModelSpec
+from evergreen.spec import TASKS, ModelSpec
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +42,8 @@ def predict_file(here: Settings, spec: ModelSpec, version: ModelVersion, file: s
 
     Memory holds a batch of rows and the joined tables, however large the file is. The result is written aside and
     renamed: there is all of it or nothing. Keys of text files are written as they stand; a file without the key's
-    column gets ``row``, counted from 1. ``prediction`` is the class (the most probable one) or the quantity.
+    column gets ``row``, counted from 1. ``prediction`` is the class (the most probable one), the quantity, or the
+    middle one of several quantiles, which follow as ``q_0.1``, ...
 
     Args:
         here: The project, whose sources the joins read.
@@ -96,8 +97,8 @@ def _said(spec: ModelSpec, version: ModelVersion, rows: pd.DataFrame, values: An
     key = spec.data.key if spec.data.key in rows else None
     names = rows[key] if key else pd.Series(np.arange(before + 1, before + 1 + len(rows)))
     columns: dict[str, Any] = {key or "row": names.to_numpy() if key is None else names}
-    if version.task == "regression":
-        return pd.DataFrame({**columns, "prediction": values})
+    if not TASKS[version.task].classes:
+        return pd.DataFrame({**columns, **scoring.quantities(values, version)})
     each = np.column_stack([1 - values, values]) if version.task == "binary" else values
     codes = (values >= _EVEN).astype(int) if version.task == "binary" else each.argmax(axis=1)
     chosen = pd.array(np.array(version.classes, dtype=object)[codes], dtype="str")
@@ -146,7 +147,7 @@ def _check_columns(
     for name in reversed(spec.features.expressions):  # a later one may use an earlier one
         if name in wanted:
             wanted = (wanted - {name}) | expression_columns(spec.features.expressions[name])
-    wanted |= {spec.data.time} if spec.data.time else set()
+    wanted |= {name for name in (spec.data.time, spec.training.exposure) if name}
     missing = sorted(wanted - joined - {*map(str, rows.columns)})
     if missing:
         near = did_you_mean(missing[0], map(str, rows.columns))

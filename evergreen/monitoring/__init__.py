@@ -2,16 +2,8 @@
 
 from evergreen.monitoring.cells import ColumnProfile
 from evergreen.monitoring.drift import find_drift
-from evergreen.monitoring.estimate import (
-    ASSUMPTION,
-    Estimator,
-    describe,
-    estimate,
-    estimator_from_json,
-    estimator_to_json,
-    fit_estimator,
-    why_unknown,
-)
+from evergreen.monitoring.estimate import ASSUMPTION, describe, estimate, fit_estimator, why_unknown
+from evergreen.monitoring.estimator import Estimator, estimator_from_json, estimator_to_json
 from evergreen.monitoring.observation import Seen, observe
 from evergreen.monitoring.performance import PerformanceSignal, default_tolerance, judge_performance
 from evergreen.monitoring.profile import Counts, Profile, build_profile, count, from_json, to_json

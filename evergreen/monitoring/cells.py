@@ -115,6 +115,27 @@ def count_column(
     return counts, int(counts[0] + counts[-2]) if column.edges else int(counts[0]), ()
 
 
+def cells_of(values: pd.Series | None, column: ColumnProfile, rows: int) -> Whole:
+    """The cell of each row, (n,); the last one is that of missing values.
+
+    Args:
+        values: (n,): the live column; None where there is no such column.
+        column: Its cells.
+        rows: How many rows there are.
+    """
+    if values is None:
+        return np.full(rows, column.cells - 1, np.int64)
+    if column.kind == "category":
+        codes, uniques = pd.factorize(pd.Series(values))
+        place = {level: cell for cell, level in enumerate(column.levels)}
+        known = [place.get(_level(value), len(column.levels)) for value in uniques]
+        return np.array([*known, column.cells - 1], dtype=np.int64)[codes]  # the last, code -1, is missing
+    numbers = _numbers(values)
+    cells = np.searchsorted(column.edges, numbers, side="right").astype(np.int64)
+    cells[~np.isfinite(numbers)] = column.cells - 1
+    return cells
+
+
 def _count_levels(values: pd.Series, column: ColumnProfile) -> tuple[Whole, int, tuple[str, ...]]:
     table = values.value_counts(sort=False, dropna=True)
     names, sizes = [_level(value) for value in table.index], table.to_numpy(np.int64)

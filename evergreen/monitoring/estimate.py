@@ -2,30 +2,34 @@
 
 Classification (confidence-based: Guillory et al. 2021; NannyML's CBPE): the reference, predicted out of sample, teaches
 what share of the rows with a prediction is of the class. A live row counts as that share of a row of the class, and
-the metric is the one of these expected rows. Regression (a form of direct loss estimation): the reference teaches the
-mean loss by prediction.
+the metric is the one of these expected rows. Numbers (direct loss estimation, as NannyML's DLE): the reference teaches
+the mean loss by prediction, and small trees what the inputs say beside it (``evergreen.monitoring.losses``); of
+quantiles there is no estimate.
 
-**What it assumes**: the target depends on the prediction as it did in the reference. Where the inputs move and the
-relation stays, the estimate follows. Where the relation itself moves (concept change) it goes on saying what it said,
-and nothing in the rows can tell. For regression, it also cannot see a loss that depends on inputs at an equal
-prediction. Every report of an estimate must say so: ``describe`` does.
+**What it assumes**: the target depends on the prediction, and for numbers on the inputs, as it did in the reference.
+Where the inputs move and the relation stays, the estimate follows. Where the relation itself moves (concept change) it
+goes on saying what it said, and nothing in the rows can tell. Every report of an estimate must say so: ``describe``
+does.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from evergreen.handoffs import Interval
-from evergreen.monitoring.curves import Curve, chance_curve, mean_curve
+from evergreen.monitoring.cells import ColumnProfile
+from evergreen.monitoring.curves import chance_curve, mean_curve
+from evergreen.monitoring.estimator import Estimator
 from evergreen.monitoring.expected import CLASS_METRICS, QUANTITIES, expected_class_metric, expected_number_metric
-from evergreen.spec import Task
+from evergreen.monitoring.losses import Matrix, fit_losses, inputs_of
+from evergreen.spec import TASKS, Task
 from evergreen.statistics import METRIC_NAMES, metric_value
 
 Floats = NDArray[np.float64]
@@ -46,30 +50,25 @@ _MIN_PARTS = 4
 
 
 @dataclass(frozen=True)
-class Estimator:
-    """What the reference teaches about a metric; plain numbers throughout.
+class _Rows:
+    """Rows without their labels: predictions, and the inputs of the loss's trees where there are any."""
 
-    ``curves`` has P(class) by its predicted probability, one curve a class (one in all for two classes), or for
-    quantities the mean of each quantity that the metric needs. ``offset`` is what the estimate misses on the reference
-    itself. An estimate is off by a variance of ``by_row`` / rows + ``by_window``, as seen in ``parts`` windows of the
-    reference of ``rows`` rows in all. ``reason`` says why there is none, if so.
-    """
+    scores: Floats
+    inputs: Matrix | None = None
 
-    task: Task
-    metric: str
-    curves: tuple[Curve, ...] = ()
-    offset: float = 0.0
-    by_row: float = np.nan
-    by_window: float = np.nan
-    parts: int = 0
-    rows: int = 0
-    reason: str = ""
+    def __getitem__(self, chosen: NDArray[Any]) -> _Rows:
+        return _Rows(self.scores[chosen], None if self.inputs is None else self.inputs[chosen])
 
 
 def fit_estimator(
-    task: Task, metric: str, target: ArrayLike, predictions: ArrayLike, blocks: ArrayLike | None = None
+    task: Task,
+    metric: str,
+    target: ArrayLike,
+    predictions: ArrayLike,
+    blocks: ArrayLike | None = None,
+    looks: tuple[pd.DataFrame, Sequence[ColumnProfile]] | None = None,
 ) -> Estimator:
-    """Learn from labelled reference rows what a metric will be by the predictions alone.
+    """Learn from labelled reference rows what a metric will be where labels are not known.
 
     Args:
         task: Which metrics apply.
@@ -80,6 +79,7 @@ def fit_estimator(
         blocks: (n,): the window of each row, of the same length as a live one (shorter ones, such as days, make the
             interval wider than it need be). Without it rows count as independent, and the interval is too short where
             they are not.
+        looks: For quantities the inputs of the rows, and the cells in which they are looked at.
 
     Returns:
         An estimator with a ``reason`` instead of curves where none can be learned.
@@ -91,22 +91,25 @@ def fit_estimator(
     if reason:
         return Estimator(task, metric, rows=len(truth), reason=reason)
     codes = _part_codes(None if blocks is None else np.asarray(blocks)[known], len(truth))
-    fitted = _fit(task, metric, truth, scores)
+    columns: Sequence[ColumnProfile] = looks[1] if looks and not TASKS[task].classes else ()
+    rows = _Rows(scores, inputs_of(looks[0][known], columns, scores) if looks and columns else None)
+    fitted = _fit(task, metric, truth, rows, columns, codes)
     if not np.isfinite(fitted.offset):
         return replace(fitted, reason=f"{metric} is undefined on the reference")
-    by_row, by_window, parts = _spread(fitted, truth, scores, codes)
+    by_row, by_window, parts = _spread(fitted, truth, rows, codes)
     return replace(fitted, by_row=by_row, by_window=by_window, parts=parts)
 
 
-def estimate(estimator: Estimator, predictions: ArrayLike) -> Interval:
+def estimate(estimator: Estimator, predictions: ArrayLike, looks: pd.DataFrame | None = None) -> Interval:
     """The expected value of the metric on rows without labels yet, with a 95 % interval for the realised one.
 
-    It assumes that P(target | prediction) is unchanged since the reference; under concept change it is wrong, its
-    interval with it, and it cannot know: whoever shows it must say so (``describe``).
+    It assumes that P(target | prediction and inputs) is unchanged since the reference; under concept change it is
+    wrong, its interval with it, and it cannot know: whoever shows it must say so (``describe``).
 
     Args:
         estimator: From ``fit_estimator``.
         predictions: (n,) or (n, k), as there.
+        looks: The inputs of the same rows; without them the predictions alone speak.
 
     Returns:
         NaN throughout where there is none (``why_unknown`` says why).
@@ -114,7 +117,9 @@ def estimate(estimator: Estimator, predictions: ArrayLike) -> Interval:
     scores = np.asarray(predictions, dtype=np.float64)
     if why_unknown(estimator, scores):
         return Interval(np.nan, np.nan, np.nan)
-    value = _raw(estimator, scores) + estimator.offset
+    trees = estimator.losses
+    rows = _Rows(scores, inputs_of(looks, trees.columns, scores) if trees and looks is not None else None)
+    value = _raw(estimator, rows) + estimator.offset
     if estimator.parts < _MIN_PARTS or not np.isfinite(value):
         return Interval(np.nan, float(value), np.nan)
     live = estimator.by_row / len(scores) + estimator.by_window
@@ -133,33 +138,23 @@ def why_unknown(estimator: Estimator, predictions: ArrayLike) -> str:
     return "" if np.isfinite(scores).all() else "a prediction is missing"
 
 
-def describe(estimator: Estimator, predictions: ArrayLike) -> str:
+def describe(estimator: Estimator, predictions: ArrayLike, looks: pd.DataFrame | None = None) -> str:
     """The estimate as one sentence, with what it assumes and cannot know."""
     reason = why_unknown(estimator, predictions)
     if reason:
         return f"{estimator.metric} cannot be estimated without labels: {reason}"
-    return f"{estimator.metric} {estimate(estimator, predictions)}, {ASSUMPTION}"
-
-
-def estimator_to_json(estimator: Estimator) -> str:
-    """The estimator as one line of JSON."""
-    return json.dumps(asdict(estimator), separators=(",", ":"))
-
-
-def estimator_from_json(text: str) -> Estimator:
-    """Read what ``estimator_to_json`` wrote."""
-    item: dict[str, Any] = json.loads(text)
-    curves = tuple(Curve(*(tuple(curve[key]) for key in ("x", "y", "weights"))) for curve in item.pop("curves"))
-    return Estimator(curves=curves, **item)
+    return f"{estimator.metric} {estimate(estimator, predictions, looks)}, {ASSUMPTION}"
 
 
 def _why_not(task: Task, metric: str, truth: Floats) -> str:
-    fitting = QUANTITIES if task == "regression" else CLASS_METRICS
+    fitting = CLASS_METRICS if TASKS[task].classes else QUANTITIES
+    if task == "quantile":
+        return "how far a target lies from its quantiles cannot be told from them alone"
     if metric not in METRIC_NAMES or metric not in fitting:
         return f"{metric} of a {task} model cannot be estimated; choose from {', '.join(fitting)}"
     if len(truth) < MIN_ROWS:
         return f"the reference has {len(truth)} labelled rows, under {MIN_ROWS}"
-    if task != "regression" and len(np.unique(truth)) < 2:
+    if TASKS[task].classes and len(np.unique(truth)) < 2:
         return f"all labelled rows of the reference are of class {truth[0]:g}"
     return ""
 
@@ -171,23 +166,34 @@ def _part_codes(blocks: NDArray[Any] | None, rows: int) -> NDArray[np.intp]:
     return np.unique(blocks, return_inverse=True)[1].reshape(-1)
 
 
-def _fit(task: Task, metric: str, truth: Floats, scores: Floats) -> Estimator:
-    """Curves and offset, without the spread."""
-    if task == "regression":
+def _fit(
+    task: Task, metric: str, truth: Floats, rows: _Rows, columns: Sequence[ColumnProfile], parts: NDArray[np.intp]
+) -> Estimator:
+    """Curves, trees and offset, without the spread."""
+    scores, losses = rows.scores, None
+    if not TASKS[task].classes:
         quantities = QUANTITIES[metric](truth, scores)
         curves = tuple(mean_curve(scores, quantity) for quantity in quantities)
+        if rows.inputs is not None:
+            rests = [quantity - curve(scores) for quantity, curve in zip(quantities, curves, strict=True)]
+            losses = fit_losses(rows.inputs, rests, columns, parts)
     elif scores.ndim == 1:
         curves = (chance_curve(scores, truth),)
     else:
         curves = tuple(chance_curve(scores[:, k], truth == k) for k in range(scores.shape[1]))
-    fitted = Estimator(task, metric, curves, rows=len(truth))
-    return replace(fitted, offset=float(metric_value(metric, truth, scores) - _raw(fitted, scores)))
+    fitted = Estimator(task, metric, curves, rows=len(truth), losses=losses)
+    return replace(fitted, offset=float(metric_value(metric, truth, scores) - _raw(fitted, rows)))
 
 
-def _raw(estimator: Estimator, scores: Floats) -> float:
+def _raw(estimator: Estimator, rows: _Rows) -> float:
     """The metric of the expected rows, before the offset."""
-    if estimator.task == "regression":
-        return expected_number_metric(estimator.metric, [float(curve(scores).mean()) for curve in estimator.curves])
+    scores = rows.scores
+    if not TASKS[estimator.task].classes:
+        means = [float(curve(scores).mean()) for curve in estimator.curves]
+        if estimator.losses and rows.inputs is not None:
+            more = estimator.losses.corrections(rows.inputs)
+            means = [mean + float(one.mean()) for mean, one in zip(means, more, strict=True)]
+        return expected_number_metric(estimator.metric, means)
     if scores.ndim == 1:
         chance = estimator.curves[0](scores)
         return expected_class_metric(estimator.metric, np.column_stack([1 - chance, chance]), scores)
@@ -197,26 +203,25 @@ def _raw(estimator: Estimator, scores: Floats) -> float:
     return expected_class_metric(estimator.metric, np.divide(chances, total, out=even, where=total > 0), scores)
 
 
-def _spread(fitted: Estimator, truth: Floats, scores: Floats, codes: NDArray[np.intp]) -> tuple[float, float, int]:
+def _spread(fitted: Estimator, truth: Floats, rows: _Rows, codes: NDArray[np.intp]) -> tuple[float, float, int]:
     """How far off estimates are: variance by row and between windows, and the number of windows.
 
     A window's error has the variance by_row / rows + by_window. by_row is learned from parts dealt at random, which
     share all windows; each window is then estimated from others.
     """
-    dealt = _errors([fitted], truth, scores, [np.random.default_rng(0).permutation(len(truth)) % _PARTS])
+    columns = fitted.losses.columns if fitted.losses else ()
+    dealt = _errors([fitted], truth, rows, [np.random.default_rng(0).permutation(len(truth)) % _PARTS])
     turns = [(codes % _FOLDS) == fold for fold in range(min(_FOLDS, codes.max() + 1))]
     turns = [aside for aside in turns if (~aside).sum() >= MIN_ROWS]
-    others = [_fit(fitted.task, fitted.metric, truth[~aside], scores[~aside]) for aside in turns]
-    errors = _errors(others, truth, scores, [np.where(aside, codes, -1) for aside in turns])
+    others = [_fit(fitted.task, fitted.metric, truth[~aside], rows[~aside], columns, codes[~aside]) for aside in turns]
+    errors = _errors(others, truth, rows, [np.where(aside, codes, -1) for aside in turns])
     if len(errors) < _MIN_PARTS or not len(dealt):
         return np.nan, np.nan, len(errors)
     by_row = float(np.mean(dealt[:, 0] ** 2 * dealt[:, 1]))
     return by_row, max(float(np.mean(errors[:, 0] ** 2 - by_row / errors[:, 1])), 0.0), len(errors)
 
 
-def _errors(
-    estimators: Sequence[Estimator], truth: Floats, scores: Floats, parts: Sequence[NDArray[np.intp]]
-) -> Floats:
+def _errors(estimators: Sequence[Estimator], truth: Floats, rows: _Rows, parts: Sequence[NDArray[np.intp]]) -> Floats:
     """Realised less estimated of each part, and its rows: (n, 2); parts without a value are left out.
 
     ``parts`` has for each estimator the part of each row, -1 for rows that it is not asked about.
@@ -224,8 +229,8 @@ def _errors(
     pairs = []
     for estimator, codes in zip(estimators, parts, strict=True):
         for part in np.unique(codes[codes >= 0]):
-            rows = codes == part
-            realised = metric_value(estimator.metric, truth[rows], scores[rows])
-            pairs.append((realised - _raw(estimator, scores[rows]) - estimator.offset, rows.sum()))
+            inside = codes == part
+            realised = metric_value(estimator.metric, truth[inside], rows.scores[inside])
+            pairs.append((realised - _raw(estimator, rows[inside]) - estimator.offset, inside.sum()))
     errors = np.array(pairs, dtype=np.float64).reshape(-1, 2)
     return np.asarray(errors[np.isfinite(errors[:, 0])])

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evergreen.statistics import decide_class
+from evergreen.statistics import DEVIANCES, decide_class
 
 Floats = NDArray[np.float64]
 
@@ -19,6 +19,7 @@ QUANTITIES: dict[str, Callable[[Floats, Floats], tuple[Floats, ...]]] = {
     "r2": lambda target, prediction: ((target - prediction) ** 2, target, target**2),
     "mape": lambda target, prediction: (_ratio(np.abs(target - prediction), np.abs(target)),),
     "pinball": lambda target, prediction: (0.5 * np.abs(target - prediction),),
+    **{name: (lambda target, prediction, loss=loss: (loss(target, prediction),)) for name, loss in DEVIANCES.items()},
 }
 
 

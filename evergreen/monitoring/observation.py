@@ -30,7 +30,7 @@ _LARGEST = 10
 class Seen:
     """What is known of one window: rows that were scored in time, their inputs, and the labels so far.
 
-    ``rows`` hold ``__day`` and the slices' columns; ``features`` the model's inputs of the same window; ``target`` is
+    ``rows`` hold ``__day`` and the slices' columns; ``features`` the model's inputs of the same rows; ``target`` is
     encoded, NaN without a label; ``ripe`` says whether there are enough labels, ``words`` why or why not. ``newest``
     is the event time of the newest row.
     """
@@ -68,7 +68,9 @@ def observe(
         days = seen.rows[DAY].to_numpy()[labelled]
         realised = window_value(metric, seen.target[labelled], seen.predictions[labelled], days, seen.bounds)
         parts = tuple(_slices(metric, seen, labelled, slices))
-    estimated = estimate(reference.estimator, seen.predictions) if reference.estimator and len(seen.rows) else None
+    estimated = None
+    if reference.estimator and len(seen.rows):
+        estimated = estimate(reference.estimator, seen.predictions, seen.features)
     drift = find_drift(
         reference.profile, count(seen.features, reference.profile, seen.predictions), effect=rules.drift_effect
     )
@@ -140,7 +142,7 @@ def _say_estimated(estimated: Interval | None, seen: Seen, reference: Reference,
     if estimated is None:
         return f"{reference.metric} cannot be estimated: no row was scored in time"
     end = "below the reference" if low else "not shown to be below the reference"
-    return f"{describe(reference.estimator, seen.predictions)}: {end}"
+    return f"{describe(reference.estimator, seen.predictions, seen.features)}: {end}"
 
 
 def _say_drift(moved: Sequence[str], drift: Sequence[ColumnDrift], drifted: bool) -> str:

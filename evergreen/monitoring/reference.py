@@ -14,7 +14,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from evergreen.handoffs import DAY, WindowValue
-from evergreen.monitoring.estimate import Estimator, estimator_from_json, estimator_to_json, fit_estimator
+from evergreen.monitoring.estimate import fit_estimator
+from evergreen.monitoring.estimator import Estimator, estimator_from_json, estimator_to_json
 from evergreen.monitoring.performance import default_tolerance
 from evergreen.monitoring.profile import Profile, build_profile, from_json, to_json
 from evergreen.monitoring.windows import Bounds
@@ -88,17 +89,17 @@ def build_reference(
     ]
     values = [value for value in values if math.isfinite(value.value)]
     level = float(np.mean([value.value for value in values])) if values else math.nan
-    estimator = None
+    estimator, profile = None, _profile(past, inputs, categorical)
     if judged.any():
         # A window is estimated, so that windows are what the estimate's spread is learned from.
-        windows = past.codes[judged]
-        estimator = fit_estimator(task, metric, past.target[judged], past.predictions[judged], windows)
+        windows, looks = past.codes[judged], (past.rows[judged], profile.columns)
+        estimator = fit_estimator(task, metric, past.target[judged], past.predictions[judged], windows, looks)
     return Reference(
         metric,
         level,
         default_tolerance(metric, level) if tolerance is None else tolerance,
         tuple(values),
-        _profile(past, inputs, categorical),
+        profile,
         estimator,
     )
 

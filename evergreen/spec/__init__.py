@@ -1,8 +1,20 @@
 """A model's file: one strict, frozen description of what a model is, parsed at the edge and trusted inside."""
 
 from evergreen.spec.data import Data, Join, Read, Target, Validation
-from evergreen.spec.kinds import PRIMARY, Duration, Family, Names, Part, Take, Task, parse_duration
-from evergreen.spec.learning import Features, History, Promotion, Training
+from evergreen.spec.kinds import (
+    PRIMARY,
+    TASKS,
+    Duration,
+    Family,
+    Names,
+    Part,
+    Take,
+    Task,
+    TaskKind,
+    parse_duration,
+    quantile_metric,
+)
+from evergreen.spec.learning import Costs, Features, History, Missing, Promotion, Training, Transform
 from evergreen.spec.loading import json_schema, load_spec, load_specs
 from evergreen.spec.model import ModelSpec
 from evergreen.spec.operation import Monitoring, Probation, Retraining, Schedule, Trigger
@@ -11,12 +23,15 @@ from evergreen.spec.source import BOUND, Source, Sql
 __all__ = [
     "BOUND",
     "PRIMARY",
+    "TASKS",
+    "Costs",
     "Data",
     "Duration",
     "Family",
     "Features",
     "History",
     "Join",
+    "Missing",
     "ModelSpec",
     "Monitoring",
     "Names",
@@ -31,11 +46,14 @@ __all__ = [
     "Take",
     "Target",
     "Task",
+    "TaskKind",
     "Training",
+    "Transform",
     "Trigger",
     "Validation",
     "json_schema",
     "load_spec",
     "load_specs",
     "parse_duration",
+    "quantile_metric",
 ]

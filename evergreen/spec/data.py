@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from datetime import timedelta
 from typing import Annotated, Literal
 
@@ -9,6 +10,13 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from evergreen.spec.kinds import Duration, Names, Part, listed
 from evergreen.spec.source import Source
+
+
+def _several(value: object) -> object:
+    return (value,) if isinstance(value, str) else listed(value)
+
+
+_OneOrMore = Annotated[tuple[str, ...], BeforeValidator(_several, json_schema_input_type=str | list[str])]
 
 
 class Target(Part):
@@ -48,18 +56,28 @@ class Read(Part):
 
     missing: Names = ()
     """Texts that mean missing in every column, beside blanks, NA, N/A, NaN, null and None."""
-    sentinels: dict[str, Annotated[tuple[float, ...], BeforeValidator(listed)]] = Field(default_factory=dict)
-    """Numbers that mean missing, by column, e.g. `{age: [-999]}`."""
+    sentinels: dict[str, Annotated[tuple[float | str, ...], BeforeValidator(listed)]] = Field(default_factory=dict)
+    """Values that mean missing, by column: numbers (`{age: [-999]}`, also `.inf`), days (`{until: ["9999-12-31"]}`)."""
     numbers: Names = ()
     """Columns of numbers written as text: with thousand separators, a currency, a percent sign or one unit."""
     thousands: Literal[",", ".", "'", " ", "_"] | None = None
     """What separates thousands in `numbers`."""
     decimal: Literal[".", ","] = "."
     """What separates decimals in `numbers`."""
-    dates: dict[str, str] = Field(default_factory=dict)
-    """Columns of times with their form as in strptime (`%d/%m/%Y`), or `iso`, `seconds`, `milliseconds` since 1970."""
+    dates: dict[str, _OneOrMore] = Field(default_factory=dict)
+    """Columns of times with their form as in strptime (`%d/%m/%Y`), or `iso`, `seconds` or `milliseconds` since 1970,
+    or `excel` (days since 1899-12-30); several forms are tried in their order."""
     texts: Names = ()
     """Columns that stay text although they look like numbers, e.g. codes with leading zeros."""
+    fold: Names = ()
+    """Columns of text in which upper and lower case mean the same; they become lower case."""
+    encoding: str | None = None
+    """The encoding of a CSV that is not UTF-8, e.g. `cp1252` or `utf-16`."""
+    separator: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+    """What separates the fields of a CSV; by default the header's most frequent of comma, semicolon, tab and `|`. A
+    blank means any number of them."""
+    skip: Annotated[int, Field(ge=0)] = 0
+    """Lines of a CSV before its table, such as a title."""
     header: Literal["first", "none"] = "first"
     """`none`: the first line of a CSV is data; columns are called as `names` says."""
     names: Names = ()
@@ -71,6 +89,11 @@ class Read(Part):
             raise ValueError("names gives the columns' names where header is none: write both, or neither")
         if self.thousands == self.decimal:
             raise ValueError(f"thousands and decimal are both {self.decimal!r}; one of them is wrong")
+        if self.encoding is not None:
+            try:
+                codecs.lookup(self.encoding)
+            except LookupError:
+                raise ValueError(f"{self.encoding} is no encoding; write e.g. utf-8, cp1252 or utf-16") from None
         seen: set[str] = set()
         for name in (*self.numbers, *self.dates, *self.texts):
             if name in seen:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Literal
 
@@ -35,12 +37,43 @@ Duration = Annotated[
     timedelta, BeforeValidator(parse_duration, json_schema_input_type=Annotated[str, Field(pattern=_DURATION)])
 ]
 Names = Annotated[tuple[str, ...], BeforeValidator(listed)]
-Task = Literal["binary", "multiclass", "regression"]
+Task = Literal["binary", "multiclass", "regression", "quantile", "count", "amount"]
 Family = Literal["lightgbm", "random_forest", "extra_trees", "linear", "mlp", "neighbours", "naive_bayes", "linear_svm"]
 Take = Literal["count", "mean", "last", "sum", "min", "max", "std"]
 
+
+@dataclass(frozen=True)
+class TaskKind:
+    """What sets a task apart: code asks for a property, never for a task's name.
+
+    Attributes:
+        metric: The primary metric by default.
+        classes: Labels are classes; else they are numbers.
+        columns: A prediction is (n, k), with a column a class or a quantile; else it is (n,).
+        rises: Numbers from zero up, learned on the scale of their logarithm; they may be in proportion to an exposure.
+    """
+
+    metric: str
+    classes: bool = False
+    columns: bool = False
+    rises: bool = False
+
+
+TASKS: dict[Task, TaskKind] = {
+    "binary": TaskKind("roc_auc", classes=True),
+    "multiclass": TaskKind("log_loss", classes=True, columns=True),
+    "regression": TaskKind("rmse"),
+    "quantile": TaskKind("pinball", columns=True),
+    "count": TaskKind("poisson_deviance", rises=True),
+    "amount": TaskKind("tweedie_deviance", rises=True),
+}
+def quantile_metric(levels: Sequence[float]) -> str:
+    """The loss that quantiles make smallest, with their percents in its name: ``pinball_10_50_90``."""
+    return "_".join(["pinball", *(f"{100 * level:g}" for level in levels)])
+
+
 #: The default primary metric of each task.
-PRIMARY = {"binary": "roc_auc", "multiclass": "log_loss", "regression": "rmse"}
+PRIMARY: dict[Task, str] = {task: kind.metric for task, kind in TASKS.items()}
 
 
 class Part(BaseModel):

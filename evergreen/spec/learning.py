@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from evergreen.spec.kinds import Duration, Family, Names, Part, Take, Task, listed
+from evergreen.spec.kinds import TASKS, Duration, Family, Names, Part, Take, Task, listed, quantile_metric
 
 
 class History(Part):
@@ -31,6 +31,32 @@ class History(Part):
         return max(self.over, timedelta(days=2))
 
 
+class Missing(Part):
+    """What stands for a missing value where a family cannot read it; LightGBM and forests read it as it is."""
+
+    fill: float | Literal["median", "most_frequent"] = "median"
+    """The median of a number, its most frequent value, or a number. A missing category is none of the levels."""
+    columns: dict[str, float | str] = Field(default_factory=dict)
+    """The same by column; of a category `most_frequent` or the name of a level."""
+    mark: bool = True
+    """Whether a column of its own says where a value was missing."""
+
+
+Option = bool | int | float | str | None
+
+
+class Transform(Part):
+    """A transformation of some columns inside the model; what it gives stands beside them."""
+
+    columns: Annotated[Names, Field(min_length=1)]
+    """The columns that it takes."""
+    by: str = Field(alias="with")
+    """A transformer of scikit-learn by dotted name, such as `sklearn.preprocessing.KBinsDiscretizer`, or a function of
+    the project as `module:function`, which takes a frame and gives numbers, each row from itself."""
+    options: dict[str, Option | tuple[Option, ...]] = Field(default_factory=dict)
+    """The transformer's or the function's own options, by keyword."""
+
+
 class Features(Part):
     """What the model looks at; by default every column that is known at the cut-off."""
 
@@ -42,13 +68,46 @@ class Features(Part):
     """Columns to treat as categories although they hold numbers."""
     exclude: Names = ()
     """Columns that are never inputs."""
+    missing: Missing = Missing()
+    """What stands for a missing value where a family cannot read it."""
+    clip: Annotated[float, Field(ge=0, lt=0.5)] = 0.0
+    """The share of training rows at each end whose numbers are pulled in, e.g. 0.01; 0 leaves numbers as they are."""
+    levels: Literal["auto", "codes", "target", "counts"] = "auto"
+    """What a column of more than 32 levels becomes: codes by frequency, the mean label of each level (learned on other
+    rows than those that it is for), how often each occurs, or, by auto, codes and means."""
     max_levels: Annotated[int, Field(ge=2)] = 1000
     """Categories kept a column; rarer ones share one level."""
     min_level_rows: Annotated[int, Field(ge=1)] = 10
-    """Rows that a category needs to have a level of its own."""
+    """Rows that a category needs to have a level of its own, and that must differ for a column to be kept."""
+    text: Annotated[tuple[str, ...] | Literal["auto", "never"], BeforeValidator(listed)] = "auto"
+    """Columns of free text, read by their words. auto finds them (most values differ, four words or more); never takes
+    them for categories."""
+    text_parts: Annotated[int, Field(ge=1, le=256)] = 16
+    """Numbers that a column of free text becomes."""
+    dates: Literal["auto", "hours"] = "auto"
+    """auto: a time that is no event time gives its calendar and the hours to the other times, beside the hours before
+    the event; hours: these alone."""
+    trend: Literal["auto", "always", "never"] = "auto"
+    """Whether the age of a row is an input, up to the newest row of training. auto: where there is more than a year to
+    fit on, and the tuning rows show that it helps. Needs a time."""
+    drop: Literal["auto", "never"] = "auto"
+    """auto: columns that hardly vary, and copies of others, are left out, and the summary says which."""
+    select: Literal["auto", "never"] = "auto"
+    """auto: inputs whose shuffling costs nothing on the tuning rows are left out, where that is shown to do no harm."""
+    transform: Annotated[tuple[Transform, ...], BeforeValidator(listed)] = ()
+    """Transformations by dotted name, learned in fitting and stored with the model."""
 
 
 Values = Annotated[tuple[int | float | str, ...], BeforeValidator(listed), Field(min_length=1)]
+
+
+class Costs(Part):
+    """What an error costs, in any unit."""
+
+    false_positive: Annotated[float, Field(gt=0)] = 1.0
+    """Class 1 was decided and class 0 was true."""
+    false_negative: Annotated[float, Field(gt=0)] = 1.0
+    """Class 0 was decided and class 1 was true."""
 
 
 class Training(Part):
@@ -58,8 +117,18 @@ class Training(Part):
     """Found from the target when left out."""
     metric: str | None = None
     """The primary metric: roc_auc, log_loss, rmse, ... by default the task's own."""
-    window: Duration | Literal["all"] = "all"
-    """How far back training reads."""
+    quantiles: Annotated[tuple[float, ...], BeforeValidator(listed), Field(min_length=1)] = (0.1, 0.5, 0.9)
+    """Which quantiles are predicted by a quantile task, ascending, between 0 and 1; the outer ones are the interval."""
+    conformal: Literal["auto", "never"] = "auto"
+    """auto: move the quantiles by what the tuning rows show, where that helps on rows that did not choose the move."""
+    exposure: str | None = None
+    """Of a count or amount: a column above 0, such as the days at risk, that the prediction is in proportion to; never
+    an input."""
+    window: Duration | Literal["all", "weighted", "auto"] = "all"
+    """How far back training reads. weighted: rows count less the older they are. auto: all, a window or weights,
+    whichever did best in the past, and all where none is shown to be better."""
+    half_life: Duration | None = None
+    """With `window: weighted`: the age at which a row counts half; by default chosen on the past. Needs a time."""
     holdout: Duration | Annotated[float, Field(gt=0, lt=1)] = 0.2
     """The newest labelled rows, which no choice ever sees: a period, or a share."""
     holdout_refit: Duration | None = timedelta(days=14)
@@ -80,17 +149,28 @@ class Training(Part):
     space: dict[Family, dict[str, Values]] = Field(default_factory=dict)
     """What is searched, by family and parameter: two numbers are a range, anything else are the values to try."""
     cross_validate: Literal["auto", "never"] = "auto"
-    """auto: up to 3,000 rows without a time, candidates are compared on all rows that choices may use, fold by fold."""
+    """auto: up to 10,000 rows without a time, where the budget allows, candidates are compared on all rows that choices
+    may use, fold by fold."""
     max_candidates: Annotated[int, Field(ge=1)] | None = None
     """End the search after so many candidates: where all of them fit into the budget, every run finds the same."""
     ensemble: Literal["auto", "never"] = "auto"
     """auto: mix what was fitted anyway where it gains on tuning rows that did not choose it."""
-    max_members: Annotated[int, Field(ge=2)] = 5
+    max_members: Annotated[int, Field(ge=2)] = 8
     """Models in an ensemble."""
-    max_scoring_factor: Annotated[float, Field(ge=1)] = 3.0
-    """What scoring by an ensemble may cost, in multiples of the best single model."""
-    class_weight: Literal["none", "balanced"] = "none"
-    """Weigh classes equally."""
+    max_scoring_factor: Annotated[float, Field(ge=1)] = 4.0
+    """What scoring by an ensemble may cost, in multiples of the best single model; 0.1 ms a row is always allowed."""
+    class_weight: Literal["none", "balanced"] | dict[str, Annotated[float, Field(gt=0)]] = "none"
+    """balanced: classes count equally; or the weight of each class by name, 1 for those that are not named."""
+    calibrate: Literal["auto", "never"] = "auto"
+    """auto: bend probabilities by what the tuning rows show, where that helps on rows that did not choose how."""
+    costs: Costs | None = None
+    """What each kind of error costs; the threshold follows from it. For two classes."""
+    threshold: Literal["auto"] | Annotated[float, Field(gt=0, lt=1)] = "auto"
+    """The probability from which class 1 is decided. auto: the one that costs least on tuning rows, 0.5 without
+    `costs`."""
+    monotone: dict[str, Literal[1, -1]] = Field(default_factory=dict)
+    """Inputs that predictions may only rise with (1) or fall with (-1), all else equal. Only lightgbm can promise that:
+    other families are left out."""
     weight: str | None = None
     """A column of sample weights; never an input."""
     seed: int = 0
@@ -101,6 +181,37 @@ class Training(Part):
         if self.search in ("random", "grid") and not self.space:
             raise ValueError(f"search: {self.search}: say in training.space what is searched, by family and parameter")
         return self
+
+    @model_validator(mode="after")
+    def _can_be_kept(self) -> Training:
+        if self.monotone and "lightgbm" not in self.families:
+            raise ValueError("monotone: only lightgbm can promise that; name lightgbm in training.families")
+        if self.task and self.task != "binary" and (self.costs or self.threshold != "auto"):
+            raise ValueError("costs and threshold: are for two classes; leave them out, or write task: binary")
+        return self
+
+    @model_validator(mode="after")
+    def _fits_its_task(self) -> Training:
+        levels = self.quantiles
+        if list(levels) != sorted(set(levels)) or not all(0 < level < 1 for level in levels):
+            raise ValueError(f"quantiles: {list(levels)}: write them ascending, each once, between 0 and 1")
+        if "quantiles" in self.model_fields_set and self.task != "quantile":
+            raise ValueError("quantiles: are predicted by a quantile task only; write task: quantile")
+        if self.exposure and not (self.task and TASKS[self.task].rises):
+            raise ValueError("exposure: is for counts and amounts; write task: count, or task: amount")
+        if self.half_life and self.window != "weighted":
+            raise ValueError("half_life: is the age at which a row counts half; write window: weighted")
+        return self
+
+    @property
+    def reach(self) -> timedelta | None:
+        """How far back rows are read; None for all of them."""
+        return self.window if isinstance(self.window, timedelta) else None
+
+    def metric_of(self, task: Task) -> str:
+        """The primary metric; that of quantiles names them in percent, such as ``pinball_10_50_90``."""
+        name = self.metric or TASKS[task].metric
+        return quantile_metric(self.quantiles) if task == "quantile" and name == "pinball" else name
 
 
 class Promotion(Part):

@@ -7,7 +7,7 @@ import json
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from evergreen.spec.data import Data, Validation
 from evergreen.spec.kinds import Duration, Names, Part
@@ -38,6 +38,12 @@ class ModelSpec(Part):
     schedule: Schedule = Schedule()
     notify: Names = ()
     """Who hears of alerts: `env:NAME` of a variable that holds an Apprise URL, or a Prefect block `type/name`."""
+
+    @model_validator(mode="after")
+    def _weights_need_a_time(self) -> ModelSpec:
+        if self.training.window == "weighted" and not self.data.time:
+            raise ValueError("training.window: weighted: rows without a time have no age; set data.time")
+        return self
 
     @property
     def digest(self) -> str:

@@ -80,8 +80,9 @@ class Retraining(Part):
     """Trainings that the rules may start in a period."""
     period: Duration = timedelta(days=90)
     """The budget's period."""
-    search: Literal["refit", "full"] = "refit"
-    """refit: fit the champion's recipe again. full: search all candidates again."""
+    search: Literal["refit", "full", "auto"] = "refit"
+    """refit: fit the champion's recipe again. full: search all candidates again, the champion's first. auto: search
+    only where the champion's recipe, fitted again, no longer does on the tuning rows what its evidence showed."""
 
     @model_validator(mode="after")
     def _fits(self) -> Retraining:

@@ -43,7 +43,8 @@ def _section(path: str, part: type[BaseModel], depth: int, seen: set[type[BaseMo
         below = name if part is ModelSpec else f"{path}.{name}"
         inner += [(below, one) for one in _parts(field.annotation) if one not in seen]
         meaning = _line(field.description or next((one.__doc__ for one in _parts(field.annotation)), "") or "")
-        yield f"| `{name}` | {_cell(_type(field.annotation, field.metadata))} | {_default(field)} | {_cell(meaning)} |"
+        kind = _cell(_type(field.annotation, field.metadata))
+        yield f"| `{field.alias or name}` | {kind} | {_default(field)} | {_cell(meaning)} |"
     yield ""
     for below, one in inner:
         if one not in seen:

@@ -1,15 +1,19 @@
 """How sure a figure is: values of metrics, intervals over blocks of rows, and paired gains."""
 
-from evergreen.statistics.estimates import METRIC_NAMES, decide_class, greater_is_better, metric_value
+from evergreen.statistics.estimates import METRIC_NAMES, base_name, greater_is_better, metric_value, quantile_levels
 from evergreen.statistics.intervals import MIN_BLOCKS, metric_error, metric_interval, paired_interval
+from evergreen.statistics.sums import DEVIANCES, decide_class
 
 __all__ = [
+    "DEVIANCES",
     "METRIC_NAMES",
     "MIN_BLOCKS",
+    "base_name",
     "decide_class",
     "greater_is_better",
     "metric_error",
     "metric_interval",
     "metric_value",
     "paired_interval",
+    "quantile_levels",
 ]

@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from evergreen.handoffs import Interval
-from evergreen.statistics.estimates import Codes, Floats, arrays, deletions, greater_is_better
+from evergreen.statistics.estimates import arrays, deletions, greater_is_better
+from evergreen.statistics.sums import Codes, Floats
 
 #: Fewer blocks than this say nothing about how blocks differ.
 MIN_BLOCKS = 4

@@ -7,15 +7,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from sklearn.base import TransformerMixin
-from sklearn.pipeline import Pipeline
-
-from evergreen.spec import Family, Task
+from evergreen.spec import TASKS, Family, Task
+from evergreen.statistics import quantile_levels
+from evergreen.training.calibration import EVEN
+from evergreen.training.encoders import encoded
 from evergreen.training.ensemble import Ensemble
-from evergreen.training.standardised import Standardised
+from evergreen.training.loglinear import TWEEDIE_POWER, LogLinear
+from evergreen.training.quantiles import Quantiles
+from evergreen.training.recency import ALL
 
-#: Standard deviations beyond which a value counts as so many, for estimators that one wild value would lead astray.
-_CLIP = 6.0
+#: What LightGBM learns, by the primary metric, else by the task.
+_OBJECTIVE = {
+    "mae": "regression_l1", "mape": "regression_l1", "gamma_deviance": "gamma",
+    "regression": "regression", "quantile": "quantile", "count": "poisson", "amount": "tweedie",
+}  # fmt: skip
+#: The weight of squared coefficients beside a mean loss, at a strength of 1.
+_LOG_ALPHA = 1e-3
 
 
 @dataclass(frozen=True)
@@ -23,18 +30,21 @@ class Recipe:
     """Everything that is fixed about a candidate before it sees a row.
 
     ``params`` is canonical JSON text of the estimator's parameters: hashable, comparable, storable. Those of an
-    ensemble are its members' recipes and their weights.
+    ensemble are its members' recipes and their weights. ``recency`` says how far back a fit looks (see
+    ``training.recency``), ``shifts`` by how much quantiles are moved, ``view`` at which inputs (see ``training.view``),
+    ``calibration`` how probabilities are bent, and ``threshold`` from which one class 1 is decided (see
+    ``training.calibration``).
     """
 
     name: str
     family: Family | Literal["ensemble"]
     params: str
     class_weight: str = "none"
-
-    @property
-    def encode(self) -> str:
-        """How categories reach the estimator: ``codes`` or ``onehot``."""
-        return "onehot" if self.family == "linear" else "codes"
+    recency: str = ALL
+    shifts: tuple[float, ...] = ()
+    view: str = ""
+    calibration: tuple[float, ...] = ()
+    threshold: float = EVEN
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -54,79 +64,98 @@ class Recipe:
 
     def to_json(self) -> str:
         """Canonical JSON text, equal for equal recipes."""
+        rest: dict[str, Any] = {"recency": self.recency} if self.recency != ALL else {}
+        rest |= {"shifts": list(self.shifts)} if self.shifts else {}
+        rest |= {"view": self.view} if self.view else {}
+        rest |= {"calibration": list(self.calibration)} if self.calibration else {}
+        rest |= {"threshold": self.threshold} if self.threshold != EVEN else {}
         return canonical(
             {"name": self.name, "family": self.family, "class_weight": self.class_weight, "params": self.settings}
+            | rest
         )
 
     @classmethod
     def from_json(cls, text: str) -> Recipe:
         """The recipe that ``to_json`` wrote."""
         content = json.loads(text)
-        return cls(content["name"], content["family"], canonical(content["params"]), content["class_weight"])
+        return cls(
+            content["name"], content["family"], canonical(content["params"]), content["class_weight"],
+            content.get("recency", ALL), tuple(content.get("shifts", ())), content.get("view", ""),
+            tuple(content.get("calibration", ())), content.get("threshold", EVEN),
+        )  # fmt: skip
 
     @classmethod
     def mixing(cls, members: Sequence[Recipe], weights: Sequence[float]) -> Recipe:
         """The recipe of an ensemble."""
         content = {"members": [json.loads(member.to_json()) for member in members], "weights": list(weights)}
-        return cls("ensemble", "ensemble", canonical(content), members[0].class_weight)
+        return cls("ensemble", "ensemble", canonical(content), members[0].class_weight, view=members[0].view)
 
 
-def make_pipeline(recipe: Recipe, task: Task, transformer: TransformerMixin, metric: str | None = None) -> Pipeline:
-    """An unfitted Pipeline of steps ``rows`` (the transformer) and ``model`` (the recipe's estimator)."""
-    return Pipeline([("rows", transformer), ("model", make_estimator(recipe, task, metric))])
-
-
-def make_estimator(recipe: Recipe, task: Task, metric: str | None = None, member: bool = False) -> Any:
+def make_estimator(recipe: Recipe, task: Task, metric: str | None = None) -> Any:
     """The recipe's estimator, unfitted, for labels as ``encode_target`` gives them.
 
     Args:
         recipe: What to make.
         task: What is predicted.
         metric: The primary metric; some estimators have a loss of their own for it.
-        member: Of an ensemble, which gives all its members the matrix of codes.
     """
-    settings = recipe.settings
+    settings, quantity = recipe.settings, not TASKS[task].classes
     if recipe.family == "ensemble":
-        return Ensemble([make_estimator(one, task, metric, True) for one in recipe.members], settings["weights"])
+        return Ensemble([make_estimator(one, task, metric) for one in recipe.members], settings["weights"])
     if recipe.family == "lightgbm":
+        levels = quantile_levels(metric or "")
+        if levels:
+            return Quantiles([_lightgbm(settings | {"alpha": level}, task, metric) for level in levels])
         return _lightgbm(settings, task, metric)
     if recipe.family == "linear":
-        model = _linear(settings["strength"], task)
-        return Standardised(model, quantity=task == "regression") if member else model
+        models = [encoded("linear", one, quantity=quantity) for one in _linear(settings["strength"], task, metric)]
+        return Quantiles(models) if quantile_levels(metric or "") else models[0]
     if recipe.family in ("extra_trees", "random_forest"):
-        return _forest(recipe.family, settings, task)
-    return Standardised(_small(recipe.family, settings, task), clip=_CLIP, quantity=task == "regression")
+        return encoded(recipe.family, _forest(recipe.family, settings, task))
+    how = {name: settings.pop(name) for name in ("bent", "log") if name in settings}
+    return encoded(recipe.family, _small(recipe.family, settings, task), quantity=quantity, **how)
 
 
 def _lightgbm(settings: dict[str, Any], task: Task, metric: str | None) -> Any:
     import lightgbm
 
     fixed: dict[str, Any] = {"deterministic": True, "force_row_wise": True, "n_jobs": 2, "verbosity": -1}
-    if task != "regression":
+    if TASKS[task].classes:
         return lightgbm.LGBMClassifier(**settings, **fixed)
-    objective = "regression_l1" if metric in ("mae", "mape") else "regression"
-    return lightgbm.LGBMRegressor(objective=objective, **settings, **fixed)
+    objective = _OBJECTIVE.get(metric or "", _OBJECTIVE[task])
+    if objective == "tweedie":
+        fixed["tweedie_variance_power"] = TWEEDIE_POWER
+    return lightgbm.LGBMRegressor(**{"objective": objective} | settings | fixed)
 
 
-def _linear(strength: float, task: Task) -> Any:
-    from sklearn.linear_model import LogisticRegression, Ridge
+def _linear(strength: float, task: Task, metric: str | None) -> list[Any]:
+    """A linear model of the scaled matrix; of quantiles one each."""
+    from sklearn.linear_model import LogisticRegression, QuantileRegressor, Ridge
 
-    if task == "regression":
-        return Ridge(alpha=1.0 / strength)
-    return LogisticRegression(C=strength, max_iter=200, tol=1e-3)
+    if TASKS[task].rises:
+        power = 2.0 if metric == "gamma_deviance" else TWEEDIE_POWER if task == "amount" else 1.0
+        # The loss is a mean over rows, so that the weight of the coefficients must not grow with them.
+        return [LogLinear(power, _LOG_ALPHA / strength)]
+    if TASKS[task].classes:
+        return [LogisticRegression(C=strength, max_iter=200, tol=1e-3)]
+    levels = quantile_levels(metric or "")
+    models = [QuantileRegressor(quantile=level, alpha=_LOG_ALPHA / strength) for level in levels]
+    return models or [Ridge(alpha=1.0 / strength)]
 
 
 def _forest(family: str, settings: dict[str, Any], task: Task) -> Any:
     from sklearn import ensemble
 
     kind = "ExtraTrees" if family == "extra_trees" else "RandomForest"
-    suffix = "Regressor" if task == "regression" else "Classifier"
-    return getattr(ensemble, kind + suffix)(n_jobs=2, bootstrap=family == "random_forest", **settings)
+    suffix = "Classifier" if TASKS[task].classes else "Regressor"
+    # A mean squared error would let the few largest numbers decide where to split.
+    criterion = {"criterion": "poisson"} if TASKS[task].rises else {}
+    return getattr(ensemble, kind + suffix)(n_jobs=2, bootstrap=family == "random_forest", **criterion, **settings)
 
 
 def _small(family: str, settings: dict[str, Any], task: Task) -> Any:
     """Estimators for tables of moderate size, on a scaled matrix."""
-    suffix = "Regressor" if task == "regression" else "Classifier"
+    suffix = "Classifier" if TASKS[task].classes else "Regressor"
     if family == "mlp":
         from sklearn import neural_network
 

@@ -10,14 +10,18 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from evergreen.handoffs import KNOWN_AT, TARGET, TIME, ModelVersion
-from evergreen.spec import PRIMARY, Task, Training
+from evergreen.spec import Task, Training
 from evergreen.training.splits import Positions, Split, split
 from evergreen.training.targets import encode_target, find_task
 
 
 @dataclass(frozen=True)
 class Contest:
-    """The rows that a training uses, as positions in the feature table, and what is predicted."""
+    """The rows that a training uses, as positions in the feature table, and what is predicted.
+
+    ``classes`` name the columns of a prediction: the classes in the order of their codes, or the quantiles; empty for a
+    quantity.
+    """
 
     task: Task
     metric: str
@@ -44,6 +48,7 @@ def reserve(rows: pd.DataFrame, training: Training, champion: ModelVersion | Non
     """
     task = training.task or find_task(rows[TARGET])
     _, classes = encode_target(rows.loc[rows[TARGET].notna(), TARGET], task)
+    columns = tuple(f"{level:g}" for level in training.quantiles) if task == "quantile" else classes
     fresh = unseen(rows, champion) if champion else np.ones(len(rows), dtype=bool)
     since = champion.fitted_until if champion and fresh.any() else None
     if since and rolls(training, champion):
@@ -51,7 +56,7 @@ def reserve(rows: pd.DataFrame, training: Training, champion: ModelVersion | Non
         training = training.model_copy(update={"holdout": training.holdout_back})
     parts = split(rows, training, as_of=as_of, unseen_from=since)
     parts = replace(parts, holdout=parts.holdout[fresh[parts.holdout]])
-    return Contest(task, training.metric or PRIMARY[task], tuple(classes), parts)
+    return Contest(task, training.metric_of(task), columns, parts)
 
 
 def rolls(training: Training, champion: ModelVersion | None) -> bool:

@@ -12,8 +12,12 @@ from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
 from evergreen.errors import UsageError
-from evergreen.spec import Task
+from evergreen.spec import TASKS, Task
+from evergreen.training.adjusted import adjusted, exposures
+from evergreen.training.calibration import calibrated
+from evergreen.training.loglinear import LogLinear
 from evergreen.training.prediction import predict_matrix
+from evergreen.training.quantiles import Quantiles, middle
 
 Floats = NDArray[np.float64]
 
@@ -69,7 +73,7 @@ class Parts:
 
 
 def explain(pipeline: Pipeline, task: Task, row: pd.DataFrame, classes: Sequence[str] = ()) -> Explanation:
-    """Explain the prediction for one row: of class 1, of the likeliest class of several, or of the quantity.
+    """Explain the prediction for one row: of class 1, of the likeliest class, of the quantity or the middle quantile.
 
     Boosting is explained by TreeSHAP (Lundberg et al. 2020, From local explanations to global understanding), a linear
     model by its coefficients, a forest by replacing one value at a time.
@@ -87,21 +91,28 @@ def explain(pipeline: Pipeline, task: Task, row: pd.DataFrame, classes: Sequence
         raise UsageError(f"{len(row)} rows share this key; one row can be explained at a time")
     rows, model = pipeline.named_steps["rows"], pipeline.named_steps["model"]
     matrix = rows.transform(row)
-    predicted = predict_matrix(model, task, matrix, len(classes))[0]
-    code = int(np.argmax(predicted)) if task == "multiclass" else 1
-    label = "" if task == "regression" else str(classes[code]) if classes else str(code)
-    prediction = float(predicted[code] if task == "multiclass" else predicted)
-    parts = score_parts(model, matrix)
+    several = TASKS[task].columns
+    predicted = adjusted(pipeline, predict_matrix(model, task, matrix, len(classes)), row)[0]
+    code = int(np.argmax(predicted)) if several else 1
+    if task == "quantile":  # the middle one is explained, as the quantity that it is
+        code, model = middle(len(predicted)), model.middle if isinstance(model, Quantiles) else model
+    label = "" if not TASKS[task].classes else str(classes[code]) if classes else str(code)
+    prediction = float(predicted[code] if several else predicted)
+    calibration = getattr(pipeline, "calibration", ())
+    parts = _bent(score_parts(model, matrix), calibration)
     if parts is None:
-        amounts, expected = _ablate(rows, model, task, matrix, code)
+        amounts, expected = _ablate(rows, model, task, matrix, code, calibration)
         score, expected_score, unit, method = prediction, expected, _unit(task, "probability"), _ABLATION
     else:
         at, sign = _place(model, task, code, len(parts.expected))
         amounts = sign * parts.amounts[0, at]
         expected_score, score = sign * float(parts.expected[at]), sign * float(parts.scores[0, at])
-        expected = _linked(task, parts.expected, at, sign)
+        expected = _linked(model, task, parts.expected, at, sign)
         unit = _unit(task, "log-odds" if len(parts.expected) == 1 else "score of the class")
-        method = _LINEAR if hasattr(model, "coef_") else _TREES
+        unit = f"logarithm of the {'rate' if getattr(pipeline, 'exposure', None) else 'mean'}" if _logs(model) else unit
+        method = _TREES if hasattr(model, "booster_") else _LINEAR
+    shifts = getattr(pipeline, "shifts", ())
+    expected = expected * _exposure(pipeline, row) + (shifts[code] if len(shifts) else 0.0)
     return Explanation(
         label, prediction, expected, score, expected_score, unit, method, parts is not None,
         _ranked(rows, row, matrix, amounts),
@@ -119,26 +130,25 @@ def score_parts(model: Any, matrix: Any) -> Parts | None:
         flat = np.asarray(model.predict(matrix, pred_contrib=True), dtype=float)
         shaped = flat.reshape(len(matrix), -1, matrix.shape[1] + 1)
         return Parts(shaped[:, :, :-1], shaped[0, :, -1])
-    if hasattr(model, "coef_"):
-        # The transformer has taken the mean off each column and divided by its spread: the coefficients are of those.
-        coefficients = np.atleast_2d(np.asarray(model.coef_, dtype=float))
-        expected = np.broadcast_to(np.asarray(model.intercept_, dtype=float), (len(coefficients),))
-        return Parts(np.asarray(matrix, dtype=float)[:, None, :] * coefficients, expected)
+    if hasattr(getattr(model, "estimator", None), "coef_") and not model.log:
+        # The mean is off each column, which is divided by its spread: the coefficients are of those.
+        coefficients = np.atleast_2d(np.asarray(model.estimator.coef_, dtype=float))
+        intercepts = np.broadcast_to(np.asarray(model.estimator.intercept_, dtype=float), (len(coefficients),))
+        each = np.asarray(model.widened(matrix), dtype=float)[:, None, :] * coefficients
+        made_of = np.eye(matrix.shape[1])[model.origins]
+        amounts = each @ made_of
+        return Parts(amounts * model.spread_, intercepts * model.spread_ + model.middle_)
     return None
 
 
 def sources(rows: Any) -> list[str]:
     """The input, or calendar part, that each column of the transformer's matrix was made from."""
-    if rows.encode == "codes":
-        return list(rows.feature_names_)
-    waves = {f"{part}_{wave}": part for part in rows.calendar_ for wave in ("sin", "cos")}
-    levels = [column for column, names in rows.levels_.items() for _ in names]
-    return [*(waves.get(name, name) for name in rows.numbers_), *rows.nulls_, *levels]
+    return list(rows.sources_)
 
 
 def _place(model: Any, task: Task, code: int, scores: int) -> tuple[int, float]:
     """Which of the model's raw scores speaks of a class, and its sign: one score of two classes speaks of both."""
-    if task == "regression":
+    if not TASKS[task].classes:
         return 0, 1.0
     known = np.asarray(model.classes_, dtype=int).tolist()
     if scores == 1:
@@ -146,27 +156,60 @@ def _place(model: Any, task: Task, code: int, scores: int) -> tuple[int, float]:
     return known.index(code), 1.0
 
 
-def _linked(task: Task, scores: Floats, at: int, sign: float) -> float:
-    """A raw score as a probability (logistic, or softmax of several), or as it is."""
-    if task == "regression":
-        return float(scores[at])
+def _exposure(pipeline: Pipeline, row: pd.DataFrame) -> float:
+    column = getattr(pipeline, "exposure", None)
+    return float(exposures(row, column)[0]) if column else 1.0
+
+
+def _logs(model: Any) -> bool:
+    """Whether the raw score is the logarithm of what is predicted."""
+    linear = isinstance(getattr(model, "estimator", None), LogLinear)
+    return linear or getattr(model, "objective", None) in ("poisson", "tweedie", "gamma")
+
+
+def _linked(model: Any, task: Task, scores: Floats, at: int, sign: float) -> float:
+    """A raw score as a probability (logistic, or softmax of several), as a mean, or as it is."""
+    if not TASKS[task].classes:
+        return float(np.exp(scores[at]) if _logs(model) else scores[at])
     if len(scores) == 1:
         return float(1 / (1 + np.exp(-sign * scores[at])))
     raised = np.exp(scores - scores.max())
     return float(raised[at] / raised.sum())
 
 
-def _ablate(rows: Any, model: Any, task: Task, matrix: Any, code: int) -> tuple[Floats, float]:
-    """The loss in the prediction as each value alone turns typical, and the prediction of a typical row."""
-    typical = np.array([*(rows.medians_[name] for name in rows.numbers_), *(0 for _ in rows.levels_)], dtype=np.float32)
-    several = np.repeat(matrix, matrix.shape[1] + 2, axis=0)
-    np.fill_diagonal(several[1:-1], typical)
-    several[-1] = typical
-    if task == "regression":
+def _bent(parts: Parts | None, calibration: Sequence[float]) -> Parts | None:
+    """The parts of scores as calibration bends these: on their scale it is a line."""
+    if parts is None or not len(calibration):
+        return parts
+    slope, intercept = (*calibration, 0.0)[:2]
+    return Parts(slope * parts.amounts, slope * parts.expected + intercept)
+
+
+def _ablate(
+    rows: Any, model: Any, task: Task, matrix: Any, code: int, calibration: Sequence[float] = ()
+) -> tuple[Floats, float]:
+    """The loss in the prediction as each input alone turns typical, and the prediction of a typical row.
+
+    What an input loses stands at the first of its columns.
+    """
+    own = sources(rows)
+    names = list(dict.fromkeys(own))
+    several = np.repeat(matrix, len(names) + 2, axis=0)
+    for at, name in enumerate(names, start=1):
+        columns = [place for place, source in enumerate(own) if source == name]
+        several[at, columns] = rows.typical_[columns]
+    several[-1] = rows.typical_
+    if not TASKS[task].classes:
         values = np.asarray(model.predict(several), dtype=float)
+        values = values[:, code] if values.ndim == 2 else values
     else:
-        values = np.asarray(model.predict_proba(several), dtype=float)[:, model.classes_.tolist().index(code)]
-    return values[0] - values[1:-1], float(values[-1])
+        found = np.asarray(model.predict_proba(several), dtype=float)
+        at = model.classes_.tolist().index(code)
+        values = calibrated(found[:, at] if found.shape[1] == 2 else found, calibration)
+        values = values if values.ndim == 1 else values[:, at]
+    amounts = np.zeros(len(own))
+    amounts[[own.index(name) for name in names]] = values[0] - values[1:-1]
+    return amounts, float(values[-1])
 
 
 def _ranked(rows: Any, row: pd.DataFrame, matrix: Any, amounts: Floats) -> tuple[Contribution, ...]:
@@ -179,16 +222,12 @@ def _ranked(rows: Any, row: pd.DataFrame, matrix: Any, amounts: Floats) -> tuple
 
 
 def _value(rows: Any, row: pd.DataFrame, matrix: Any, name: str) -> str:
-    if name in row:
-        value = row[name].iloc[0]
-    else:  # a part of a time: only the matrix has it
-        at = rows.feature_names_.index(name)
-        scaled = rows.encode != "codes"
-        value = float(matrix[0, at]) * float(rows.scales_[at]) + float(rows.means_[at]) if scaled else matrix[0, at]
+    # Only the matrix has a part of a time, and what was made of several inputs.
+    value = row[name].iloc[0] if name in row else matrix[0, sources(rows).index(name)]
     if pd.isna(value):
         return "null"
     return f"{float(value):.6g}" if isinstance(value, float | np.floating) else str(value)
 
 
 def _unit(task: Task, otherwise: str) -> str:
-    return "the target's unit" if task == "regression" else otherwise
+    return otherwise if TASKS[task].classes else "the target's unit"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,12 +13,16 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
-from evergreen.errors import TrainingError
+from evergreen.errors import TrainingError, did_you_mean
 from evergreen.handoffs import TARGET
-from evergreen.spec import Task
+from evergreen.spec import TASKS, Task
+from evergreen.training import recency
+from evergreen.training.adjusted import adjusted, exposures, pipeline_of
+from evergreen.training.boosting import Fold
 from evergreen.training.candidates import Recipe, make_estimator
-from evergreen.training.learning import Fold, fit_estimator, refit_estimator
-from evergreen.training.prediction import predict_matrix
+from evergreen.training.learning import fit_estimator, refit_estimator
+from evergreen.training.monotone import constrain
+from evergreen.training.prediction import blank, predict_matrix
 from evergreen.training.problem import Problem
 from evergreen.training.targets import encode_target
 from evergreen.training.watch import Watch
@@ -51,7 +56,7 @@ class Fitted(Finished):
 
 
 class Matrices:
-    """The matrices of one split, made once for all candidates that take the same encoding.
+    """The matrices of one split, made once for all candidates that take the same view of the inputs.
 
     Args:
         train: Rows to fit on, with ``__target``.
@@ -62,13 +67,19 @@ class Matrices:
     def __init__(self, train: pd.DataFrame, tuning: pd.DataFrame, problem: Problem) -> None:
         self.train, self.tuning, self.problem = train, tuning, problem
         self._made: dict[str, tuple[Any, Any, Any]] = {}
+        self._bins: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {}
 
-    def of(self, encode: str) -> tuple[Any, Any, Any]:
-        """The fitted transformer, the training matrix and the tuning matrix for ``codes`` or ``onehot``."""
-        if encode not in self._made:
-            rows = self.problem.transformer_for(encode)
-            self._made[encode] = rows, rows.fit_transform(self.train), rows.transform(self.tuning)
-        return self._made[encode]
+    def of(self, view: str) -> tuple[Any, Any, Any]:
+        """The fitted transformer, the training matrix and the tuning matrix for a recipe's view of the inputs."""
+        if view not in self._made:
+            rows = self.problem.transformer_for(view)
+            y, _ = encode_target(self.train[TARGET], self.problem.task, self.problem.classes)
+            self._made[view] = rows, rows.fit_transform(self.train, y), rows.transform(self.tuning)
+        return self._made[view]
+
+    def bins(self, view: str) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Where LightGBM's bins of both matrices are kept, for all candidates that take them."""
+        return self._bins.setdefault(view, ({}, {}))
 
     def labels(self, recipe: Recipe) -> tuple[Labels, Labels]:
         """Labels and weights of both parts."""
@@ -101,13 +112,16 @@ def fit_on(recipe: Recipe, matrices: Matrices, watch: Watch) -> Fitted:
     began = watch.clock()
     problem = matrices.problem
     (y, weight), (y_tuning, weight_tuning) = matrices.labels(recipe)
-    rows, x, x_tuning = matrices.of(recipe.encode)
+    rows, x, x_tuning = matrices.of(recipe.view)
     watch.check()
-    model = make_estimator(recipe, problem.task, problem.settings.metric)
-    parts = Fold(x, y, weight), Fold(x_tuning, y_tuning, weight_tuning)
+    model = make_estimator(recipe, problem.task, problem.metric)
+    constrain(model, rows, problem.settings.monotone)
+    bins = matrices.bins(recipe.view)
+    parts = Fold(x, y, weight, bins[0]), Fold(x_tuning, y_tuning, weight_tuning, bins[1])
     rounds, cut = fit_estimator(recipe, model, rows, parts, problem, watch)
+    pipeline = pipeline_of(rows, model, problem.settings.exposure, recipe.shifts, recipe.calibration)
     predictions = predict_matrix(model, problem.task, x_tuning, len(problem.classes))
-    pipeline = Pipeline([("rows", rows), ("model", model)])
+    predictions = adjusted(pipeline, predictions, matrices.tuning)
     return Fitted(recipe.with_settings(**rounds), predictions, watch.clock() - began, cut, pipeline)
 
 
@@ -125,14 +139,16 @@ def refit(
         problem: What is learned.
         scale: Multiplies the rounds of boosting, e.g. by the growth of the number of rows.
     """
-    transformer = problem.transformer_for(recipe.encode)
+    rows = recency.kept(rows, recipe.recency)
+    transformer = problem.transformer_for(recipe.view)
     y, weight = _labels(rows, problem, recipe)
     x = transformer.fit_transform(rows, y)
-    model = make_estimator(recipe, problem.task, problem.settings.metric)
+    model = make_estimator(recipe, problem.task, problem.metric)
+    constrain(model, transformer, problem.settings.monotone)
     parts = zip(recipe.members or [recipe], model.members if recipe.members else [model], strict=True)
     for part, estimator in parts:
         refit_estimator(part, estimator, transformer, Fold(x, y, weight), scale)
-    return Pipeline([("rows", transformer), ("model", model)])
+    return pipeline_of(transformer, model, problem.settings.exposure, recipe.shifts, recipe.calibration)
 
 
 def predict(pipeline: Pipeline, task: Task, frame: pd.DataFrame, n_classes: int = 0) -> Floats:
@@ -145,31 +161,59 @@ def predict(pipeline: Pipeline, task: Task, frame: pd.DataFrame, n_classes: int 
         n_classes: Number of classes, where the model may not have seen them all; those get probability 0.
 
     Returns:
-        Binary: the probability of class 1, of shape (n,). Multiclass: probabilities of shape (n, k). Regression: the
-        quantity, of shape (n,).
+        Binary: the probability of class 1, of shape (n,). Multiclass: probabilities of shape (n, k). Quantiles: (n, k),
+        ascending. Else the quantity, of shape (n,); where there is an exposure, for that of the row.
     """
     if frame.empty:
-        return np.empty((0, n_classes)) if task == "multiclass" else np.empty(0)
+        return blank(0, task, n_classes)
     matrix = pipeline.named_steps["rows"].transform(frame)
-    return predict_matrix(pipeline.named_steps["model"], task, matrix, n_classes)
+    return adjusted(pipeline, predict_matrix(pipeline.named_steps["model"], task, matrix, n_classes), frame)
 
 
 def _labels(rows: pd.DataFrame, problem: Problem, recipe: Recipe) -> Labels:
+    """Labels and weights; with an exposure those of rates (for counts the same as an offset of its logarithm)."""
     task, classes = problem.task, problem.classes
+    has_classes = TASKS[task].classes
     y, _ = encode_target(rows[TARGET], task, classes)
     if np.isnan(y).any():
         raise TrainingError("rows without a label cannot be fitted on; select those of the split")
-    if task != "regression" and len(np.unique(y)) < 2:
+    if has_classes and len(np.unique(y)) < 2:
         raise TrainingError(
             f"all {len(y):,} rows of a part belong to the class {classes[int(y[0])]}; "
             "widen training.window, or make holdout and tuning longer"
         )
-    weight = _weights(rows, problem.settings.weight)
-    if recipe.class_weight == "balanced" and task != "regression":
-        count = np.bincount(y.astype(int), minlength=len(classes))
-        balance = len(y) / (np.count_nonzero(count) * np.maximum(count, 1))
-        weight = balance[y.astype(int)] * (1.0 if weight is None else weight)
+    if problem.metric == "gamma_deviance" and not y.all():
+        raise TrainingError(f"{int((y == 0).sum()):,} targets are 0, which gamma_deviance has no place for; leave "
+                            "training.metric out, and zeros are allowed")  # fmt: skip
+    weight = _product(_weights(rows, problem.settings.weight), recency.weights(rows, recipe.recency))
+    if problem.settings.exposure:
+        exposure = exposures(rows, problem.settings.exposure)
+        y, weight = y / exposure, _product(weight, exposure)
+    if has_classes:
+        weight = _product(weight, _class_weights(y.astype(int), classes, recipe.class_weight))
     return y, weight
+
+
+def _class_weights(codes: NDArray[np.int64], classes: Sequence[str], how: str) -> Floats | None:
+    """What each row counts for the sake of its class, (n,)."""
+    if how == "none":
+        return None
+    if how == "balanced":
+        count = np.bincount(codes, minlength=len(classes))
+        balance: Floats = len(codes) / (np.count_nonzero(count) * np.maximum(count, 1))
+        return balance[codes]
+    given = json.loads(how)
+    strange = sorted(set(given) - set(classes))
+    if strange:
+        raise TrainingError(
+            f"training.class_weight.{strange[0]}: no such class{did_you_mean(strange[0], classes)}; there are "
+            f"{', '.join(classes)}"
+        )
+    return np.array([given.get(name, 1.0) for name in classes], dtype=float)[codes]
+
+
+def _product(weight: Floats | None, other: Floats | None) -> Floats | None:
+    return other if weight is None else weight if other is None else weight * other
 
 
 def _weights(rows: pd.DataFrame, column: str | None) -> Floats | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -9,14 +10,22 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from evergreen.handoffs import GROUP, TARGET, TIME
+from evergreen.spec import TASKS
 from evergreen.training.candidates import Recipe
 from evergreen.training.fit import Finished, Matrices, fit_on
+from evergreen.training.portfolio import SECONDS_A_VALUE
 from evergreen.training.problem import Problem
 from evergreen.training.targets import encode_target
-from evergreen.training.watch import Watch
+from evergreen.training.watch import OutOfTime, Watch
 
 #: Parts that are predicted in turn, and the rows up to which a single tuning part is too small to choose by.
-_FOLDS, _SMALL = 5, 3000
+_FOLDS, _SMALL = 5, 10_000
+#: Rows up to which it is far too small, whatever folds take.
+_FEW = 500
+#: Candidates that folds must leave time for, by the spec's budget: a clock would let the load decide what is found.
+_CANDIDATES = 15
+#: Folds of small matrices that are fitted at once, each on one thread, and the values up to which one is small.
+_AT_ONCE, _SMALL_MATRIX = 2, 200_000
 #: What early stopping fixes.
 _ROUNDS = ("n_estimators", "epochs")
 
@@ -31,17 +40,26 @@ class Folds:
     """
 
     def __init__(self, train: pd.DataFrame, tuning: pd.DataFrame, problem: Problem) -> None:
-        both = pd.concat([train, tuning], ignore_index=True)
-        target, _ = encode_target(both[TARGET], problem.task, problem.classes)
-        codes = _codes(both, target, problem)
+        both = pd.concat([train, tuning], ignore_index=True) if _suits(train, tuning, problem) else tuning
+        self.target, _ = encode_target(both[TARGET], problem.task, problem.classes)
+        codes = _codes(both, self.target, problem) if len(both) > len(tuning) else None
         if codes is None:
-            self.target = target[len(train) :]
+            self.target = self.target[len(both) - len(tuning) :]
             self._places = [np.arange(len(tuning))]
             self._parts = [Matrices(train, tuning, problem)]
         else:
-            self.target = target
             self._places = [np.flatnonzero(codes == fold) for fold in range(_FOLDS)]
             self._parts = [Matrices(both[codes != fold], both[codes == fold], problem) for fold in range(_FOLDS)]
+
+    @property
+    def count(self) -> int:
+        """How often a candidate is fitted."""
+        return len(self._parts)
+
+    @property
+    def parts(self) -> list[tuple[NDArray[np.int64], Matrices]]:
+        """The matrices of each fold, with the places of its tuning rows in ``target``."""
+        return list(zip(self._places, self._parts, strict=True))
 
     def fit(self, recipe: Recipe, watch: Watch) -> Finished:
         """Fit a candidate; of several folds the predictions of all, and the mean of their rounds.
@@ -50,14 +68,11 @@ class Folds:
             OutOfTime: the time is over.
         """
         if len(self._parts) == 1:
-            one = fit_on(recipe, self._parts[0], watch)
-            return Finished(one.recipe, one.tuning, one.seconds, one.cut)
-        began, fitted = watch.clock(), []
-        for at, part in enumerate(self._parts):
-            now = watch.clock()
-            until = now + (watch.deadline - now) / (len(self._parts) - at) if watch.keep else watch.deadline
-            # A fold's value cannot be held against one of all folds: nothing to beat.
-            fitted.append(fit_on(recipe, part, replace(watch, deadline=until, to_beat=None)))
+            single = fit_on(recipe, self._parts[0], watch)
+            return Finished(single.recipe, single.tuning, single.seconds, single.cut)
+        began = watch.clock()
+        # A fold's value cannot be held against one of all folds: nothing to beat.
+        fitted = self._fitted(recipe, replace(watch, to_beat=None))
         tuning = np.zeros((len(self.target), *fitted[0].tuning.shape[1:]))
         for places, one in zip(self._places, fitted, strict=True):
             tuning[places] = one.tuning
@@ -68,12 +83,46 @@ class Folds:
         }
         return Finished(recipe.with_settings(**rounds), tuning, watch.clock() - began, any(one.cut for one in fitted))
 
+    def _fitted(self, recipe: Recipe, watch: Watch) -> list[Finished]:
+        """One fit a fold; given up where the first says that the others take too long."""
+        from threadpoolctl import threadpool_limits
+
+        began, count = watch.clock(), len(self._parts)
+        at_once = _AT_ONCE if self._parts[0].of(recipe.view)[1].size < _SMALL_MATRIX else 1
+
+        def fitted(at: int) -> Finished:
+            now = watch.clock()
+            # What may be cut short needs a time of its own in each fold.
+            until = now + (watch.deadline - now) / -((at - count) // at_once) if watch.keep else watch.deadline
+            found = fit_on(recipe, self._parts[at], replace(watch, deadline=until))
+            if at < at_once:
+                watch.check_room((watch.clock() - began) * (-(-count // at_once) - 1))
+            return found
+
+        if at_once == 1:
+            return [fitted(at) for at in range(count)]
+        with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(at_once) as pool:
+            jobs = [pool.submit(fitted, at) for at in range(count)]
+            try:
+                return [job.result() for job in jobs]
+            except OutOfTime:
+                pool.shutdown(cancel_futures=True)
+                raise
+
+
+def _suits(train: pd.DataFrame, tuning: pd.DataFrame, problem: Problem) -> bool:
+    """Whether there are so few rows, without an order in time, that each may be predicted in turn."""
+    n_rows, outputs = len(train) + len(tuning), len(problem.classes) if len(problem.classes) > 2 else 1
+    if problem.settings.cross_validate == "never" or TIME in tuning or n_rows > _SMALL:
+        return False
+    values = n_rows * len(problem.transformer_for("").inputs) * outputs
+    seconds = _FOLDS / _AT_ONCE * SECONDS_A_VALUE * values
+    return n_rows <= _FEW or seconds * _CANDIDATES <= problem.settings.budget.total_seconds()
+
 
 def _codes(rows: pd.DataFrame, target: NDArray[np.float64], problem: Problem) -> NDArray[np.int64] | None:
     """The fold of each row, or None where one tuning part has to do; rows of a group share a fold."""
-    if problem.settings.cross_validate == "never" or TIME in rows or len(rows) > _SMALL:
-        return None
-    if problem.task != "regression" and np.bincount(target.astype(int), minlength=2).min() < 2 * _FOLDS:
+    if TASKS[problem.task].classes and np.bincount(target.astype(int), minlength=2).min() < 2 * _FOLDS:
         return None
     order = np.random.default_rng(problem.settings.seed).permutation(len(rows))
     if GROUP in rows:

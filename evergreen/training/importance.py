@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,10 @@ from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
 from evergreen.spec import Task
+from evergreen.training.adjusted import adjusted
 from evergreen.training.explanation import score_parts, sources
 from evergreen.training.prediction import predict_matrix
+from evergreen.training.quantiles import Quantiles
 
 Floats = NDArray[np.float64]
 Score = Callable[[NDArray[Any], NDArray[Any]], float]
@@ -94,14 +97,15 @@ def permutation_importance(
     size = min(max_rows, max(_FEWEST_SHUFFLED, _MOST_TREES_SHUFFLED // (_trees(model) * len(groups) * repeats)))
     kept = np.sort(rng.permutation(len(frame))[:size])
     matrix, labels = transformer.transform(frame.iloc[kept]), target[kept]
-    full = score(labels, predict_matrix(model, task, matrix))
+    finish = partial(adjusted, pipeline, frame=frame.iloc[kept])
+    full = score(labels, finish(values=predict_matrix(model, task, matrix)))
     losses = {}
     for name, columns in groups.items():
         values = []
         for _ in range(repeats):
             shuffled = matrix.copy()
             shuffled[:, columns] = matrix[rng.permutation(len(matrix))][:, columns]
-            values.append(full - score(labels, predict_matrix(model, task, shuffled)))
+            values.append(full - score(labels, finish(values=predict_matrix(model, task, shuffled))))
         losses[name] = float(np.mean(values))
     return dict(sorted(losses.items(), key=lambda item: (-item[1], item[0])))
 
@@ -116,6 +120,7 @@ def tree_shap(pipeline: Pipeline, frame: pd.DataFrame, seed: int = 0, max_rows: 
         max_rows: Rows looked at; fewer for many large trees.
     """
     transformer, model = pipeline.named_steps["rows"], pipeline.named_steps["model"]
+    model = model.middle if isinstance(model, Quantiles) else model
     if frame.empty or not hasattr(model, "booster_"):
         return None
     leaves = int(model.num_leaves)
@@ -126,7 +131,7 @@ def tree_shap(pipeline: Pipeline, frame: pd.DataFrame, seed: int = 0, max_rows: 
     several = parts.amounts.shape[1] > 1
     chosen = parts.scores.argmax(axis=1) if several else np.zeros(len(matrix), dtype=int)
     values = np.asarray(matrix, dtype=float)
-    values[:, len(transformer.numbers_) :] = np.nan
+    values[:, [at for at, (levels, *_) in enumerate(transformer.layout()) if levels]] = np.nan
     return TreeShap(tuple(transformer.feature_names_), values, parts.amounts[np.arange(len(matrix)), chosen])
 
 
@@ -150,7 +155,7 @@ def partial_dependence(
         task: What it predicts.
         frame: Rows with its inputs.
         columns: Inputs, the most important first; those that do not vary, and
-            the calendar's waves of linear models, are passed over.
+            those that became several numbers, are passed over.
         n_classes: Number of classes of a multiclass task.
         seed: Seed of the sample.
         most: Inputs looked at.
@@ -161,8 +166,7 @@ def partial_dependence(
     if frame.empty:
         return []
     size = min(max_rows, max(_FEWEST_ROWS, _MOST_TREES // (_trees(model) * most * points)))
-    scale, mean = (1.0, 0.0) if transformer.encode == "codes" else (transformer.scales_, transformer.means_)
-    matrix = transformer.transform(_sample(frame, size, seed)) * scale + mean
+    matrix = transformer.transform(_sample(frame, size, seed))
     found: list[Dependence] = []
     for name in columns:
         places = _columns(transformer).get(name, [])
@@ -171,7 +175,7 @@ def partial_dependence(
             continue
         several = np.tile(matrix, (len(labels), 1))
         several[:, places] = values.repeat(len(matrix), axis=0)
-        predicted = predict_matrix(model, task, ((several - mean) / scale).astype(np.float32), n_classes)
+        predicted = predict_matrix(model, task, several, n_classes)
         means = predicted.reshape(len(labels), len(matrix), *predicted.shape[1:]).mean(axis=1)
         found.append(Dependence(name, labels, means))
     return found
@@ -196,18 +200,15 @@ def _grid(transformer: Any, name: str, own: Floats, points: int) -> tuple[tuple[
     """A grid's points as people read them, and what the input's own columns of the matrix (n, j) hold there (g, j)."""
     if name in transformer.levels_:
         levels = tuple(transformer.levels_[name][:_MOST_LEVELS])
-        codes = np.arange(len(levels), dtype=np.float64)[:, None]
-        return levels, codes if transformer.encode == "codes" else np.eye(len(levels), own.shape[1])
-    if not own.size or (name in transformer.calendar_ and own.shape[1] > 1):
+        return levels, np.asarray(transformer.level_values(name, levels), dtype=float)
+    if own.shape[1] != 1 or not len(own):  # an input that became several numbers cannot be drawn along one of them
         return (), own
     known = own[:, 0][np.isfinite(own[:, 0])].astype(float)
     grid = np.unique(known)
     if len(grid) > points:
         low, high = np.quantile(known, [0.02, 0.98]).tolist()
         grid = np.unique(np.linspace(low, high, points))
-    values = np.zeros((len(grid), own.shape[1]))  # beside a number stands the mark of a null: 0
-    values[:, 0] = grid
-    return tuple(grid.tolist()), values
+    return tuple(grid.tolist()), grid[:, None]
 
 
 def _sample(frame: pd.DataFrame, size: int, seed: int) -> pd.DataFrame:

@@ -12,6 +12,7 @@ from evergreen.handoffs import DAY, KEY, TIME
 from evergreen.training.candidates import Recipe
 from evergreen.training.contest import Contest
 from evergreen.training.fit import predict, refit
+from evergreen.training.prediction import blank
 from evergreen.training.problem import Problem
 from evergreen.training.rolling import rolling_predictions
 from evergreen.training.splits import Positions, hash_shares
@@ -81,8 +82,7 @@ def out_of_sample(
 def _crossed(table: pd.DataFrame, recipe: Recipe, problem: Problem) -> NDArray[np.float64]:
     # Another digit of the same hash than the split's, so that folds cut through its parts.
     folds = (hash_shares(table[KEY]) * 1000 * _FOLDS).astype(int) % _FOLDS
-    shape = (len(table), len(problem.classes)) if problem.task == "multiclass" else (len(table),)
-    predictions = np.full(shape, np.nan)
+    predictions = blank(len(table), problem.task, len(problem.classes))
     for fold in range(_FOLDS):
         out = folds == fold
         if out.any() and not out.all():

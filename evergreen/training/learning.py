@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from evergreen.statistics import greater_is_better, metric_value
+from evergreen.training.boosting import Fold, boost, threads
 from evergreen.training.candidates import Recipe
 from evergreen.training.prediction import predict_matrix
 from evergreen.training.problem import Problem
+from evergreen.training.quantiles import Quantiles
 from evergreen.training.standardised import Standardised
 from evergreen.training.watch import Watch
 
@@ -20,33 +21,12 @@ logger = logging.getLogger(__name__)
 
 Floats = NDArray[np.float64]
 
-_PATIENCE = 100
 #: Epochs without a better one after which a network stops.
 _PATIENT_EPOCHS = 12
-#: Rounds at which boosting is first asked whether it can still win; then at twice as many, and so on.
-_FIRST_LOOK = 100
-#: Values below which a second thread does not pay.
-_SMALL_MATRIX = 200_000
 #: Trees grown between two looks at the clock.
 _TREES_AT_A_TIME = 20
 #: Rows from which a fit that nothing can interrupt is tried out on a tenth of them first.
 _PROBED_ROWS = 20_000
-#: What early stopping watches for a primary metric; for other metrics, the task's own loss.
-_WATCHED = {
-    "roc_auc": "auc", "average_precision": "average_precision", "log_loss": "binary_logloss",
-    "rmse": "rmse", "r2": "rmse", "mae": "l1", "mape": "mape",
-}  # fmt: skip
-_LOSS = {"binary": "binary_logloss", "multiclass": "multi_logloss", "regression": "rmse"}
-_GREATER = ("auc", "average_precision")
-
-
-@dataclass(frozen=True)
-class Fold:
-    """A matrix (n, k), its labels and weights (n,)."""
-
-    x: Any
-    y: Floats
-    weight: Floats | None
 
 
 def fit_estimator(
@@ -69,10 +49,15 @@ def fit_estimator(
         OutOfTime: the time is over.
     """
     train, tuning = parts
+    if isinstance(model, Quantiles):
+        fitted = [fit_estimator(recipe, one, rows, parts, problem, watch) for one in model.members]
+        fixed = {name: round(float(np.mean([one[name] for one, _ in fitted]))) for name in fitted[0][0]}
+        return fixed, any(cut for _, cut in fitted)
     if isinstance(model, Standardised):
         model.layout = rows.layout()
     if recipe.family == "lightgbm":
-        return _boost(model, rows, parts, problem, watch)
+        rounds, cut = boost(model, rows.categorical_indices_, parts, problem, watch)
+        return {"n_estimators": rounds}, cut
     if recipe.family == "mlp":
         return {"epochs": _fit_network(model, train, recipe.settings["epochs"], problem, tuning, watch)}, False
     if hasattr(model, "n_estimators"):
@@ -85,6 +70,10 @@ def fit_estimator(
 
 def refit_estimator(recipe: Recipe, model: Any, rows: Any, train: Fold, scale: float = 1.0) -> None:
     """Fit a single model on all rows for the rounds that its recipe has fixed; ``scale`` multiplies boosting's."""
+    if isinstance(model, Quantiles):
+        for one in model.members:
+            refit_estimator(recipe, one, rows, train, scale)
+        return
     if isinstance(model, Standardised):
         model.layout = rows.layout()
     if recipe.family == "lightgbm":
@@ -97,59 +86,6 @@ def refit_estimator(recipe: Recipe, model: Any, rows: Any, train: Fold, scale: f
         _grow(model, train, Watch())
     else:
         _plain(model, train)
-
-
-def _boost(
-    model: Any, rows: Any, parts: tuple[Fold, Fold], problem: Problem, watch: Watch
-) -> tuple[dict[str, Any], bool]:
-    """Fit LightGBM with early stopping; the number of rounds that were best, and whether time cut it short."""
-    import lightgbm
-
-    train, tuning = parts
-    loss = _LOSS[problem.task]
-    metric = loss if problem.task == "multiclass" else _WATCHED.get(problem.metric, loss)
-    _set_threads(model, train.x)
-    curve: list[float] = []
-    cut = False
-
-    def look(env: Any) -> None:
-        nonlocal cut
-        watch.check()
-        curve.append(env.evaluation_result_list[0][2])
-        cut = watch.late
-        if cut or (_comparable(problem) and _lost(curve, metric in _GREATER, watch.to_beat)):
-            best = int(np.argmax(curve) if metric in _GREATER else np.argmin(curve))
-            raise lightgbm.callback.EarlyStopException(best, env.evaluation_result_list)
-
-    model.fit(
-        train.x, train.y, sample_weight=train.weight, categorical_feature=rows.categorical_indices_,
-        eval_metric=metric, eval_X=tuning.x, eval_y=tuning.y,
-        eval_sample_weight=None if tuning.weight is None else [tuning.weight],
-        callbacks=[lightgbm.early_stopping(_PATIENCE, first_metric_only=True, verbose=False), look],
-    )  # fmt: skip
-    return {"n_estimators": int(model.best_iteration_ or model.n_estimators)}, cut
-
-
-def _comparable(problem: Problem) -> bool:
-    """Whether what boosting watches is the primary metric itself, so that it can be held against another's value."""
-    if problem.settings.weight or problem.settings.class_weight != "none":
-        return False
-    return problem.metric == "log_loss" or (
-        problem.task != "multiclass" and problem.metric in ("roc_auc", "rmse", "mae")
-    )
-
-
-def _lost(curve: list[float], greater: bool, to_beat: float | None) -> bool:
-    """Whether boosting cannot win any more: it would have to gain twice what its last doubling of rounds gained.
-
-    Each doubling of rounds gains less than the one before, so that even all that is to come is about as much again.
-    """
-    rounds = len(curve)
-    if to_beat is None or rounds < 2 * _FIRST_LOOK or rounds % _FIRST_LOOK or (rounds // _FIRST_LOOK).bit_count() > 1:
-        return False
-    sign = 1 if greater else -1
-    now, before = sign * max(curve, key=lambda v: sign * v), sign * max(curve[: rounds // 2], key=lambda v: sign * v)
-    return now + 2 * (now - before) < sign * to_beat
 
 
 def _fit_network(
@@ -188,7 +124,7 @@ def _fit_network(
 
 def _set_threads(model: Any, x: Any) -> None:
     """One thread for a small matrix, where two wait for each other longer than they work; the bits are the same."""
-    model.set_params(n_jobs=1 if x.size < _SMALL_MATRIX else 2)
+    model.set_params(n_jobs=threads(x))
 
 
 def _grow(model: Any, train: Fold, watch: Watch) -> None:

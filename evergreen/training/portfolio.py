@@ -4,24 +4,59 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from evergreen.errors import TrainingError
-from evergreen.spec import Family, Task
+from evergreen.spec import TASKS, Family, Task
 from evergreen.training.candidates import Recipe, canonical
 
 #: Rounds at which boosting ends if it does not stop early.
 MAX_ROUNDS = 2000
+#: Epochs at which a network ends if it does not stop early.
+MAX_EPOCHS = 100
 _LIGHTGBM: dict[str, dict[str, Any]] = {
     "lightgbm": {"num_leaves": 15, "learning_rate": 0.04, "colsample_bytree": 0.5, "min_child_samples": 200,
                  "reg_lambda": 20.0, "cat_smooth": 50.0},
+    "lightgbm-steady": {"num_leaves": 24, "learning_rate": 0.03, "colsample_bytree": 0.6, "subsample": 0.8,
+                        "subsample_freq": 1, "min_child_samples": 10, "reg_lambda": 1.0},
+    "lightgbm-shallow": {"num_leaves": 8, "learning_rate": 0.05, "colsample_bytree": 0.5, "subsample": 0.7,
+                         "subsample_freq": 1, "min_child_samples": 10},
+    "lightgbm-additive": {"num_leaves": 4, "learning_rate": 0.08, "colsample_bytree": 0.5},
     "lightgbm-wide": {"num_leaves": 31, "learning_rate": 0.05},
     "lightgbm-random": {"num_leaves": 31, "learning_rate": 0.05, "colsample_bytree": 0.4, "min_child_samples": 100,
                         "reg_lambda": 10.0, "cat_smooth": 50.0, "extra_trees": True},
+    "lightgbm-thorough": {"num_leaves": 63, "learning_rate": 0.03, "colsample_bytree": 0.4, "subsample": 0.8,
+                          "subsample_freq": 1, "min_child_samples": 40, "reg_lambda": 10.0},
     "lightgbm-deep": {"num_leaves": 127, "learning_rate": 0.05, "colsample_bytree": 0.7, "min_child_samples": 50,
                       "reg_lambda": 5.0},
+    "lightgbm-fine": {"num_leaves": 200, "learning_rate": 0.05, "colsample_bytree": 0.5, "min_child_samples": 5,
+                      "extra_trees": True},
+    "lightgbm-quick": {"num_leaves": 63, "learning_rate": 0.2, "colsample_bytree": 0.7, "min_child_samples": 50,
+                       "reg_lambda": 5.0},
+    "lightgbm-ratio": {"num_leaves": 24, "learning_rate": 0.03, "colsample_bytree": 0.6, "subsample": 0.8,
+                       "subsample_freq": 1, "min_child_samples": 10, "reg_lambda": 1.0, "objective": "poisson"},
 }  # fmt: skip
+#: The order in which they are tried.
+_ORDER = (
+    "lightgbm", "linear", "lightgbm-steady", "mlp", "lightgbm-ratio", "lightgbm-shallow", "extra-trees",
+    "lightgbm-wide", "lightgbm-thorough", "mlp-log", "lightgbm-random", "lightgbm-additive", "mlp-wide",
+    "lightgbm-fine", "random-forest", "linear-shrunk", "lightgbm-deep", "lightgbm-quick", "neighbours",
+    "linear-svm", "naive-bayes",
+)  # fmt: skip
+#: Those that begin where boosting, a tree a round and class, would take too much of the budget.
+_FIRST_OF_MANY = ("extra-trees", "mlp", "linear", "lightgbm-quick", "neighbours", "lightgbm-shallow", "mlp-wide")
+#: About how long boosting takes for a value of the matrix and each of its outputs, and the share of the budget up to
+#: which it begins.
+SECONDS_A_VALUE, _PATIENT_SHARE = 5e-6, 0.1
+#: What learns the ratio of quantities, which must not be negative and pays where their spread grows with them.
+_OF_RATIOS = ("lightgbm-ratio", "mlp-log")
 _TREES = 200
+#: Standard deviations by which the mean of skewed quantities exceeds their median.
+_SKEW = 0.1
 #: The most rows, and values of the matrix, with which a family is tried: beyond, it costs more than it ever wins.
 _LARGEST: dict[Family, tuple[int, int]] = {
     "mlp": (100_000, 5_000_000),
@@ -29,13 +64,15 @@ _LARGEST: dict[Family, tuple[int, int]] = {
     "naive_bayes": (200_000, 20_000_000),
     "linear_svm": (10_000, 1_000_000),
 }
+#: The most rows of a linear programme, which a linear quantile is.
+_PROGRAMME_ROWS = 5_000
 #: Microseconds a row, measured on one core: making the matrix, then by family what an estimator adds.
 _MATRIX, _LEVEL_OF_A_TREE, _OTHERS = 4.0, 0.02, 0.5
 
 
 def candidates(
     task: Task, families: Sequence[Family], n_rows: int, n_features: int, seed: int, class_weight: str = "none",
-    weighted: bool = False,
+    weighted: bool = False, skewed: bool = False, slow: bool = False,
 ) -> tuple[Recipe, ...]:  # fmt: skip
     """The recipes for a table, in the order in which they are tried.
 
@@ -45,33 +82,22 @@ def candidates(
         n_rows: Rows of the training part: leaves shrink with small tables, and some families are for small ones only.
         n_features: Inputs of the model.
         seed: Seed of every recipe.
-        class_weight: ``none`` or ``balanced``.
+        class_weight: ``none``, ``balanced``, or JSON of weights by class.
         weighted: Whether rows have weights.
+        skewed: Whether a quantity is never negative, and a few of its values are far above the others.
+        slow: Whether boosting takes so long that others begin.
 
     Raises:
         TrainingError: no family is left.
     """
-    boosted = [("lightgbm", name, boosting(params, n_rows, seed)) for name, params in _LIGHTGBM.items()]
-    leaf = max(2, min(50, n_rows // 2000))
-    forest = {"n_estimators": _TREES, "min_samples_leaf": leaf, "random_state": seed}
-    network = {"layers": 2, "width": 64, "alpha": 1e-3, "learning_rate_init": 2e-3, "random_state": seed, "epochs": 100}
-    others: list[tuple[Family, str, dict[str, Any]]] = [
-        ("linear", "linear", {"strength": 1.0}),
-        ("extra_trees", "extra-trees", {**forest, "max_features": _features_a_split(n_features)}),
-        ("mlp", "mlp", network),
-        ("random_forest", "random-forest", {**forest, "max_samples": 0.5}),
-        ("linear", "linear-shrunk", {"strength": 0.01}),
-        ("linear_svm", "linear-svm", {"C": 0.05, "random_state": seed}),
-        ("neighbours", "neighbours", {"n_neighbors": 15}),
-        ("naive_bayes", "naive-bayes", {"var_smoothing": 1e-3}),
-    ]
-    # One of each strong family before the second of any: a run cut short has still compared kinds of models.
-    order = [boosted[0], *others[:2], boosted[1], *others[2:4], boosted[2], others[4], boosted[3], *others[5:]]
+    known = _known(n_rows, n_features, seed)
     unweighted = class_weight == "none" and not weighted
     chosen = [
-        Recipe(name, family, canonical(params), class_weight)  # type: ignore[arg-type]
-        for family, name, params in order
-        if family in families and fits(family, task, n_rows, n_features, unweighted)  # type: ignore[arg-type]
+        Recipe(name, known[name][0], canonical(known[name][1]), class_weight)
+        for name in (dict.fromkeys([*_FIRST_OF_MANY, *_ORDER]) if slow else _ORDER)
+        if known[name][0] in families
+        and fits(known[name][0], task, n_rows, n_features, unweighted)
+        and (name not in _OF_RATIOS or (skewed and task == "regression"))
     ]
     if not chosen:
         raise TrainingError(
@@ -81,14 +107,53 @@ def candidates(
     return tuple(chosen)
 
 
+def _known(n_rows: int, n_features: int, seed: int) -> dict[str, tuple[Family, dict[str, Any]]]:
+    """Every recipe of the portfolio by name: its family and its parameters for a table of this size."""
+    leaf = max(2, min(50, n_rows // 2000))
+    forest = {"n_estimators": _TREES, "min_samples_leaf": leaf, "random_state": seed}
+    network = {"layers": 2, "width": 64, "alpha": 1e-3, "learning_rate_init": 2e-3, "random_state": seed,
+               "epochs": MAX_EPOCHS, "bent": True}  # fmt: skip
+    known: dict[str, tuple[Family, dict[str, Any]]] = {
+        name: ("lightgbm", boosting(params, n_rows, seed)) for name, params in _LIGHTGBM.items()
+    }
+    return known | {
+        "linear": ("linear", {"strength": 1.0}),
+        "linear-shrunk": ("linear", {"strength": 0.01}),
+        "extra-trees": ("extra_trees", {**forest, "max_features": _features_a_split(n_features)}),
+        "random-forest": ("random_forest", {**forest, "max_samples": 0.5}),
+        "mlp": ("mlp", network),
+        "mlp-wide": ("mlp", network | {"width": 128, "alpha": 0.1, "learning_rate_init": 1e-3}),
+        "mlp-log": ("mlp", network | {"log": True}),
+        "linear-svm": ("linear_svm", {"C": 0.05, "random_state": seed}),
+        "neighbours": ("neighbours", {"n_neighbors": 15}),
+        "naive-bayes": ("naive_bayes", {"var_smoothing": 1e-3}),
+    }
+
+
+def is_slow(n_rows: int, n_features: int, n_classes: int, budget: timedelta) -> bool:
+    """Whether boosting grows so many trees a round that it would eat up the budget: by the table and the spec alone."""
+    seconds = SECONDS_A_VALUE * n_rows * n_features * n_classes
+    return n_classes > 2 and seconds > _PATIENT_SHARE * budget.total_seconds()
+
+
+def is_skewed(quantities: NDArray[np.float64]) -> bool:
+    """Whether none of the quantities (n,) is negative and their mean lies well above their median."""
+    middle = float(np.median(quantities))
+    return bool(quantities.min() >= 0 and quantities.mean() - middle > _SKEW * quantities.std())
+
+
 def fits(family: Family, task: Task, n_rows: int, n_features: int, unweighted: bool = True) -> bool:
     """Whether a family is worth trying on a table of this size, and can learn its task."""
     rows, values = _LARGEST.get(family, (n_rows, n_rows * n_features))
     if n_rows > rows or n_rows * n_features > values:
         return False
+    if task == "quantile":
+        return family == "lightgbm" or (family == "linear" and n_rows <= _PROGRAMME_ROWS)
+    if TASKS[task].rises:
+        return family in ("lightgbm", "linear", "extra_trees", "random_forest")
     if family == "neighbours":
         return unweighted  # neighbours know no weights
-    return family not in ("naive_bayes", "linear_svm") or task != "regression"
+    return TASKS[task].classes or family not in ("naive_bayes", "linear_svm")
 
 
 def boosting(params: dict[str, Any], n_rows: int, seed: int) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Predictions of a fitted estimator for rows that are a matrix already."""
+"""Predictions of a fitted estimator for rows that are a matrix already, and the shape that they have."""
 
 from __future__ import annotations
 
@@ -7,9 +7,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evergreen.spec import Task
+from evergreen.spec import TASKS, Task
 
 Floats = NDArray[np.float64]
+
+#: The least mean that a count or an amount is predicted to have: a loss on the scale of logarithms has no place for 0.
+LEAST = 1e-6
+
+
+def blank(rows: int, task: Task, n_columns: int) -> Floats:
+    """Predictions that are not made yet: NaN of shape (n,), or (n, k) for k classes or quantiles."""
+    return np.full((rows, n_columns) if TASKS[task].columns else (rows,), np.nan)
 
 
 def predict_matrix(model: Any, task: Task, matrix: Any, n_classes: int = 0) -> Floats:
@@ -22,11 +30,12 @@ def predict_matrix(model: Any, task: Task, matrix: Any, n_classes: int = 0) -> F
         n_classes: Number of classes, where the model may not have seen them all; those get probability 0.
 
     Returns:
-        Binary: the probability of class 1, of shape (n,). Multiclass: probabilities of shape (n, k). Regression: the
-        quantity, of shape (n,).
+        Binary: the probability of class 1, of shape (n,). Multiclass: probabilities of shape (n, k). Quantiles: (n, k).
+        Else the quantity, of shape (n,); of counts and amounts the mean for an exposure of 1.
     """
-    if task == "regression":
-        return np.asarray(model.predict(matrix), dtype=float)
+    if not TASKS[task].classes:
+        values = np.asarray(model.predict(matrix), dtype=float)
+        return np.maximum(values, LEAST) if TASKS[task].rises else values
     probabilities = np.asarray(model.predict_proba(matrix), dtype=float)
     places = np.asarray(model.classes_, dtype=int)
     full = np.zeros((len(matrix), max(n_classes, int(places.max()) + 1, 2)))

@@ -13,6 +13,7 @@ from evergreen.errors import TrainingError
 from evergreen.handoffs import CUT_OFF, KNOWN_AT, TARGET, TIME
 from evergreen.training.candidates import Recipe
 from evergreen.training.fit import predict, refit
+from evergreen.training.prediction import blank
 from evergreen.training.problem import Problem
 from evergreen.training.splits import Positions
 
@@ -39,8 +40,7 @@ def rolling_predictions(rows: pd.DataFrame, codes: Codes, recipe: Recipe, proble
     Returns:
         Predictions of every row, labelled or not, of the predicted windows: (n,) or (n, k); NaN elsewhere.
     """
-    shape = (len(rows), len(problem.classes)) if problem.task == "multiclass" else (len(rows),)
-    predictions = np.full(shape, np.nan)
+    predictions = blank(len(rows), problem.task, len(problem.classes))
     windows = np.unique(codes[codes >= 0])
     for step in np.array_split(windows[-(-len(windows) // 3) :], ORIGINS):
         chosen = np.flatnonzero(np.isin(codes, step))
@@ -76,12 +76,11 @@ def holdout_predictions(
     Returns:
         Predictions of the holdout rows in their order: (n,) or (n, k).
     """
+    predictions = blank(len(holdout), problem.task, len(problem.classes))
     if not len(holdout):
-        return np.empty((0, len(problem.classes)) if problem.task == "multiclass" else 0)
+        return predictions
     times = rows[TIME].iloc[holdout]
     codes = ((times - times.min()) // pd.Timedelta(every)).to_numpy()
-    shape = (len(holdout), len(problem.classes)) if problem.task == "multiclass" else (len(holdout),)
-    predictions = np.full(shape, np.nan)
     for step in np.unique(codes):
         chosen = holdout[codes == step]
         known = rows[TARGET].notna() & (rows[KNOWN_AT] <= rows[CUT_OFF].iloc[chosen].min())

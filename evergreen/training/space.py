@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 from collections.abc import Generator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy as np
 from evergreen.errors import TrainingError, did_you_mean
 from evergreen.spec import Family
 from evergreen.training.candidates import Recipe
-from evergreen.training.portfolio import MAX_ROUNDS
+from evergreen.training.portfolio import MAX_EPOCHS, MAX_ROUNDS
 
 logger = logging.getLogger(__name__)
 
@@ -100,9 +101,9 @@ def _changed(base: Recipe, point: Mapping[str, Any], number: int) -> Recipe:
         if "subsample" in point:
             changes["subsample_freq"] = 1
     if base.family == "mlp":
-        changes["epochs"] = 100
+        changes["epochs"] = MAX_EPOCHS
     recipe = base.with_settings(**changes)
-    return Recipe(f"{base.family.replace('_', '-')}-{number}", base.family, recipe.params, base.class_weight)
+    return replace(recipe, name=f"{base.family.replace('_', '-')}-{number}")
 
 
 def _is_range(values: Values) -> bool:

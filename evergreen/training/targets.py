@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from evergreen.errors import TrainingError
-from evergreen.spec import Task
+from evergreen.spec import TASKS, Task
 
 #: Whole numbers with at most this many values are classes.
 _MOST_NUMBERED_CLASSES = 10
@@ -62,10 +62,11 @@ def encode_target(
         The numbers and the classes; no classes for a quantity.
 
     Raises:
-        TrainingError: one value only, a class that is not among ``classes``, or a quantity that is no number.
+        TrainingError: one value only, a class that is not among ``classes``, a quantity that is no number, or a count
+            or an amount below 0.
     """
-    if task == "regression":
-        return _quantity(series, constant_is_fine=classes is not None), ()
+    if not TASKS[task].classes:
+        return _quantity(series, task, constant_is_fine=classes is not None), ()
     codes, levels = pd.factorize(series)
     names = [_class_name(level) for level in levels]
     if classes is None:
@@ -86,14 +87,19 @@ def encode_target(
     return places[codes], tuple(classes)
 
 
-def _quantity(series: pd.Series, constant_is_fine: bool) -> NDArray[np.float64]:
+def _quantity(series: pd.Series, task: Task, constant_is_fine: bool) -> NDArray[np.float64]:
     values = pd.to_numeric(series, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
     lost = np.isnan(values) & series.notna().to_numpy()
     if lost.any():
-        raise TrainingError(f"the target holds {series[lost].iloc[0]!r}; a regression needs numbers")
+        raise TrainingError(f"the target holds {series[lost].iloc[0]!r}; task: {task} needs numbers")
     if np.isinf(values).any():
         raise TrainingError("the target holds infinite values; a rule in the suite can put such rows aside")
     known = values[~np.isnan(values)]
+    if TASKS[task].rises and len(known) and known.min() < 0:
+        raise TrainingError(
+            f"the target holds {known.min():g}; task: {task} needs numbers from 0 up: write task: regression, or let a "
+            "rule in the suite put such rows aside"
+        )
     if not constant_is_fine and len(np.unique(known)) < 2:
         raise TrainingError(_constant(len(known), np.unique(known)))
     return values

@@ -11,8 +11,9 @@ import sqlite3
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -23,9 +24,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evergreen.cli.servers import free_port, prefect_command, serving
+from evergreen.cli.servers import free_port, prefect_command, server_environment
 from evergreen.io.records import Ledger, Records, Watching
-from evergreen.settings import Settings
 
 SPEC = """
 model: churn
@@ -155,11 +155,41 @@ class Driver:
         return [int(number) for number in self._process.stdout.readline().split()]
 
 
+class Server:
+    """A Prefect server that can be killed and comes back at the same place, on the same state."""
+
+    def __init__(self, folder: Path) -> None:
+        self._port, self._log = free_port(0), folder / "server.log"
+        self.url = f"http://127.0.0.1:{self._port}"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                prefect_command(self._port), stdout=log, stderr=log, env=server_environment(self.url),
+                start_new_session=True,
+            )  # fmt: skip
+
+    def wait(self) -> None:
+        deadline = time.monotonic() + 120
+        while True:
+            with suppress(OSError), urllib.request.urlopen(f"{self.url}/api/health", timeout=2):
+                return
+            assert time.monotonic() < deadline, self._log.read_text()
+            time.sleep(0.1)
+
+    def kill(self) -> None:
+        assert self._process
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+
 @dataclass(frozen=True)
 class Lived:
     """A project whose weeks were lived undisturbed; its workspace before each flow run is kept aside."""
 
     project: Path
+    server: Server
     driver: Driver
     #: By flow and week, the records that it left.
     after: dict[tuple[str, datetime], dict[str, Any]]
@@ -214,15 +244,17 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lived]:
         (project / folder).mkdir()
     (project / "deployments" / "churn.yaml").write_text(SPEC)
     turning().to_csv(project / "data" / "customers.csv", index=False)
-    port = free_port(0)
-    driver = Driver(f"http://127.0.0.1:{port}/api", project)  # imports while the server starts
+    server = Server(root)
+    server.start()
+    driver = Driver(f"{server.url}/api", project)  # imports while the server starts
     try:
-        with serving(prefect_command(port), Settings(root, root), "prefect", f"http://127.0.0.1:{port}"):
-            whole = Lived(project, driver, {})
-            live(whole)
-            yield whole
+        server.wait()
+        whole = Lived(project, server, driver, {})
+        live(whole)
+        yield whole
     finally:
         driver.close()
+        server.kill()
 
 
 def live(whole: Lived) -> None:
@@ -392,6 +424,34 @@ def test_a_run_that_is_killed_from_outside_is_done_by_the_next(
 
 
 @pytest.mark.timeout(600)
+def test_a_server_that_dies_between_two_runs_or_in_the_middle_of_one_and_comes_back_changes_nothing(
+    lived: Lived,
+) -> None:
+    """A run may end with its server or go on without it; the next one, as on a schedule, does what is left."""
+    lived.back_to("score", RETRAINED)
+    lived.server.kill()
+    lived.driver.start("score", RETRAINED)  # with nobody there to tell
+    lived.server.start()
+    codes = {"score": lived.driver.end()[0]}
+    lived.server.wait()
+    for flow, week, sign in (("score", RETRAINED, ""), ("monitor", RETRAINED, "labels"), ("score", ROLLED_BACK, "")):
+        if sign:
+            began = set((lived.workspace / "store" / sign).glob("*.parquet"))
+            lived.driver.start(flow, week)
+            deadline = time.monotonic() + 120
+            while set((lived.workspace / "store" / sign).glob("*.parquet")) == began:
+                assert time.monotonic() < deadline, lived.driver.log.read_text()
+                time.sleep(0.01)
+            lived.server.kill()
+            lived.server.start()
+            codes[flow] = lived.driver.end()[0]
+            lived.server.wait()
+        assert lived.driver.run(flow, week) == 0, (codes, lived.driver.log.read_text())
+        assert state(lived.workspace) == lived.after[flow, week], codes
+    assert_settled(lived)
+
+
+@pytest.mark.timeout(600)
 def test_two_monitors_at_once_make_one_decision_and_one_training(lived: Lived) -> None:
     lived.back_to("monitor", RETRAINED)
     lived.driver.start("monitor", RETRAINED, times=2)
@@ -400,6 +460,17 @@ def test_two_monitors_at_once_make_one_decision_and_one_training(lived: Lived) -
     with closing(sqlite3.connect(lived.workspace / "mlflow.db")) as registry:
         assert registry.execute("SELECT count(*) FROM model_versions").fetchone() == (2,)
     assert_settled(lived)
+
+
+@pytest.mark.timeout(600)
+def test_two_trainings_at_once_follow_each_other_and_the_second_finds_nothing_new(lived: Lived) -> None:
+    lived.back_to("score", RETRAINED)
+    lived.driver.start("train", RETRAINED, times=2)
+    assert lived.driver.end() == [0, 0], lived.driver.log.read_text()
+    assert "does a training already; waiting until it ends" in lived.driver.log.read_text()
+    assert len(Records(lived.workspace).decisions("churn")) == 2
+    with closing(sqlite3.connect(lived.workspace / "mlflow.db")) as registry:
+        assert registry.execute("SELECT count(*) FROM model_versions").fetchone() == (2,)
 
 
 @pytest.mark.timeout(600)

@@ -177,6 +177,24 @@ def test_a_corrected_label_is_a_new_entry_of_the_window_and_leaves_the_old_one(r
     assert kept("label_batches")[-1]["corrected"] == len(ids)
 
 
+def test_a_label_that_is_corrected_after_its_window_was_settled_is_seen_and_says_by_how_much(root: Path) -> None:
+    live(FIRST, SECOND, THIRD)
+    before = kept("health")
+    ids = set(customers().loc[lambda rows: in_week(rows, 0), "id"].iloc[1:60])
+    edit(root, lambda rows: flipped(rows, ids))
+    seen = monitor("churn", THIRD + timedelta(hours=2)).healths
+    assert [one.start for one in seen] == [START]
+    was = next(one.realised for one in Watching(settings().workspace).healths("churn", THIRD) if one.start == START)
+    assert seen[0].realised is not None
+    assert was is not None
+    assert seen[0].realised.value < was.value - 0.02
+    said = f"roc_auc is {seen[0].realised.value:.3f} on 279 rows, was {was.value:.3f} on 279 rows"
+    assert seen[0].reasons[0] == f"labels were corrected after the window was settled: {said}"
+    # What was said before stays, the other windows are as they were, and once is enough.
+    assert kept("health")[:-1] == before
+    assert monitor("churn", THIRD + timedelta(hours=3)).healths == ()
+
+
 def test_an_empty_window_in_the_middle_is_no_window_and_the_next_one_is(root: Path) -> None:
     edit(root, lambda rows: rows[~in_week(rows, 1)])
     live(FIRST, SECOND, THIRD)

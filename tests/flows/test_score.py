@@ -261,6 +261,36 @@ def test_the_newest_challenger_that_was_kept_runs_beside_the_champion_where_the_
     assert shadows(shadowed) == [("challenger", kept, MARCH + DAY)]
 
 
+def test_a_challenger_that_was_not_promoted_is_logged_beside_the_champion_and_never_served(
+    champion: ModelVersion, root: Path
+) -> None:
+    """No probation is under way, and none would be: the spec alone asks for it."""
+    records, ledger = Records(settings().workspace), Ledger(settings().workspace)
+    kept = replace(another(champion), fitted_as_of=MARCH + DAY)
+    records.settle("a test", kept, Verdict(False, (Rule("gain", False, "does not"),)), None, None, "a test")
+    path = root / "deployments" / "churn.yaml"
+    plain = path.read_text()
+    path.write_text(plain + "monitoring: {shadow: true}\nprobation: {windows: 0}\n")
+    try:
+        found = score("churn", MARCH + 3 * DAY)
+    finally:
+        path.write_text(plain)
+    # It scores what became due after it was trained.
+    assert [(one.role, one.version, one.rows) for one in found.scorings] == [
+        ("champion", champion.version, 3 * A_DAY), ("challenger", kept.version, 2 * A_DAY),
+    ]  # fmt: skip
+    assert [entry.version for entry in ledger.scorings("churn", "challenger")] == [kept.version]
+    spec, window = find_spec("churn"), (MARCH + DAY, MARCH + 3 * DAY, MARCH + 5 * DAY)
+    beside, served = read_live(spec, *window, "challenger"), read_live(spec, *window)
+    assert set(served.version) == {champion.version}
+    assert beside[KEY].tolist() == served[KEY].tolist()[1:]
+    champion_now = records.champion("churn")
+    assert champion_now is not None
+    assert champion_now.version.version == champion.version
+    # Once the spec no longer asks, it scores no more.
+    assert [one.role for one in score("churn", MARCH + 4 * DAY).scorings] == ["champion"]
+
+
 def test_a_shadow_that_cannot_be_loaded_stops_nobody(champion: ModelVersion, caplog: pytest.LogCaptureFixture) -> None:
     records = Records(settings().workspace)
     damaged = replace(another(champion), sha256="other")

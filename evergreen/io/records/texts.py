@@ -48,6 +48,7 @@ def evidence_of(text: str | None) -> Evidence | None:
     values["slices"] = tuple(
         SliceEvidence(s["name"], s["rows"], Interval(**s["gain"]), Interval(**s["ours"])) for s in values["slices"]
     )
+    values["intervals"] = {name: Interval(**one) for name, one in values.get("intervals", {}).items()}
     return Evidence(**values)
 
 

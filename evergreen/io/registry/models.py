@@ -19,13 +19,26 @@ import pandas as pd
 
 from evergreen.errors import RegistryError, TamperedModel
 from evergreen.handoffs import ModelVersion
+from evergreen.io.recent import Recent
 from evergreen.io.registry.door import Door, mlflow, writes
 
 #: Types that a stored model may hold beside those that skops trusts by itself.
 TRUSTED = (
     "collections.OrderedDict",
-    "evergreen.features.rows.RowFeatures",
+    "evergreen.features.rows.custom.Custom",
+    "evergreen.features.rows.levels.Levels",
+    "evergreen.features.rows.levels.Means",
+    "evergreen.features.rows.numbers.Numbers",
+    "evergreen.features.rows.plan.Column",
+    "evergreen.features.rows.plan.Plan",
+    "evergreen.features.rows.texts.Texts",
+    "evergreen.features.rows.times.Times",
+    "evergreen.features.rows.transformer.RowFeatures",
+    "evergreen.training.adjusted.Adjusted",
     "evergreen.training.ensemble.Ensemble",
+    "evergreen.training.loglinear.LogLinear",
+    "evergreen.training.loglinear.StandardisedRows",
+    "evergreen.training.quantiles.Quantiles",
     "evergreen.training.standardised.Standardised",
     "lightgbm.basic.Booster",
     "lightgbm.sklearn.LGBMClassifier",
@@ -39,6 +52,9 @@ TRUSTED = (
 )
 _REQUIREMENTS = ("lightgbm", "numpy", "pandas", "scikit-learn", "skops")
 _DIGEST_TAG = "evergreen.sha256"
+
+
+_loaded: Recent[Any] = Recent()
 
 
 class Models(Door):
@@ -125,7 +141,7 @@ class Models(Door):
                     f"{version.model} version {version.version}: its stored files differ from what was logged; they "
                     "were not loaded. Restore the artifacts, or train again"
                 )
-            return skops.io.load(Path(path) / "model.skops", trusted=list(TRUSTED))
+            return _loaded.get(version.sha256, lambda: skops.io.load(Path(path) / "model.skops", trusted=list(TRUSTED)))
 
     @writes
     def set_alias(self, model: str, alias: str, version: int) -> None:

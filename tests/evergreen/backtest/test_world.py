@@ -197,3 +197,19 @@ def test_arms_share_what_is_equal(raw: pd.DataFrame, history: Make, spec: ModelS
     assert clock() == 2 * len(distinct)
     assert {f"{key}.npz" for key in shared.work} == distinct
     assert sum(len(one) for one in alone) > len(distinct)
+
+
+def test_the_cost_counts_each_distinct_part_once_whoever_made_it(
+    raw: pd.DataFrame, history: Make, tmp_path: Path
+) -> None:
+    past, arm = history(raw), Arm("gated", (STEPS[1],))
+    first = World(past, tmp_path, ticking())
+    play(first, arm, START, STEPS[:3])
+    parts = len(first.work)
+    made = first.cost(100.0)
+    assert made.seconds == 100.0
+    assert parts < made.distinct < parts + 5  # each took one tick, and comparing takes little
+    # Another one finds all parts finished: what they took counts all the same.
+    second = World(past, tmp_path, ticking())
+    play(second, arm, START, STEPS[:3])
+    assert second.cost(2.0).seconds == 2.0 + parts

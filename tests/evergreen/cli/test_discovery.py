@@ -58,7 +58,7 @@ def test_init_reads_a_dirty_table_as_a_person_would(project: Path) -> None:
     read = spec.data.read
     assert read is not None
     assert (read.missing, read.numbers, read.thousands) == (("?",), ("income",), ",")
-    assert (read.dates, read.texts) == ({"signed": "%d/%m/%Y"}, ("zip",))
+    assert (read.dates, read.texts) == ({"signed": ("%d/%m/%Y",)}, ("zip",))
     assert spec.features.exclude == ("country",)
 
 
@@ -111,9 +111,9 @@ def test_what_a_person_says_is_taken_as_it_is(project: Path) -> None:
     )
     spec = spec_of(project, "mine")
     assert spec.data.read is not None
-    assert (spec.data.time, spec.data.read.dates["year"]) == ("year", "%Y")
+    assert (spec.data.time, spec.data.read.dates["year"]) == ("year", ("%Y",))
     assert spec.data.lead.total_seconds() == 7200
-    assert "# group: zip" in (project / "deployments/mine.yaml").read_text()
+    assert spec.data.group == "zip"
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from evergreen.backtest import ArmResult
+from evergreen.backtest import ArmResult, Cost
 from evergreen.cli.console import json_text
 from evergreen.cli.operating import _monitored, print_backtest, print_monitored, print_scored
 from evergreen.handoffs import Firing, Health, Interval, ModelVersion, Rule, Snapshot, ValidationReport, Verdict
@@ -93,8 +93,9 @@ def test_what_a_monitor_run_saw_is_json_that_every_reader_takes() -> None:
 def test_a_backtest_ends_in_a_table_a_sentence_and_the_picture_s_place(capsys: pytest.CaptureFixture[str]) -> None:
     gain = Interval(-0.01, 0.0, 0.01)
     never = ArmResult("never", {"2013-04": 0.71}, 0.71, gain, gain, 0, 0, 0, 0.0, None, 0.0)
-    print_backtest(Backtested((never,), "It is one history.", "roc_auc", "run-7"))
+    print_backtest(Backtested((never,), "It is one history.", "roc_auc", "run-7", Cost(55, 50)))
     said = capsys.readouterr().out
     assert "| never | 0.710 |" in said
     assert "It is one history." in said
+    assert "cost 55 s, 1.10 times the distinct fits, scorings and comparisons (50 s)" in said
     assert "plots/backtest.png of the MLflow run run-7" in said

@@ -6,22 +6,59 @@ import json
 import os
 import queue
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from evergreen.cli.processes import MARK, end, marked, only_up, running
+from evergreen.cli.processes import MARK, Up, end, marked, only_up, running
 from evergreen.errors import UsageError
+from evergreen.io.records import Ledger, Records, Watching
+from flows.train import train
 
 EVERGREEN = str(Path(sys.executable).parent / "evergreen")
 _PATIENCE = 240
+
+#: A source to which rows are added while one looks; ten days ago the plans turned round.
+STREAM = """
+from datetime import datetime, timedelta
+
+import numpy as np
+import pandas as pd
+
+FIRST, STEP = datetime.fromisoformat("{first}"), timedelta(minutes=2)
+TURN = pd.Timestamp(FIRST + timedelta(days=50))
+
+
+def rows(as_of):
+    number = np.arange(int((as_of - FIRST) / STEP) + 1)
+    at = pd.Series(pd.Timestamp(FIRST) + number * pd.Timedelta(STEP))
+    amount, plan, chance = (pd.util.hash_array(number * 3 + k) / 2**64 for k in range(3))
+    turn = np.where(at < TURN, 1, -1) * np.where(plan < 0.5, 1, -1)
+    churned = chance < 1 / (1 + np.exp(-1.5 * turn - (100 * amount - 50) / 30))
+    plans = np.where(plan < 0.5, "basic", "pro")
+    return pd.DataFrame({{"id": number, "at": at, "amount": amount, "plan": plans, "churned": churned.astype(int)}})
+"""
+SPEC = """
+model: churn
+data: {source: "stream:rows", key: id, time: at, target: {column: churned, delay: 1h}}
+validation: customers
+training: {families: [linear], search: portfolio, holdout: 10d, tuning: 10d, budget: 20s, holdout_refit: 2d,
+           holdout_back: 20d, window: 40d}
+monitoring: {window: 1d, min_rows: 100}
+retraining: {on: [performance], cool_down: 2d}
+schedule: {score: 15s, monitor: 15s}
+"""
+SUITE = "expectations: [{type: expect_column_to_exist, kwargs: {column: amount}, severity: critical}]"
 
 
 class Lines:
@@ -48,23 +85,47 @@ class Lines:
                 return line
 
 
-@pytest.fixture
-def up(project: Path) -> Iterator[tuple[subprocess.Popen[str], Lines]]:
-    spec = project / "deployments" / "churn.yaml"
-    spec.write_text(spec.read_text() + "schedule: {score: 20s}\n")
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project whose champion is twelve days old, and knows nothing of what happened ten days ago."""
+    root = tmp_path_factory.mktemp("alone")
+    for folder in ("deployments", "expectations"):
+        (root / folder).mkdir()
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    (root / "stream.py").write_text(STREAM.format(first=(today - timedelta(days=60)).isoformat()))
+    (root / "deployments" / "churn.yaml").write_text(SPEC)
+    (root / "expectations" / "customers.yaml").write_text(SUITE)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EVERGREEN_PROJECT", str(root))
+        patch.setenv("EVERGREEN_WORKSPACE", str(root / ".evergreen"))
+        assert train("churn", today - timedelta(days=12)).verdict.promote
+    return root
+
+
+def start(root: Path) -> tuple[subprocess.Popen[str], Lines, Up]:
     command = [EVERGREEN, "up", "--prefect-port", "0", "--mlflow-port", "0"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
     process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, cwd=project
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, cwd=root
     )
+    lines = Lines(process)
+    lines.wait_for("everything runs")
+    here = running(root / ".evergreen")
+    assert here is not None
+    return process, lines, here
+
+
+@pytest.fixture(scope="module")
+def up(root: Path) -> Iterator[tuple[subprocess.Popen[str], Lines, Up]]:
+    started = start(root)
     try:
-        yield process, Lines(process)
+        yield started
     finally:
-        process.kill()
-        process.wait()
-        here = json.loads(path.read_text()) if (path := project / ".evergreen" / "up.json").exists() else None
-        if here:
-            end(f"{here['token']}/", patience=2)
+        started[0].kill()
+        started[0].wait()
+        path = root / ".evergreen" / "up.json"
+        if path.exists():  # that of another one, where a test has killed the first
+            end(f"{json.loads(path.read_text())['token']}/", patience=2)
 
 
 def ask(url: str, question: dict[str, Any]) -> Any:
@@ -77,53 +138,106 @@ def until(true: Callable[[], Any]) -> Any:
     deadline = time.monotonic() + _PATIENCE
     while not (answer := true()):
         assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.5)
+        time.sleep(0.3)
     return answer
 
 
 @pytest.mark.timeout(600)
-def test_everything_starts_runs_on_schedule_survives_a_kill_and_stops(
-    up: tuple[subprocess.Popen[str], Lines], project: Path
+def test_left_alone_it_scores_watches_fires_and_retrains(
+    root: Path, up: tuple[subprocess.Popen[str], Lines, Up]
 ) -> None:
-    process, lines = up
-    lines.wait_for("everything runs")
-    workspace = project / ".evergreen"
-    here = running(workspace)
-    assert here is not None
+    process, lines, here = up
+    workspace = root / ".evergreen"
     assert here.pid == process.pid
-    assert set(here.parts) == {"Prefect", "MLflow", "worker"}
+    assert set(here.parts) == {"Prefect", "MLflow", "runs", "worker"}
     for url in (f"{here.prefect}/api/health", f"{here.mlflow}/health"):
         assert urllib.request.urlopen(url, timeout=30).status == 200
     assert any("1 models" in line for line in lines.seen)
-
-    second = subprocess.run([EVERGREEN, "up"], capture_output=True, text=True, check=False, cwd=project)
+    second = subprocess.run([EVERGREEN, "up"], capture_output=True, text=True, check=False, cwd=root)
     assert second.returncode == 2
     assert f"runs already, as process {process.pid}" in second.stderr
 
-    os.kill(here.parts["MLflow"], signal.SIGKILL)
-    assert "SIGKILL" in lines.wait_for("MLflow")
-    lines.wait_for("MLflow   answers")
-    assert urllib.request.urlopen(f"{here.mlflow}/health", timeout=30).status == 200
+    records, watching = Records(workspace), Watching(workspace)
+    until(lambda: len(records.champions("churn")) > 1)
+    fired = [one for one in watching.firings("churn") if one.fire]
+    first, second_ = records.champions("churn")[:2]
+    answered = next(one for one in records.decisions("churn") if one.cause)
+    assert answered.cause == fired[0].cause
+    assert answered.version.version == second_.version.version
+    assert any(rule.name == "performance" and rule.held for rule in fired[0].triggers)
+    seen = [health for health in watching.healths("churn", fired[0].as_of) if health.realised]
+    assert {health.version for health in seen} == {first.version.version}
 
-    # A schedule started a flow, and a process of the worker carried it out.
-    ended = {"flow_runs": {"state": {"type": {"any_": ["COMPLETED", "FAILED"]}}}}
-    (run, *_) = until(lambda: ask(f"{here.prefect}/api/flow_runs/filter", ended))
-    assert run["auto_scheduled"]
-    assert run["parameters"] == {"model": "churn"}
+    # It was the event that started the training; everything else was started by its schedule.
+    ended = {"flow_runs": {"state": {"type": {"any_": ["COMPLETED"]}}}}
 
-    # Whichever flow came first: each of them runs, and the status tells when.
+    def completed() -> list[dict[str, Any]]:
+        return list(ask(f"{here.prefect}/api/flow_runs/filter", ended))
+
+    until(lambda: any(run["parameters"].get("cause") for run in completed()))
+    runs = completed()
+    trained = [run for run in runs if run["parameters"].get("cause")]
+    assert [run["parameters"]["cause"] for run in trained] == [fired[0].cause]
+    assert not trained[0]["auto_scheduled"]
+    assert all(run["auto_scheduled"] for run in runs if run not in trained)
+
     def told() -> dict[str, Any]:
-        asked = subprocess.run([EVERGREEN, "status", "--json"], capture_output=True, text=True, check=True)
+        asked = subprocess.run([EVERGREEN, "status", "--json"], capture_output=True, text=True, check=True, cwd=root)
         return dict(json.loads(asked.stdout)["models"][0]["flows"])
 
-    until(lambda: all(told()[name]["last"] is not None for name in ("score", "monitor")))
+    flows = told()
+    assert all(flows[name]["last"] is not None for name in ("score", "monitor", "train"))
+    # Scored with the new champion, rows that did not exist when the test began.
+    ledger = Ledger(workspace)
+    until(lambda: ledger.scorings("churn")[-1].version == second_.version.version)
 
+
+@pytest.mark.timeout(600)
+def test_each_part_that_is_killed_comes_back_and_the_schedule_goes_on(
+    root: Path, up: tuple[subprocess.Popen[str], Lines, Up]
+) -> None:
+    _, lines, here = up
+    workspace = root / ".evergreen"
+    for part, sign in (("MLflow", "answers"), ("runs", "start at once"), ("Prefect", "answers"), ("worker", "takes")):
+        pid = running(workspace).parts[part]  # type: ignore[union-attr]
+        os.kill(pid, signal.SIGKILL)
+        assert "SIGKILL" in lines.wait_for(f"{part:8} ")
+        lines.wait_for(f"{part:8} {sign}")
+        assert running(workspace).parts[part] != pid  # type: ignore[union-attr]
+    assert urllib.request.urlopen(f"{here.mlflow}/health", timeout=30).status == 200
+    goes_on(workspace)
+
+
+def goes_on(workspace: Path) -> None:
+    """Wait until a scoring and a decision that nobody has seen before are in the records."""
+    ledger, watching = Ledger(workspace), Watching(workspace)
+    scored, decided = ledger.scorings("churn")[-1].until, len(watching.firings("churn"))
+    until(lambda: ledger.scorings("churn")[-1].until > scored and len(watching.firings("churn")) > decided)
+
+
+@pytest.mark.timeout(600)
+def test_a_killed_up_is_followed_by_one_that_goes_on_and_ctrl_c_leaves_nothing_running(
+    root: Path, up: tuple[subprocess.Popen[str], Lines, Up]
+) -> None:
+    killed, _, before = up
+    workspace = root / ".evergreen"
+    killed.kill()
+    killed.wait()
+    assert running(workspace) is None
+    process, lines, here = start(root)
+    assert marked(f"{before.token}/") == []
+    goes_on(workspace)
     process.send_signal(signal.SIGINT)
     lines.wait_for("nothing is left running")
     assert process.wait(timeout=60) == 0
-    assert marked(here.token) == []
+    assert marked(f"{here.token}/") == []
     assert running(workspace) is None
     assert not (workspace / "up.json").exists()
+    with closing(sqlite3.connect(workspace / "prefect" / "prefect.db")) as server:
+        under_way = "SELECT count(*) FROM flow_run WHERE state_type IN ('RUNNING', 'PENDING')"
+        assert server.execute(under_way).fetchone() == (0,)
+    assert [one.fire for one in Watching(workspace).firings("churn")].count(True) == 1
+    assert len(Records(workspace).champions("churn")) == 2
 
 
 def test_what_a_killed_up_left_is_ended_by_its_mark_and_nothing_else() -> None:

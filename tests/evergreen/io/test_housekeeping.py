@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,6 +12,7 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 
+from evergreen.cache import Cache
 from evergreen.errors import RegistryError
 from evergreen.handoffs import Evidence, Interval, ModelVersion, Rule, Snapshot, Verdict
 from evergreen.io.housekeeping import disk_used, holdings, remove
@@ -87,6 +89,27 @@ def test_only_the_old_challenger_goes_with_all_that_it_left(workspace: Workspace
 
 def _run(registry: Registry, version: ModelVersion) -> dict[str, list[str]]:
     return next(run for run in registry.runs("churn") if run["run_id"] == version.run_id)
+
+
+def test_parts_of_old_backtests_and_old_logs_go_and_what_was_used_today_stays(workspace: Workspace) -> None:
+    root, long_ago = workspace.here.workspace, (NOON - timedelta(days=300)).timestamp()
+    for name in ("old", "used"):
+        Cache(root / "backtests" / name).write("fit", {"a": np.arange(3)})
+        os.utime(root / "backtests" / name / "fit.npz", (long_ago, long_ago))
+        os.utime(root / "backtests" / name, (long_ago, long_ago))
+    Cache(root / "backtests" / "used").read("fit")
+    (root / "logs").mkdir()
+    for name, at in (("mlflow.log", long_ago), ("worker.log", datetime.now(UTC).timestamp())):
+        (root / "logs" / name).write_text("a line\n" * 100)
+        os.utime(root / "logs" / name, (at, at))
+    items, protected = holdings(workspace.here, ["churn"])
+    gone = removable(items, protected, datetime.now(UTC), timedelta(days=90))
+    assert {(item.kind, Path(item.name).name) for item in gone} == {("backtest", "old"), ("log", "mlflow.log")}
+    assert [item.size for item in gone if item.kind == "log"] == [700]
+    for item in gone:
+        remove(workspace.here, item)
+    assert sorted(path.name for path in (root / "backtests").iterdir()) == ["used"]
+    assert [path.name for path in (root / "logs").iterdir()] == ["worker.log"]
 
 
 def test_what_ledgers_and_quarantine_name_stays(workspace: Workspace) -> None:

@@ -119,7 +119,7 @@ def written(path: Path, text: str | bytes) -> None:
         ("id,at\n1,yesterday\n", "t.csv: at: 'yesterday' is no time"),
         ("id,at\n1,2024-01-01\n2,\n", "t.csv: at: 1 rows have no time"),
         ("id,at\n1,2024-01-01,7,8\n", "t.csv: cannot be read as CSV"),
-        (b"id,at\n\xff\xfe\x00,1\n", "t.csv: cannot be read as CSV"),
+        (b"id,at\n\xff\xfe\x00,1\n", "t.csv: is no UTF-8 text .*data.read.encoding"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_refused_by_name(tmp_path: Path, text: str | bytes, message: str) -> None:

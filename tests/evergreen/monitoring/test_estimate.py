@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
 from evergreen.monitoring import (
     ASSUMPTION,
     Estimator,
+    build_profile,
     describe,
     estimate,
     estimator_from_json,
@@ -19,6 +23,7 @@ from evergreen.statistics import metric_value
 
 Floats = NDArray[np.float64]
 ROWS = 10_000
+START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def sure(log_odds: Floats) -> Floats:
@@ -102,11 +107,56 @@ def test_under_concept_change_it_is_wrong_and_says_that_it_cannot_know() -> None
     assert "cannot know" in ASSUMPTION
 
 
-def test_a_louder_loss_at_equal_predictions_is_not_seen_either() -> None:
+def test_a_louder_loss_at_equal_predictions_and_inputs_is_not_seen_either() -> None:
     estimator = fit_estimator("regression", "mae", *regression(1))
     target, predictions = regression(2, noise=2.0)
     assert metric_value("mae", target, predictions) > 1.8 * estimate(estimator, predictions).value
     assert "cannot know" in describe(estimator, predictions)
+
+
+def uneven(seed: int, loud: float = 0.2, rows: int = ROWS) -> tuple[pd.DataFrame, Floats, Floats]:
+    """Inputs, target and predictions whose error depends on an input and a level, and not on the prediction."""
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame({"age": rng.uniform(0, 1, rows), "kind": rng.choice(["a", "b"], rows, p=[1 - loud, loud])})
+    prediction = rng.uniform(1, 5, rows)
+    error = np.where(frame["kind"] == "b", 1.0, 0.1) * (0.5 + frame["age"].to_numpy())
+    return frame, prediction + rng.normal(0, 1, rows) * error, prediction
+
+
+def looking(metric: str, seed: int = 1) -> Estimator:
+    frame, target, prediction = uneven(seed)
+    windows = np.arange(ROWS) // 500
+    cells = build_profile(frame, ["age", "kind"], (), np.zeros(ROWS, np.int64), [(START, START + timedelta(days=1))])
+    return fit_estimator("regression", metric, target, prediction, windows, (frame, cells.columns))
+
+
+@pytest.mark.parametrize("metric", ["mae", "rmse", "r2"])
+def test_a_loss_that_depends_on_the_inputs_is_followed_where_they_are_looked_at(metric: str) -> None:
+    estimator = looking(metric)
+    frame, target, prediction = uneven(2, loud=0.7)
+    realised, kept = metric_value(metric, target, prediction), metric_value(metric, *uneven(1)[1:])
+    found = estimate(estimator, prediction, frame)
+    assert abs(found.value - realised) < abs(kept - realised) / 10
+    # The predictions alone are as they were, and say so; a column that is gone counts as missing.
+    assert abs(estimate(estimator, prediction).value - kept) < abs(kept - realised) / 5
+    assert np.isfinite(estimate(estimator, prediction, frame[["age"]]).value)
+
+
+def test_the_interval_holds_the_realised_loss_of_windows_where_inputs_are_looked_at() -> None:
+    estimator, held = looking("rmse"), []
+    for seed in range(100, 160):
+        frame, target, prediction = uneven(seed, loud=0.2 + 0.5 * (seed % 2), rows=1000)
+        found = estimate(estimator, prediction, frame)
+        held.append(found.low <= metric_value("rmse", target, prediction) <= found.high)
+    assert np.mean(held) > 0.85
+
+
+def test_inputs_that_say_nothing_about_the_loss_are_left_out() -> None:
+    rng, (target, prediction) = np.random.default_rng(5), regression(1)
+    frame = pd.DataFrame({"noise": rng.normal(size=ROWS)})
+    cells = build_profile(frame, ["noise"], (), np.zeros(ROWS, np.int64), [(START, START + timedelta(days=1))])
+    looks = (frame, cells.columns)
+    assert fit_estimator("regression", "mae", target, prediction, np.arange(ROWS) // 500, looks).losses is None
 
 
 @pytest.mark.parametrize("metric", ["roc_auc", "log_loss", "f1"])
@@ -186,6 +236,15 @@ def test_predictions_that_are_all_alike_teach_one_point() -> None:
     estimator = fit_estimator("binary", "log_loss", target, np.full(ROWS, 0.4))
     realised = metric_value("log_loss", target, np.full(ROWS, 0.4))
     assert estimate(estimator, np.full(50, 0.4)).value == pytest.approx(realised)
+
+
+def test_an_estimator_that_looks_at_inputs_comes_back_from_json_as_it_was() -> None:
+    estimator = looking("rmse")
+    assert estimator.losses is not None
+    again = estimator_from_json(estimator_to_json(estimator))
+    assert again == estimator
+    frame, _, prediction = uneven(2)
+    assert estimate(again, prediction, frame) == estimate(estimator, prediction, frame)
 
 
 def test_an_estimator_comes_back_from_json_as_it_was() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -26,15 +27,21 @@ def fitted(family: str, task: Any) -> Pipeline:
     recipe = training.candidates(task, (family,), 600, 3, seed=0)[0]  # type: ignore[arg-type]
     if family != "linear":
         recipe = recipe.with_settings(n_estimators=30)
-    pipeline = training.make_pipeline(recipe, task, features.row_features(SPEC, list(ROWS), recipe.encode))
-    return pipeline.fit(ROWS, np.asarray(TARGETS[task], dtype=float))
+    return training.refit(recipe, ROWS.assign(__target=np.asarray(TARGETS[task], dtype=float)), problem(task))
+
+
+def problem(task: Any) -> training.Problem:
+    return training.Problem(SPEC.training, task, CLASSES[task], partial(features.row_features, SPEC, list(ROWS)))
 
 
 def raw(pipeline: Pipeline, family: str, task: str, row: pd.DataFrame) -> np.ndarray:
     model, matrix = pipeline.named_steps["model"], pipeline.named_steps["rows"].transform(row)
     if task == "regression":
         return np.atleast_1d(model.predict(matrix))
-    scores = model.predict(matrix, raw_score=True) if family == "lightgbm" else model.decision_function(matrix)
+    if family == "lightgbm":
+        scores = model.predict(matrix, raw_score=True)
+    else:
+        scores = model.estimator.decision_function(model.widened(matrix))
     return np.atleast_1d(np.squeeze(scores))
 
 
@@ -80,8 +87,8 @@ def test_a_forest_is_explained_by_replacing_values_and_says_that_it_does_not_add
 def test_of_two_classes_that_a_model_knows_of_three_either_can_be_explained() -> None:
     kept = np.flatnonzero(TARGETS["multiclass"] != 1)
     recipe = training.candidates("multiclass", ("lightgbm",), 400, 3, seed=0)[0].with_settings(n_estimators=20)
-    pipeline = training.make_pipeline(recipe, "multiclass", features.row_features(SPEC, list(ROWS), "codes"))
-    pipeline.fit(ROWS.iloc[kept], TARGETS["multiclass"][kept])
+    rows = ROWS.assign(__target=TARGETS["multiclass"]).iloc[kept]
+    pipeline = training.refit(recipe, rows, problem("multiclass"))
     labels = set()
     for at in range(20):
         found = training.explain(pipeline, "multiclass", ROWS.iloc[[at]], CLASSES["multiclass"])

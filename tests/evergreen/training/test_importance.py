@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -29,8 +30,9 @@ def fitted(family: str) -> Pipeline:
     recipe = training.candidates("binary", (family,), N, 3, seed=0)[0]  # type: ignore[arg-type]
     if family != "linear":
         recipe = recipe.with_settings(n_estimators=40)
-    transformer = features.row_features(SPEC, ["x", "noise", "city"], recipe.encode)
-    return training.make_pipeline(recipe, "binary", transformer).fit(ROWS, TARGET)
+    transformer_for = partial(features.row_features, SPEC, ["x", "noise", "city"])
+    problem = training.Problem(SPEC.training, "binary", ("0", "1"), transformer_for)
+    return training.refit(recipe, ROWS.assign(__target=TARGET), problem)
 
 
 def hits(labels: Any, predicted: Any) -> float:
@@ -77,7 +79,6 @@ def test_partial_dependence_is_the_mean_prediction_with_the_input_replaced(famil
 
 def test_partial_dependence_takes_the_first_inputs_that_it_can_draw() -> None:
     names = ["weekday", "unknown", "minute_of_day", "x"]
-    drawn = training.partial_dependence(fitted("lightgbm"), "binary", ROWS, names, most=2)
-    assert [curve.name for curve in drawn] == ["weekday", "minute_of_day"]
-    waves = training.partial_dependence(fitted("linear"), "binary", ROWS, names, most=2)
-    assert [curve.name for curve in waves] == ["x"]
+    for family in ("lightgbm", "linear"):
+        drawn = training.partial_dependence(fitted(family), "binary", ROWS, names, most=2)
+        assert [curve.name for curve in drawn] == ["weekday", "minute_of_day"]

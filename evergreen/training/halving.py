@@ -1,0 +1,67 @@
+"""Successive halving for large tables: candidates meet on a part of the rows first, the promising ones on all of them.
+
+Jamieson and Talwalkar 2016, Non-stochastic best arm identification and hyperparameter optimization.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from evergreen.handoffs import TARGET
+from evergreen.training.candidates import Recipe
+from evergreen.training.race import Race
+from evergreen.training.warm import unstopped
+
+logger = logging.getLogger(__name__)
+
+#: Rows from which a table is large, those of the part that is tried first, and the rows that judge it.
+LARGE, _PART, _JUDGING = 100_000, 30_000, 15_000
+#: The share of the budget for that part, and how many candidates go on to all rows.
+_SHARE, _GO_ON = 0.3, 4
+#: How much longer than in proportion to its rows a fit on all of them takes: more rows deserve more rounds.
+_LONGER = 1.5
+
+
+def ranked(race: Race, train: pd.DataFrame, tuning: pd.DataFrame, recipes: Sequence[Recipe]) -> tuple[Recipe, ...]:
+    """The recipes that do best on a part of the rows, the best first; those that all rows leave no time for go last.
+
+    Args:
+        race: The race on all rows, not begun: its problem, its clock and its end count here too.
+        train: Rows to fit on.
+        tuning: Rows to compare on.
+        recipes: What is tried, and searched around.
+
+    Returns:
+        At most four, to be fitted on all rows in this order; the first of ``recipes`` where none was finished.
+    """
+    began = race.clock()
+    until = began + _SHARE * (race.end - began)
+    seed = race.problem.settings.seed
+    few = Race(_some(train, _PART, seed), _some(tuning, _JUDGING, seed), race.problem, race.clock, until)
+    few.run(recipes)
+    if race.problem.settings.search == "bayes":
+        few.search()
+    if not few.done or few.done[0].cut:
+        return tuple(recipes[:1])
+    longer = _LONGER * len(train) / min(len(train), _PART)
+    left = (race.end - race.clock()) / (1 + race.refits)
+    places = few.order[: 2 * _GO_ON]
+    in_time = [at for at in places if longer * few.done[at].seconds <= left]
+    slow = sorted(set(places) - set(in_time), key=lambda at: few.done[at].seconds)
+    chosen = [few.done[at].recipe for at in [*in_time, *slow][:_GO_ON]]
+    logger.info("of %d candidates on %d rows go on: %s", len(few.done), _PART, ", ".join(one.name for one in chosen))
+    return tuple(unstopped(recipe) for recipe in chosen)
+
+
+def _some(rows: pd.DataFrame, most: int, seed: int) -> pd.DataFrame:
+    """All rows, or a random choice of them in their order, with a label of each kind where there are few kinds."""
+    if len(rows) <= most:
+        return rows
+    chosen = np.random.default_rng(seed).choice(len(rows), most, replace=False)
+    if rows[TARGET].nunique() < most // 100:
+        chosen = np.concatenate([chosen, np.flatnonzero(~rows[TARGET].duplicated().to_numpy())])
+    return rows.iloc[np.unique(chosen)]

@@ -1,0 +1,63 @@
+"""Linear models of counts and amounts: the logarithm of the mean is linear, so that effects multiply."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+
+from evergreen.training.standardised import Matrix, Standardised
+
+Floats = NDArray[np.float64]
+
+#: The power of the mean that an amount's variance is taken to be in proportion to: between a count's 1 and Gamma's 2,
+#: so that amounts may be exactly 0.
+TWEEDIE_POWER = 1.5
+
+
+class LogLinear(BaseEstimator):  # type: ignore[misc]
+    """A generalised linear model with logarithmic link, by scikit-learn's solver.
+
+    Predictions stay within the scores met in fitting: a wild value in a new row must not be raised to a power of e. All
+    that is learned is numbers, so that it is stored without pickle.
+
+    Args:
+        power: Of the mean, that the variance is in proportion to: 1 Poisson, 1.5 Tweedie, 2 Gamma.
+        alpha: Weight of the squared coefficients against the mean loss.
+    """
+
+    def __init__(self, power: float = 1.0, alpha: float = 1e-3) -> None:
+        self.power = power
+        self.alpha = alpha
+
+    def fit(self, X: Matrix, y: Floats, sample_weight: Floats | None = None) -> Self:
+        """Learn coefficients from rows (n, k) and numbers from 0 up (n,)."""
+        from sklearn.linear_model import TweedieRegressor
+
+        solver = TweedieRegressor(
+            power=self.power, alpha=self.alpha, link="log", solver="newton-cholesky", max_iter=100
+        ).fit(X, y, sample_weight=sample_weight)
+        self.coef_ = np.asarray(solver.coef_, dtype=float)
+        self.intercept_ = float(solver.intercept_)
+        scores = self._scores(X)
+        self.lowest_, self.highest_ = float(scores.min()), float(scores.max())
+        return self
+
+    def predict(self, X: Matrix) -> Floats:
+        """The mean: (n,)."""
+        return np.exp(np.clip(self._scores(X), self.lowest_, self.highest_))
+
+    def _scores(self, X: Any) -> Floats:
+        return np.asarray(X, dtype=float) @ self.coef_ + self.intercept_
+
+
+class StandardisedRows(Standardised):
+    """Scales the matrix alone: labels whose logarithm counts keep their zero and their unit."""
+
+    def learn(self, X: Matrix, y: Floats) -> Matrix:
+        """Learn medians and scales; the matrix as the estimator takes it."""
+        rows = super().learn(X, y)
+        self.middle_, self.spread_ = 0.0, 1.0
+        return rows

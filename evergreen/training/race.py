@@ -1,0 +1,224 @@
+"""Candidates fitted one after the other on one split, within one budget."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+
+from evergreen.handoffs import DAY, TIME
+from evergreen.spec import Family
+from evergreen.statistics import greater_is_better, metric_value
+from evergreen.training.candidates import Recipe
+from evergreen.training.fit import Finished
+from evergreen.training.folds import Folds
+from evergreen.training.problem import Problem
+from evergreen.training.space import SPACES, proposals
+from evergreen.training.watch import OutOfTime, Watch
+
+logger = logging.getLogger(__name__)
+
+#: The share of what is left of the budget that one candidate of the portfolio may take: the first, and later ones.
+_FIRST_SHARE, _SHARE = 0.75, 0.5
+#: What a fit has cost before it first looks at the clock, as a share of the longest one.
+_BEGINNING = 0.1
+#: Proposals in a row without a better one after which a search ends, of boosting and of families with less to search.
+_PLATEAU, _SHORT = 40, 10
+#: Families that are searched at once: the best ones, boosting always among them.
+_SEARCHED = 2
+#: The share of the budget that is set apart, at most, for fitting the members of an ensemble once more.
+_APART = 0.3
+#: Candidates that an ensemble is chosen from: all, of boosting, and of each other family.
+_POOL, _BOOSTED, _OTHERS = 20, 10, 3
+#: How much longer a fit on all rows takes than one on those of the split: more of them, but nothing to stop by.
+_GROWTH = 1.1
+
+
+class Memory(Protocol):
+    """Keeps finished candidates, so that an interrupted search goes on from them."""
+
+    def recall(self, recipe: Recipe, to_beat: float | None) -> Finished | None:
+        """What the same candidate showed before, on the same rows, with the same value to beat."""
+
+    def keep(self, recipe: Recipe, to_beat: float | None, finished: Finished) -> None:
+        """Keep what a candidate showed."""
+
+
+@dataclass
+class Line:
+    """A family's proposals, the value that answers the last of them, and how many brought nothing better."""
+
+    family: Family
+    proposed: Generator[Recipe, float, None]
+    answer: float | None = None
+    best: float | None = None
+    since: int = 0
+
+
+class Race:
+    """Candidates fitted one after the other on one split, until a time.
+
+    Args:
+        train: Rows to fit on.
+        tuning: Rows to compare on.
+        problem: What is learned.
+        clock: Seconds.
+        end: The clock's value at which the last candidate ends.
+        memory: Of an earlier, interrupted search.
+        on_done: Called with each finished candidate and its value.
+        refits: How often what is found is fitted once more, on all rows, before ``end``: no candidate may be so slow
+            that this is not possible.
+    """
+
+    def __init__(
+        self, train: pd.DataFrame, tuning: pd.DataFrame, problem: Problem, clock: Callable[[], float], end: float,
+        memory: Memory | None = None, on_done: Callable[[Finished, float], None] = lambda finished, value: None,
+        refits: int = 0,
+    ) -> None:  # fmt: skip
+        self.problem, self.clock, self.end = problem, clock, end
+        self.memory, self.on_done, self.refits = memory, on_done, refits
+        self.folds = Folds(train, tuning, problem)
+        self.target = self.folds.target
+        self.timed = TIME in tuning
+        self.blocks = tuning[DAY].to_numpy() if DAY in tuning else np.arange(len(self.target))
+        self.sign = 1 if greater_is_better(problem.metric) else -1
+        self.done: list[Finished] = []
+        self.values: list[float] = []
+
+    @property
+    def best(self) -> int:
+        """The place of the best candidate, the first of equal ones."""
+        return int(np.argmax(np.nan_to_num(self.sign * np.asarray(self.values), nan=-np.inf)))
+
+    @property
+    def order(self) -> list[int]:
+        """The places of all candidates, the best first."""
+        return sorted(range(len(self.done)), key=lambda at: (-self.sign * np.nan_to_num(self.values[at]), at))
+
+    @property
+    def pool(self) -> list[Finished]:
+        """The best candidates, of each family a few, the best first: those of one search are much alike."""
+        counts: dict[str, int] = {}
+        found = []
+        for at in self.order:
+            family = self.done[at].recipe.family
+            counts[family] = counts.get(family, 0) + 1
+            if counts[family] <= (_BOOSTED if family == "lightgbm" else _OTHERS) and not self.done[at].cut:
+                found.append(self.done[at])
+        return found[:_POOL]
+
+    @property
+    def to_beat(self) -> float | None:
+        """The best value so far."""
+        return self.values[self.best] if self.done else None
+
+    @property
+    def full(self) -> bool:
+        """Whether as many candidates are done as the spec allows."""
+        most = self.problem.settings.max_candidates
+        return most is not None and len(self.done) >= most
+
+    @property
+    def left(self) -> float:
+        """Seconds for candidates, those for fitting what is found once more set apart."""
+        return self.end - self.clock() - self._apart
+
+    @property
+    def _apart(self) -> float:
+        if not self.refits or not self.done:
+            return 0.0
+        best = self.again(self.done[self.best])
+        if self.problem.settings.ensemble == "never":
+            return best
+        mixed = sum(self.again(one) for one in self.pool[: self.problem.settings.max_members])
+        return max(best, min(mixed, _APART * self.problem.settings.budget.total_seconds()))
+
+    def again(self, finished: Finished) -> float:
+        """Seconds that fitting a finished candidate on all rows takes, as often as it is asked for."""
+        return self.refits * _GROWTH * finished.seconds / self.folds.count
+
+    def run(self, recipes: Sequence[Recipe]) -> None:
+        """Fit the recipes in their order; one that takes more than its share of the time is dropped."""
+        for recipe in recipes:
+            if self.full:
+                break
+            left = self.left
+            taken = [one.seconds for one in self.done if one.recipe.family == recipe.family]
+            # Even beginning costs something, in proportion to what the table has cost so far.
+            beginning = _BEGINNING * max((one.seconds for one in self.done), default=0.0)
+            short = left <= beginning or (taken and min(taken) >= _SHARE * left)
+            if self.done and short and self._recalled(recipe) is None:
+                logger.info("%s: not begun, %.0f s of the budget are left", recipe.name, max(left, 0.0))
+                continue
+            self.attempt(recipe, _SHARE if self.done else _FIRST_SHARE)
+
+    def search(self) -> None:
+        """Go on by proposals in turn for the best families that have a space, or for those of the spec."""
+        settings = self.problem.settings
+        spaces = settings.space or SPACES
+        families = list(dict.fromkeys(self.done[at].recipe.family for at in self.order))
+        known: list[Family] = [family for family in families if family in spaces]  # type: ignore[misc]
+        if not settings.space:
+            known = sorted(known, key=lambda family: (family != known[0], family != "lightgbm"))[:_SEARCHED]
+        lines = [Line(family, self._proposed(family)) for family in known]
+        while lines and not self.full:
+            lines = [line for line in lines if not self.full and self._go_on(line)]
+
+    def attempt(self, recipe: Recipe, share: float = 1.0) -> Finished | None:
+        """Fit one candidate, or remember it; None where time ran out."""
+        to_beat, found = self.to_beat, self._recalled(recipe)
+        if found is None:
+            # What has to be fitted once more on all rows may take its own part of the time only.
+            part = share / (1 + self.refits * _GROWTH / self.folds.count)
+            deadline = self.clock() + part * max(self.left, 0.0)
+            try:
+                found = self.folds.fit(recipe, Watch(self.clock, deadline, not self.done, to_beat))
+            except OutOfTime:
+                logger.info("%s: dropped, its share of the budget ran out", recipe.name)
+                return None
+            if found.cut:
+                logger.warning(
+                    "%s: its part of the budget of %s ran out in the first candidate, which is kept as far as it came; "
+                    "give training.budget more", recipe.name, self.problem.settings.budget,
+                )  # fmt: skip
+            if self.memory and not found.cut:
+                self.memory.keep(recipe, to_beat, found)
+        self.done.append(found)
+        self.values.append(metric_value(self.problem.metric, self.target, found.tuning))
+        logger.info("%s: fitted in %.1f s", recipe.name, found.seconds)
+        self.on_done(found, self.values[-1])
+        return found
+
+    def _recalled(self, recipe: Recipe) -> Finished | None:
+        return self.memory.recall(recipe, self.to_beat) if self.memory else None
+
+    def _proposed(self, family: Family) -> Generator[Recipe, float, None]:
+        settings = self.problem.settings
+        space = settings.space.get(family) or SPACES[family]
+        places = [at for at in self.order if self.done[at].recipe.family == family]
+        base = self.done[places[0]].recipe
+        known = [(self.done[at].recipe, self.values[at]) for at in places if not np.isnan(self.values[at])]
+        return proposals(settings.search, base, space, known, self.sign > 0, settings.seed)
+
+    def _go_on(self, line: Line) -> bool:
+        """Try a family's next proposal; whether another one may follow."""
+        if self.left <= 0:
+            return False
+        try:
+            recipe = next(line.proposed) if line.answer is None else line.proposed.send(line.answer)
+        except StopIteration:
+            return False
+        if self.attempt(recipe) is None:
+            return False
+        line.answer = self.values[-1]
+        better = line.best is None or self.sign * line.answer > self.sign * line.best
+        line.best, line.since = (line.answer, 0) if better else (line.best, line.since + 1)
+        plateau = _PLATEAU if line.family == "lightgbm" else _SHORT
+        if self.problem.settings.search == "bayes" and line.since >= plateau:
+            logger.info("%s: %d proposals in a row brought nothing better", line.family, line.since)
+            return False
+        return True

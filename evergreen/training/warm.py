@@ -1,0 +1,69 @@
+"""What was learned before: the champion's recipe as the first candidate, and whether it still does what it did."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from evergreen.handoffs import DAY, TARGET
+from evergreen.statistics import greater_is_better, metric_interval
+from evergreen.training.calibration import EVEN
+from evergreen.training.candidates import Recipe
+from evergreen.training.fit import predict, refit
+from evergreen.training.portfolio import MAX_EPOCHS, MAX_ROUNDS
+from evergreen.training.problem import Problem
+from evergreen.training.recency import ALL
+from evergreen.training.targets import encode_target
+
+logger = logging.getLogger(__name__)
+
+
+def remembered(first: Recipe | None, recipes: Sequence[Recipe], problem: Problem) -> list[Recipe]:
+    """The champion's recipe, or those of its members, as candidates before others; what is the same is left out.
+
+    Args:
+        first: The champion's recipe; None where there is no champion.
+        recipes: What is tried otherwise.
+        problem: What is learned; families that it does not allow are left out.
+    """
+    found: dict[str, Recipe] = {}
+    for at, one in enumerate((first.members or (first,)) if first else ()):
+        if one.family not in problem.settings.families:
+            continue
+        plain = unstopped(replace(one, recency=ALL, shifts=(), calibration=(), threshold=EVEN))
+        found.setdefault(plain.params, replace(plain, name=f"champion-{at + 1}"))
+    return [*found.values(), *(one for one in recipes if one.params not in found)]
+
+
+def unstopped(recipe: Recipe) -> Recipe:
+    """The recipe as it was before early stopping said how many rounds are best."""
+    most = {"n_estimators": MAX_ROUNDS} if recipe.family == "lightgbm" else {"epochs": MAX_EPOCHS}
+    return recipe.with_settings(**{name: value for name, value in most.items() if name in recipe.settings})
+
+
+def still_does(recipe: Recipe, train: pd.DataFrame, tuning: pd.DataFrame, problem: Problem, before: float) -> bool:
+    """Whether a recipe, fitted again, does on new rows what it did when it was crowned.
+
+    Args:
+        recipe: The champion's.
+        train: Rows to fit on.
+        tuning: Newer rows, which the fit does not see.
+        problem: What is learned.
+        before: The metric that its evidence showed.
+
+    Returns:
+        False where the 95 % interval on the tuning rows lies wholly on the worse side of ``before``, or there is none.
+    """
+    pipeline = refit(recipe, train, problem)
+    predictions = predict(pipeline, problem.task, tuning, len(problem.classes))
+    target, _ = encode_target(tuning[TARGET], problem.task, problem.classes)
+    now = metric_interval(problem.metric, target, predictions, tuning.get(DAY))
+    best = now.high if greater_is_better(problem.metric) else -now.low
+    does = bool(np.isfinite(best) and best >= (before if greater_is_better(problem.metric) else -before))
+    logger.info("%s: the champion's recipe %s what it did (%s, it was %.4g)", problem.metric,
+                "still does" if does else "no longer does", now, before)  # fmt: skip
+    return does

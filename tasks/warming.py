@@ -1,0 +1,141 @@
+"""The warm process of ``up``: it has imported all that flows need, and forks each run in a moment.
+
+``python -m tasks.warming FOLDER MODULE…`` imports the modules and listens on a socket in the folder, which only its
+owner may open. Each run gets the environment, the folder and the outputs of the command that asks for it
+(``tasks.starting``), and a process beside it that ends it when that command ends.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import logging
+import os
+import runpy
+import select
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+from tasks.starting import NUMBER, SOCKET, inside
+
+logger = logging.getLogger(__name__)
+
+#: How often a run's companion looks after it, in seconds.
+_BLINK = 0.05
+
+
+@dataclass(frozen=True)
+class Order:
+    """A run that is asked for: its environment, its folder, and its standard streams."""
+
+    environment: dict[str, str]
+    folder: str
+    streams: Sequence[int]
+
+
+def main(folder: Path, modules: Sequence[str]) -> None:
+    """Import, listen, and fork; what is forked goes on below and ends as any process does."""
+    (folder / SOCKET).unlink(missing_ok=True)
+    before = set(os.environ)
+    for name in modules:
+        import_module(name)
+    from evergreen.io import registry, suites
+
+    registry.warm_up()
+    suites.warm_up()
+    import prefect.flow_engine  # noqa: F401 (the engine imports it when it runs)
+
+    if threading.active_count() > 1:
+        logger.warning("imports have started threads, which a fork does not take along: %s", threading.enumerate())
+    gc.collect()
+    gc.freeze()  # or the first collection of a run would copy what all of them share
+    with socket.socket(socket.AF_UNIX) as listening:
+        mask = os.umask(0o077)
+        with inside(folder):
+            listening.bind(SOCKET)
+        os.umask(mask)
+        listening.listen(64)
+        order = _take_orders(listening)
+    _carry_out(order, {name: value for name, value in os.environ.items() if name not in before})
+
+
+def _take_orders(listening: socket.socket) -> Order:
+    """Fork for everyone who asks; returns in the process of a run alone."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # companions are not waited for
+    while True:
+        link, _ = listening.accept()
+        with link:
+            if os.fork():
+                continue
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            listening.close()
+            try:
+                order = _read(link)
+            except (OSError, ValueError, EOFError):
+                os._exit(1)
+            run = os.fork()
+            if not run:
+                return order
+            os._exit(_accompany(link, run))
+
+
+def _read(link: socket.socket) -> Order:
+    head, streams, _, _ = socket.recv_fds(link, NUMBER.size, 3)
+    if not head:  # only a look at whether anyone listens
+        raise EOFError
+    size, text = NUMBER.unpack(head)[0], b""
+    while len(text) < size:
+        part = link.recv(size - len(text))
+        if not part:
+            raise EOFError
+        text += part
+    asked = json.loads(text)
+    return Order(asked["environment"], asked["folder"], streams)
+
+
+def _accompany(link: socket.socket, run: int) -> int:
+    """Tell the command the run's process number and its end; end the run where the command ends first."""
+    try:
+        link.sendall(NUMBER.pack(run))
+        while True:
+            done, status = os.waitpid(run, os.WNOHANG)
+            if done:
+                link.sendall(NUMBER.pack(os.waitstatus_to_exitcode(status)))
+                return 0
+            if select.select([link], [], [], _BLINK)[0] and not link.recv(1):
+                break
+    except OSError:
+        pass
+    os.kill(run, signal.SIGKILL)
+    return 1
+
+
+def _carry_out(order: Order, added: dict[str, str]) -> None:
+    """Become the run: Prefect's engine, as if it had been started with this environment.
+
+    Args:
+        order: The run.
+        added: What the imports have put into the environment, as they would have in a process of the run's own.
+    """
+    for number, stream in enumerate(order.streams):
+        os.dup2(stream, number)
+        os.close(stream)
+    os.environ.clear()
+    os.environ.update({**added, **order.environment})
+    os.chdir(order.folder)
+    from prefect.context import refresh_global_settings_context
+
+    refresh_global_settings_context()
+    sys.argv = ["prefect.engine"]
+    sys.modules.pop("prefect.engine", None)  # as a program it is another one than the module that was imported
+    runpy.run_module("prefect.engine", run_name="__main__", alter_sys=True)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2:])
