@@ -21,6 +21,7 @@ os.environ |= {
     "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "true",
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
     "PREFECT_LOGGING_LEVEL": "WARNING",
+    "PREFECT_FLOWS": '{"heartbeat_frequency": null}',
     "DO_NOT_TRACK": "true",
     "OMP_WAIT_POLICY": "passive",
     "MLFLOW_DISABLE_TELEMETRY": "true",

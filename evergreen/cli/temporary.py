@@ -30,6 +30,10 @@ _PROGRAM = Path(__file__).with_name("lifeline.py")
 _EPHEMERAL = {"PREFECT_UI_ENABLED": "0", "PREFECT__SERVER_EPHEMERAL": "1", "PREFECT__SERVER_FINAL": "1"}
 
 
+#: Nobody listens to a flow run's heartbeat on a server that dies with it, and its end waits a second for it.
+NO_HEARTBEAT = ("PREFECT_FLOWS", '{"heartbeat_frequency": null}')
+
+
 @contextlib.contextmanager
 def prefect(here: Settings, seconds: float = 90) -> Iterator[None]:
     """Start what runs flows; the block imports them, and at its end Prefect answers.
@@ -118,6 +122,7 @@ def start(here: Settings) -> Server:
     # Before Prefect is imported: its own last words at exit are said before the server goes.
     atexit.register(server.stop)
     os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{port}/api"
+    os.environ.setdefault(*NO_HEARTBEAT)
     return server
 
 
