@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: bench-portfolio bench-validation bench-scoring bench-quality bench-suite bench-profile bench-tables help install check lock schema docs test year demo bench-gate bench-overhead bench-growth bench-monitor-rules bench-monitor
+.PHONY: learn-portfolio bench-portfolio bench-validation bench-scoring bench-quality bench-suite bench-profile bench-tables help install check lock schema docs test year demo bench-gate bench-overhead bench-growth bench-monitor-rules bench-monitor
 
 help: ## say what each target does
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 30
@@ -67,8 +67,8 @@ bench-suite: install ## does an inferred suite let a clean month pass and see 20
 bench-profile: install ## the profile of 1,000,000 rows by 30 beside one pandas pass
 	$(BIN)/python -m benchmarks.profile
 
-bench-tables: install ## init and train on real tables that no one prepared (TABLES=DIR: with a manifest.csv of yours)
-	$(BIN)/python -m benchmarks.tables $(TABLES)
+bench-tables: install ## init and train on real tables that no one prepared (TABLES=DIR: with a manifest.csv of yours; BUDGET=20s)
+	$(BIN)/python -m benchmarks.tables $(TABLES) $(if $(BUDGET),--budget $(BUDGET))
 
 bench-year: install ## what the year costs beside its bare work (after make demo year)
 	$(BIN)/python -m benchmarks.year
@@ -81,6 +81,9 @@ bench-scoring: install ## predicting a Parquet file of 1,000,000 rows beside the
 
 bench-quality: install ## the best model in equal time beside FLAML, AutoGluon, Optuna and others (TABLES=DIR BUDGET=60)
 	OMP_WAIT_POLICY=passive $(BIN)/python -m benchmarks.quality $(TABLES) --budget $(or $(BUDGET),60)
+
+learn-portfolio: install ## the order of the portfolio from benchmarks/portfolio.csv, judged on tables left out
+	$(BIN)/python -m benchmarks.portfolio_order learn
 
 bench-portfolio: install ## what more families, folds and ensembles each bring to our own search (TABLES=DIR)
 	OMP_WAIT_POLICY=passive $(BIN)/python -m benchmarks.portfolio $(TABLES)

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +25,13 @@ from scipy import stats
 
 from benchmarks.dirt import TABLES, fetch, lay_down
 from benchmarks.quality_systems import SYSTEMS
-from evergreen.statistics import greater_is_better, metric_interval
+from evergreen.statistics import greater_is_better, metric_interval, paired_interval
 from evergreen.training import encode_target
 
 _METRIC = {"binary": "roc_auc", "multiclass": "log_loss", "regression": "rmse"}
 _INSTALLED = {"flaml": ["flaml[automl]<3", "pyarrow"], "autogluon": ["autogluon.tabular[lightgbm,catboost,xgboost]"]}
+#: The system that ours must never be significantly worse than, and times the budget from which a system is over it.
+_PLAIN, _OVER = "lightgbm-stopped", 1.1
 _SYSTEMS = Path(__file__).with_name("quality_systems.py")
 #: Times the budget after which a system is ended, and seconds on top for its imports.
 _ENDED, _IMPORTS = 3.0, 120.0
@@ -47,47 +49,68 @@ class Job:
     group: str = ""
 
 
+@dataclass
+class Tally:
+    """What adds up over the tables: ranks by system; of ours where it is over the budget, where worse, how quick."""
+
+    budget: float
+    ranks: dict[str, list[float]]
+    over: list[str] = field(default_factory=list)
+    worse: list[str] = field(default_factory=list)
+    speeds: list[float] = field(default_factory=list)
+
+
 def main(arguments: Sequence[str]) -> None:
     """Compare the systems on each table; print each as it is done, and mean ranks at the end."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", nargs="?", default="", help="a folder with manifest.csv: file,target,task,time,group")
     parser.add_argument("--budget", type=float, default=60.0, help="seconds a system may take for a table")
     parser.add_argument("--only", default="", help="tables, separated by commas")
+    parser.add_argument("--environments", default="", help="a folder that keeps the systems' environments")
     parser.add_argument("--systems", default=",".join(SYSTEMS), help="systems, separated by commas")
     given = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="quality-") as name:
         folder = Path(name)
-        pythons = _environments(given.systems.split(","), folder)
-        ranks: dict[str, list[float]] = {system: [] for system in pythons}
+        pythons = _environments(given.systems.split(","), Path(given.environments) if given.environments else folder)
+        tally = Tally(given.budget, {system: [] for system in pythons})
         for job in manifest(Path(given.folder)) if given.folder else packaged(folder):
             if not given.only or job.name in given.only.split(","):
-                _compare(job, folder / job.name, given.budget, pythons, ranks)
-        _conclude(ranks)
+                _compare(job, folder / job.name, pythons, tally)
+        _conclude(tally)
 
 
-def _compare(job: Job, folder: Path, budget: float, pythons: dict[str, str], ranks: dict[str, list[float]]) -> None:
+def _compare(job: Job, folder: Path, pythons: dict[str, str], tally: Tally) -> None:
     truth = lay_out(job, folder)
     metric = _METRIC[job.task]
     print(f"\n## {job.name}: {metric}, {len(job.frame):,} rows, {len(truth):,} judge", flush=True)
     print(f"{'system':24}{'value':>9}{'95 % interval':>22}{'seconds':>9}{'MiB':>7}{'rows/s':>10}")
-    values = {}
+    values, found_by = {}, {}
     for system, python in pythons.items():
-        found = _run(system, python, folder, budget)
+        found = _run(system, python, folder, tally.budget)
         if isinstance(found, str):
             print(f"{system:24}{found}", flush=True)
             values[system] = -np.inf
             continue
         prediction, (seconds, peak, speed) = found
+        found_by[system] = prediction, speed
         interval = metric_interval(metric, truth, prediction)
         values[system] = interval.value if greater_is_better(metric) else -interval.value
-        over = " OVER BUDGET" if seconds > 1.1 * budget else ""
+        over = " OVER BUDGET" if seconds > _OVER * tally.budget else ""
+        tally.over += [job.name] if over and system == "ours" else []
         between = f"{interval.low:.4g} to {interval.high:.4g}"
         print(f"{system:24}{interval.value:9.4g}{between:>22}{seconds:9.1f}{peak:7.0f}{speed:10,.0f}{over}", flush=True)
     for system, rank in zip(values, stats.rankdata([-value for value in values.values()]), strict=True):
-        ranks[system].append(float(rank))
+        tally.ranks[system].append(float(rank))
+    if {"ours", _PLAIN} <= found_by.keys():
+        gain = paired_interval(metric, truth, found_by["ours"][0], found_by[_PLAIN][0])
+        tally.worse += [job.name] if gain.high < 0 else []
+        print(f"ours gains {gain.value:.3g} over {_PLAIN} (95 % {gain.low:.3g} to {gain.high:.3g})", flush=True)
+    if {"ours", "autogluon"} <= found_by.keys():
+        tally.speeds.append(found_by["ours"][1] / found_by["autogluon"][1])
 
 
-def _conclude(ranks: dict[str, list[float]]) -> None:
+def _conclude(tally: Tally) -> None:
+    ranks = tally.ranks
     count = len(next(iter(ranks.values()), []))
     if not count:
         raise SystemExit("no table was compared; look at --only and at the manifest")
@@ -97,6 +120,10 @@ def _conclude(ranks: dict[str, list[float]]) -> None:
         if system != "ours" and "ours" in ranks and ranks[system] != ranks["ours"]:
             p = f"  p {stats.wilcoxon(ranks['ours'], ranks[system]).pvalue:.3f}"
         print(f"{system:24}{np.mean(ranks[system]):6.2f}{p}")
+    print(f"ours over budget: {', '.join(tally.over) or 'nowhere'}")
+    print(f"ours significantly worse than {_PLAIN}: {', '.join(tally.worse) or 'nowhere'}")
+    if tally.speeds:
+        print(f"ours scores {np.median(tally.speeds):.1f} times AutoGluon's rows per second (median over tables)")
 
 
 def lay_out(job: Job, folder: Path) -> NDArray[np.float64]:
@@ -158,6 +185,8 @@ def _environments(systems: Sequence[str], folder: Path) -> dict[str, str]:
         if system in _INSTALLED:
             home = folder / f"environment-{system}"
             found[system] = str(home / "bin" / "python")
+            if Path(found[system]).exists():
+                continue
             uv = [sys.executable, "-m", "uv"]
             made = subprocess.run([*uv, "venv", "--quiet", str(home)], capture_output=True, text=True)
             install = [*uv, "pip", "install", "--quiet", "--python", found[system], *_INSTALLED[system]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import csv
 import os
+import re
 import sys
 import tempfile
 import time
@@ -12,6 +13,7 @@ import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,7 @@ class Line:
     rows: int = 0
     columns: int = 0
     seconds: float = 0.0
+    guessed: str = ""
     result: str = ""
     plain: str = ""
     wrong: list[str] = field(default_factory=list)
@@ -42,6 +45,7 @@ def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", nargs="?", help="a folder with manifest.csv: file, target, task, time, group")
     parser.add_argument("--only", default="", help="tables whose name holds this")
+    parser.add_argument("--budget", default="", help="a search of this length instead of the default, e.g. 20s")
     given = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
         project = Path(folder) / "project"
@@ -51,7 +55,7 @@ def main(arguments: Sequence[str]) -> None:
         done = []
         for line, path in lines:
             if given.only in line.table.name:
-                _run(line, path)
+                _run(line, path, given.budget)
                 _print(line)
                 done.append(line)
     bad = [line for line in done if line.wrong]
@@ -76,24 +80,29 @@ def _packaged(folder: Path, project: Path) -> list[tuple[Line, Path]]:
 def _given(folder: Path) -> list[tuple[Line, Path]]:
     with (folder / "manifest.csv").open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
-    found = []
+    found, names = [], set[str]()
     for row in rows:
         values = {key: (row.get(key) or "").strip() for key in ("file", "target", "task", "time", "group")}
-        name = Path(values["file"]).name.split(".")[0]
+        stem = Path(values["file"]).name.split(".")[0]
+        stem = re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-") or "table"
+        name = next(name for at in count(1) if (name := stem if at == 1 else f"{stem}-{at}") not in names)
+        names.add(name)
         table = Table(name, values["file"], values["target"], values["task"], values["time"], values["group"])
         found.append((Line(table, "given"), (folder / values["file"]).resolve()))
     return found
 
 
-def _run(line: Line, path: Path) -> None:
+def _run(line: Line, path: Path, budget: str) -> None:
     from evergreen.cli import app
     from evergreen.discovery import model_name
 
-    name = model_name(path.name)
+    name = model_name(line.table.name)
     started = time.perf_counter()
     try:
         app(["init", str(path), "--target", line.table.target, "--name", name], standalone_mode=False)
         _look_at_guesses(line, name)
+        if budget:
+            _shorten(name, budget)
         code = app(["train", name], standalone_mode=False)
         line.seconds = time.perf_counter() - started
         line.result = {10: "too few unseen rows"}.get(code or 0, "")
@@ -107,6 +116,14 @@ def _run(line: Line, path: Path) -> None:
         line.wrong.append(f"CRASH {type(error).__name__}: {error}")
 
 
+def _shorten(name: str, budget: str) -> None:
+    from evergreen.settings import settings
+
+    path = settings().deployments / f"{name}.yaml"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(re.sub(r"(?m)^training:$", f"training:\n  budget: {budget}", text), encoding="utf-8")
+
+
 def _look_at_guesses(line: Line, name: str) -> None:
     from evergreen.settings import settings
     from evergreen.spec import load_spec
@@ -115,12 +132,20 @@ def _look_at_guesses(line: Line, name: str) -> None:
     spec, text, table = load_spec(path), path.read_text(encoding="utf-8"), line.table
     if table.task and spec.training.task != table.task:
         line.wrong.append(f"task: {spec.training.task}, not {table.task}")
-    if table.task:
-        line.notes.append(f"task {spec.training.task}")
-    if (spec.data.time or "") != table.time:
-        line.notes.append(f"correct time: {spec.data.time or 'none'} to {table.time or 'none'}")
-    if table.group and f"# group: {table.group}" not in text:
-        line.notes.append(f"correct group: to {table.group}")
+    offered = re.search(r"(?m)^  #? ?group: (.*?)\s*(?:#.*)?$", text)
+    guesses = {
+        "task": (spec.training.task or "", table.task),
+        "time": (spec.data.time or "", table.time),
+        "group": (offered[1].strip('"') if offered else "", table.group),
+    }
+    said = []
+    for role, (guess, truth) in guesses.items():
+        told = role == "task" and not truth  # a manifest may leave it out
+        right = "" if told else " (right)" if guess == truth else f" (is {truth or 'none'})"
+        said.append(f"{role} {guess or 'none'}{right}")
+        if not told and guess != truth:
+            line.notes.append(f"correct {role}: {guess or 'none'} to {truth or 'none'}")
+    line.guessed = ", ".join([f"key {spec.data.key or 'none'}", *said])
     leaks = [
         row
         for row in text.splitlines()
@@ -209,8 +234,10 @@ def _print(line: Line) -> None:
     table = line.table
     print(f"\n## {table.name}: {table.target} ({line.source}; {table.dirt})", flush=True)
     print(f"   {line.rows:,} x {line.columns}, {line.seconds:.0f} s; {line.result}; plain LightGBM {line.plain or '-'}")
+    if line.guessed:
+        print(f"   init: {line.guessed}")
     if line.notes:
-        print(f"   {'; '.join(line.notes)}")
+        print(f"   a person: {'; '.join(line.notes)}")
     for wrong in line.wrong:
         print(f"   WRONG {wrong}", flush=True)
 

@@ -14,7 +14,7 @@ from prefect import task
 from evergreen import labels, monitoring, scoring, training
 from evergreen.errors import StoreError
 from evergreen.handoffs import KEY, TARGET, TIME, Health, ModelVersion, WindowValue
-from evergreen.io.live import labels_corrected, read_live
+from evergreen.io.live import corrected_labels, read_live
 from evergreen.io.records import Ledger, Scoring, Watching
 from evergreen.io.registry import Registry
 from evergreen.io.store import Store
@@ -96,6 +96,9 @@ def look(spec: ModelSpec, versions: Sequence[ModelVersion], as_of: datetime) -> 
         return ()
     watching = Watching(here.workspace)
     known = {health.start: health for health in watching.healths(spec.model, as_of)}
+    # Of what earlier runs knew nothing is new: each of them has ended in a decision.
+    last = max((one.as_of for one in watching.firings(spec.model) if one.as_of <= as_of), default=None)
+    corrected = corrected_labels(spec, last, as_of)
     length, lead = spec.monitoring.window, spec.data.lead
     first, _ = monitoring.window_of(scorings[0].since + lead, length, spec.data.timezone)
     references: dict[int, Reference | None] = {}
@@ -103,7 +106,7 @@ def look(spec: ModelSpec, versions: Sequence[ModelVersion], as_of: datetime) -> 
     for bounds in monitoring.windows_between(first, as_of, length, spec.data.timezone):
         before = known.get(bounds[0])
         settled = before and before.realised and as_of >= bounds[1] + spec.data.target.delay + length
-        if before and settled and not labels_corrected(spec, bounds, before.as_of, as_of):
+        if settled and not ((corrected >= bounds[0]) & (corrected < bounds[1])).any():
             continue
         health = _observe(spec, versions, references, scorings, bounds, as_of)
         if health and not _same(health, before):

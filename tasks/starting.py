@@ -1,7 +1,8 @@
-"""The command of a flow run under ``up``: have the warm process fork it, or start Prefect's engine as usual.
+"""The command of a flow run under ``up``: have the warm process fork it, or start the program as usual.
 
-A program of the standard library alone, run by its path: it is there in a twentieth of a second, while importing what a
-flow needs takes ten. It stands for the run: signals go on to it, it ends as the run ends, and the run ends with it.
+``python -I -S starting.py FOLDER PROGRAM``: the warm process listens in the folder, the program is a module. It needs
+the standard library alone and is there in a twentieth of a second, while importing what a flow needs takes ten. It
+stands for the run: signals go on to it, it ends as the run ends, and the run ends with it.
 """
 
 from __future__ import annotations
@@ -22,12 +23,12 @@ SOCKET = "warm.sock"
 NUMBER = struct.Struct("!i")
 
 
-def main(folder: Path) -> None:
-    """Have a run forked by the process that listens in ``folder``; without one, become Prefect's engine."""
+def main(folder: Path, program: str) -> None:
+    """Have a run forked by the process that listens in ``folder``; without one, become the program."""
     try:
         link = connect(folder)
     except OSError:
-        os.execv(sys.executable, [sys.executable, "-m", "prefect.engine"])
+        os.execv(sys.executable, [sys.executable, "-m", program])
     order = json.dumps({"environment": dict(os.environ), "folder": str(Path.cwd())}).encode()
     socket.send_fds(link, [NUMBER.pack(len(order))], [0, 1, 2])
     link.sendall(order)
@@ -92,4 +93,4 @@ def _pass_on(run: int, sign: int) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2])

@@ -1,8 +1,9 @@
 """The warm process of ``up``: it has imported all that flows need, and forks each run in a moment.
 
-``python -m tasks.warming FOLDER MODULE…`` imports the modules and listens on a socket in the folder, which only its
-owner may open. Each run gets the environment, the folder and the outputs of the command that asks for it
-(``tasks.starting``), and a process beside it that ends it when that command ends.
+``python -m tasks.warming FOLDER PROGRAM MODULE…`` imports the modules, or calls a function of one (``MODULE:NAME``),
+and listens on a socket in the folder, which only its owner may open. Each run is the program, a module, with the
+environment, the folder and the outputs of the command that asks for it (``tasks.starting``), and has a process beside
+it that ends it when that command ends.
 """
 
 from __future__ import annotations
@@ -39,18 +40,15 @@ class Order:
     streams: Sequence[int]
 
 
-def main(folder: Path, modules: Sequence[str]) -> None:
+def main(folder: Path, program: str, modules: Sequence[str]) -> None:
     """Import, listen, and fork; what is forked goes on below and ends as any process does."""
     (folder / SOCKET).unlink(missing_ok=True)
     before = set(os.environ)
     for name in modules:
-        import_module(name)
-    from evergreen.io import registry, suites
-
-    registry.warm_up()
-    suites.warm_up()
-    import prefect.flow_engine  # noqa: F401 (the engine imports it when it runs)
-
+        module, _, function = name.partition(":")
+        found = import_module(module)
+        if function:
+            getattr(found, function)()
     if threading.active_count() > 1:
         logger.warning("imports have started threads, which a fork does not take along: %s", threading.enumerate())
     gc.collect()
@@ -62,7 +60,7 @@ def main(folder: Path, modules: Sequence[str]) -> None:
         os.umask(mask)
         listening.listen(64)
         order = _take_orders(listening)
-    _carry_out(order, {name: value for name, value in os.environ.items() if name not in before})
+    _become(program, order, {name: value for name, value in os.environ.items() if name not in before})
 
 
 def _take_orders(listening: socket.socket) -> Order:
@@ -116,10 +114,11 @@ def _accompany(link: socket.socket, run: int) -> int:
     return 1
 
 
-def _carry_out(order: Order, added: dict[str, str]) -> None:
-    """Become the run: Prefect's engine, as if it had been started with this environment.
+def _become(program: str, order: Order, added: dict[str, str]) -> None:
+    """Become the run, as if the program had been started with its environment.
 
     Args:
+        program: The program's module.
         order: The run.
         added: What the imports have put into the environment, as they would have in a process of the run's own.
     """
@@ -129,13 +128,12 @@ def _carry_out(order: Order, added: dict[str, str]) -> None:
     os.environ.clear()
     os.environ.update({**added, **order.environment})
     os.chdir(order.folder)
-    from prefect.context import refresh_global_settings_context
-
-    refresh_global_settings_context()
-    sys.argv = ["prefect.engine"]
-    sys.modules.pop("prefect.engine", None)  # as a program it is another one than the module that was imported
-    runpy.run_module("prefect.engine", run_name="__main__", alter_sys=True)
+    if "prefect.context" in sys.modules:  # it has read its settings from the environment
+        sys.modules["prefect.context"].refresh_global_settings_context()
+    sys.argv = [program]
+    sys.modules.pop(program, None)  # as a program it is another one than the module that was imported
+    runpy.run_module(program, run_name="__main__", alter_sys=True)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2:])
+    main(Path(sys.argv[1]), sys.argv[2], sys.argv[3:])

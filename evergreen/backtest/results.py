@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from evergreen.backtest.life import Life
 from evergreen.backtest.world import World
 from evergreen.handoffs import DAY, TIME, Interval
-from evergreen.statistics import greater_is_better, metric_interval, metric_value, paired_interval
+from evergreen.statistics import base_name, greater_is_better, metric_interval, metric_value, paired_interval
 
 Floats = NDArray[np.float64]
 
@@ -165,7 +165,7 @@ def _hindsight(
 
 
 def _days_below(world: World, own: Played) -> int | None:
-    floor = world.spec.promotion.floors.get(world.metric)
+    floor = world.spec.promotion.floors.get(base_name(world.metric))
     if floor is None:
         return None
     days = world.history.rows[DAY].to_numpy()[own.rows]

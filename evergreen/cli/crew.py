@@ -14,6 +14,7 @@ import urllib.request
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from evergreen.errors import UsageError
 from evergreen.settings import Settings
 
 _STARTING_SECONDS = 180
-_POOL = "evergreen"
+_POOL, _ENGINE = "evergreen", "prefect.engine"
 #: On macOS system libraries do not outlive a fork: there each run does its own imports.
 _FORKS = sys.platform != "darwin"
 
@@ -106,9 +107,10 @@ class Crew:
         )  # fmt: skip
         self._clerk = marked("deploy", **client)
         client["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "INFO"  # into the logs of the parts
+        warming = [sys.executable, "-m", "tasks.warming", str(here.workspace), _ENGINE, *_imports()]
         self.warm = Part(
-            "runs", [sys.executable, "-m", "tasks.warming", str(here.workspace), *_flows()], marked("runs", **client),
-            self._log("runs"), lambda _: _listens(here.workspace), "start at once: their imports are done",
+            "runs", warming, marked("runs", **client), self._log("runs"),
+            lambda _: _listens(here.workspace), "start at once: their imports are done",
         )  # fmt: skip
         self.worker = Part(
             "worker",
@@ -195,18 +197,20 @@ class Crew:
         return self._here.workspace / "logs" / f"{name}.log"
 
 
-def _flows() -> list[str]:
-    """The modules of all flows; nothing of them is imported here."""
+def _imports() -> list[str]:
+    """What flows need: their modules, and the giants behind their doors; nothing of it is imported here."""
     import flows
 
-    return sorted(f"flows.{path.stem}" for path in Path(flows.__path__[0]).glob("[a-z]*.py"))
+    own = sorted(f"flows.{path.stem}" for path in Path(flows.__path__[0]).glob("[a-z]*.py"))
+    return ["prefect.flow_engine", *own, "evergreen.io.registry:warm_up", "evergreen.io.suites:warm_up"]
 
 
 def _run_command(here: Settings) -> str:
     """What the worker starts for each run; isolated and without packages, as it has to be quick."""
     import tasks
 
-    return shlex.join([sys.executable, "-I", "-S", str(Path(tasks.__path__[0]) / "starting.py"), str(here.workspace)])
+    starting = Path(tasks.__path__[0]) / "starting.py"
+    return shlex.join([sys.executable, "-I", "-S", str(starting), str(here.workspace), _ENGINE])
 
 
 def _listens(folder: Path) -> bool:
@@ -227,8 +231,6 @@ def _answers(url: str) -> bool:
 
 def _polls(prefect: str, since: float) -> bool:
     """Whether the worker has given a sign of life since then."""
-    from datetime import datetime
-
     with contextlib.suppress(OSError):
         found = _ask(f"{prefect}/api/work_pools/{_POOL}/workers/filter", {})
         times = [worker["last_heartbeat_time"] for worker in found]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from evergreen.cli.console import say
-from evergreen.errors import UsageError
+from evergreen.errors import UsageError, masked
 from evergreen.settings import Settings, find_project
 
 if TYPE_CHECKING:
@@ -42,6 +42,11 @@ def init(
 
     here = here_or_new()
     source = source_of(file, here.project)
+    if masked(source) != source:
+        raise UsageError(
+            f"{masked(source)}: holds a password, which would stand in the model's file; take it out and let the "
+            "environment say who you are (AWS_PROFILE, AWS_ACCESS_KEY_ID, ...), or fetch the file first"
+        )
     name = name or model_name(source)
     path, rules = here.deployments / f"{name}.yaml", here.expectations / f"{name}.yaml"
     for taken in (path, rules):
@@ -50,10 +55,9 @@ def init(
     say(f"{name}: reading {source}")
     sample = take_sample(source, here.project, header)
     names = [str(one) for one in sample.raw.columns]
-    target, time, key, group = (
-        None if one is None else _column(one, names, bool(sample.layout.names)) for one in (target, time, key, group)
-    )
-    hints = Hints(str(target), time, key, group, lead)
+    made_up = bool(sample.layout.names)
+    time, key, group = (None if one is None else _column(one, names, made_up) for one in (time, key, group))
+    hints = Hints(_column(target, names, made_up), time, key, group, lead)
     reading, frame = read_sample(sample, time)
     say(f"{name}: {len(frame):,} rows by {len(frame.columns)} columns{'' if sample.complete else ' (a sample)'}")
     now = pd.Timestamp.now("UTC")

@@ -9,6 +9,7 @@ import typer
 
 from evergreen.cli.console import say
 from evergreen.cli.discovery import here_or_new, source_of
+from evergreen.errors import masked
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +30,7 @@ def profile(
     from evergreen.io.sampling import read_all
 
     here = here_or_new()
-    say(f"{what}: reading")
+    say(f"{masked(what)}: reading")
     known = here.deployments / f"{what}.yaml"
     if known.is_file():
         from evergreen.spec import load_spec

@@ -175,14 +175,16 @@ def _flow_times(here: Settings) -> dict[str, dict[str, FlowTimes]] | None:
 
 
 def _times(url: str, deployment: str) -> FlowTimes:
-    def newest(order: str, states: list[str]) -> dict[str, Any]:
+    def newest(order: str, states: list[str], **more: Any) -> dict[str, Any]:
         where = {"id": {"any_": [deployment]}}
-        chosen = {"state": {"type": {"any_": states}}}
+        chosen = {"state": {"type": {"any_": states}}, **more}
         found = _ask(url, "flow_runs/filter", {"deployments": where, "flow_runs": chosen, "sort": order, "limit": 1})
         return dict(found[0]) if found else {}
 
     ended = ["RUNNING", "PENDING", "COMPLETED", "FAILED", "CRASHED", "PAUSED", "CANCELLING"]
-    last, coming = newest("START_TIME_DESC", ended), newest("EXPECTED_START_TIME_ASC", ["SCHEDULED"])
+    # A run that is about to start, and has no time of its own yet, would stand before all that have started.
+    last = newest("START_TIME_DESC", ended, start_time={"is_null_": False})
+    coming = newest("EXPECTED_START_TIME_ASC", ["SCHEDULED"])
     return FlowTimes(
         _minute(last.get("start_time")), last.get("state_type"), _minute(coming.get("expected_start_time"))
     )

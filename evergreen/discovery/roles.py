@@ -176,6 +176,8 @@ def _numbered(known: pd.Series, counts: pd.Series, checks: list[str]) -> TargetG
     spread = f"{numbers.min():.6g} to {numbers.max():.6g}, median {np.median(numbers):.6g}"
     deviation = numbers.std()
     skew = float(((numbers - numbers.mean()) ** 3).mean() / deviation**3) if deviation > 0 else 0.0
+    if whole and levels[0] == 0 and _looks_counted(counts):
+        checks.append("if it counts events, write task: count, and name what it is in proportion to: exposure")
     if abs(skew) > 2:
         checks.append(f"skewed ({skew:.1f}): a few values dominate rmse; metric: mae judges all alike")
     return TargetGuess("regression", f"{len(levels):,} numbers, {spread}", tuple(checks))

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from evergreen.evaluation.metrics import WITH_INTERVAL, check_metric, evaluate
 from evergreen.handoffs import Evidence, Interval, SliceEvidence
 from evergreen.spec import Task
-from evergreen.statistics import metric_interval, paired_interval
+from evergreen.statistics import metric_interval, paired_interval, quantile_levels
 
 
 def paired(
@@ -67,7 +67,7 @@ def paired(
         for column, levels in (slices or {}).items()
         for level, rows in _largest_levels(levels, largest)
     ]
-    judged = evaluate(task, target, mine, classes or None)
+    judged = evaluate(task, target, mine, classes or quantile_levels(metric) or None)
     return Evidence(
         metric=metric,
         rows=len(target),

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from evergreen.cache import Arrays, Cache
-from evergreen.handoffs import TARGET
-from evergreen.training import Contest, Finished, Problem, Recipe, encoded
+from evergreen.handoffs import TARGET, TIME
+from evergreen.training import Contest, Finished, Problem, Recipe, encoded, is_small
 
 _PROGRAMS = ("evergreen", "lightgbm", "numpy", "optuna", "scikit-learn")
 
@@ -63,8 +63,9 @@ def search_digest(table: str, rows: pd.DataFrame, contest: Contest, problem: Pro
         total.update(encoded(rows[TARGET].iloc[part], contest.task, contest.classes).tobytes())
     transformer = sorted(problem.transformer_for("").get_params().items())
     settings = problem.settings
-    folds = (settings.cross_validate, settings.seed)
-    learned = (problem.task, problem.metric, problem.classes, settings.weight, folds, transformer)
+    n_rows = len(contest.split.train) + len(contest.split.tuning)
+    folds = (is_small(n_rows, TIME in rows, problem), settings.seed, sorted(settings.monotone.items()))
+    learned = (problem.task, problem.metric, problem.classes, settings.weight, settings.exposure, folds, transformer)
     total.update(repr((learned, [version(name) for name in _PROGRAMS])).encode())
     return total.hexdigest()[:24]
 

@@ -93,14 +93,22 @@ def read_labels(
     return _together(parts, _no_labels(timed))
 
 
-def labels_corrected(spec: ModelSpec, window: tuple[datetime, datetime], since: datetime, as_of: datetime) -> bool:
-    """Whether a batch of labels that came after ``since`` corrects earlier ones, and may touch a window."""
+def corrected_labels(spec: ModelSpec, since: datetime | None, as_of: datetime) -> pd.Series:
+    """The event times of labels that contradicted earlier ones and became known in ``(since, as_of]``.
+
+    Args:
+        spec: The model; it has a time.
+        since: None for all.
+        as_of: The run's clock.
+    """
     here = settings()
-    store = Store(str(here.store))
-    return any(
-        batch.corrected and batch.as_of > since and _overlaps(store.span(batch.uri, TIME), *window)
-        for batch in Ledger(here.workspace).label_batches(spec.model, as_of)
-    )
+    parts = []
+    for batch in Ledger(here.workspace).label_batches(spec.model, as_of):
+        if batch.corrected and (since is None or batch.as_of > since):
+            rows = Store(str(here.store)).read(batch.uri, [TIME, KNOWN_AT])
+            # A correction became known when it was found, whatever the source says.
+            parts.append(rows.loc[(rows[KNOWN_AT] == pd.Timestamp(batch.as_of)).to_numpy(), TIME])
+    return pd.concat(parts, ignore_index=True) if parts else pd.Series(dtype="datetime64[us, UTC]")
 
 
 def _overlaps(span: tuple[pd.Timestamp, pd.Timestamp] | None, start: datetime | None, end: datetime | None) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,11 @@ from evergreen.statistics import DEVIANCES, decide_class
 
 Floats = NDArray[np.float64]
 
+
+def _only(loss: Callable[[Floats, Floats], Floats], target: Floats, prediction: Floats) -> tuple[Floats, ...]:
+    return (loss(target, prediction),)
+
+
 #: What each metric of a quantity needs the means of, (rows,) each.
 QUANTITIES: dict[str, Callable[[Floats, Floats], tuple[Floats, ...]]] = {
     "mae": lambda target, prediction: (np.abs(target - prediction),),
@@ -19,7 +25,7 @@ QUANTITIES: dict[str, Callable[[Floats, Floats], tuple[Floats, ...]]] = {
     "r2": lambda target, prediction: ((target - prediction) ** 2, target, target**2),
     "mape": lambda target, prediction: (_ratio(np.abs(target - prediction), np.abs(target)),),
     "pinball": lambda target, prediction: (0.5 * np.abs(target - prediction),),
-    **{name: (lambda target, prediction, loss=loss: (loss(target, prediction),)) for name, loss in DEVIANCES.items()},
+    **{name: partial(_only, loss) for name, loss in DEVIANCES.items()},
 }
 
 

@@ -67,6 +67,8 @@ TASKS: dict[Task, TaskKind] = {
     "count": TaskKind("poisson_deviance", rises=True),
     "amount": TaskKind("tweedie_deviance", rises=True),
 }
+
+
 def quantile_metric(levels: Sequence[float]) -> str:
     """The loss that quantiles make smallest, with their percents in its name: ``pinball_10_50_90``."""
     return "_".join(["pinball", *(f"{100 * level:g}" for level in levels)])

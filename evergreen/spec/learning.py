@@ -92,8 +92,9 @@ class Features(Part):
     fit on, and the tuning rows show that it helps. Needs a time."""
     drop: Literal["auto", "never"] = "auto"
     """auto: columns that hardly vary, and copies of others, are left out, and the summary says which."""
-    select: Literal["auto", "never"] = "auto"
-    """auto: inputs whose shuffling costs nothing on the tuning rows are left out, where that is shown to do no harm."""
+    select: Literal["auto", "always", "never"] = "auto"
+    """Whether inputs whose shuffling costs nothing on the tuning rows are left out, if a fit without them is not shown
+    to be worse. auto: of 100 inputs and more; always: of any number."""
     transform: Annotated[tuple[Transform, ...], BeforeValidator(listed)] = ()
     """Transformations by dotted name, learned in fitting and stored with the model."""
 

@@ -116,7 +116,8 @@ def pinball_sums(levels: Sequence[float]) -> Sums:
 
     def loss(target: Floats, prediction: Floats) -> Floats:
         above = target[:, None] - prediction
-        return np.maximum(np.asarray(levels) * above, (np.asarray(levels) - 1) * above).mean(axis=1)
+        losses = np.maximum(np.asarray(levels) * above, (np.asarray(levels) - 1) * above)
+        return np.asarray(losses.mean(axis=1), dtype=np.float64)
 
     return _mean_of(loss)
 

@@ -5,6 +5,7 @@ from evergreen.training.candidates import Recipe
 from evergreen.training.contest import Contest, known_rows, reserve, rolls, unseen
 from evergreen.training.explanation import Contribution, Explanation, explain
 from evergreen.training.fit import Finished, Fitted, fit_candidate, predict, refit
+from evergreen.training.folds import is_small
 from evergreen.training.importance import Dependence, TreeShap, partial_dependence, permutation_importance, tree_shap
 from evergreen.training.judges import Judges, choose_judges, out_of_sample
 from evergreen.training.lookback import Lookback, look_back
@@ -42,6 +43,7 @@ __all__ = [
     "find_task",
     "fit_candidate",
     "holdout_predictions",
+    "is_small",
     "known_rows",
     "look_back",
     "out_of_sample",

@@ -98,6 +98,6 @@ def exposures(frame: pd.DataFrame, column: str) -> Floats:
     if wrong.any():
         raise DataError(
             f"training.exposure: {column}: {int(wrong.sum()):,} rows hold no number above 0 (first: "
-            f"{frame[column][wrong].iloc[0]!r}); correct them, or let a quarantine rule put such rows aside"
+            f"{frame[column][wrong].iloc[0]}); correct them, or let a quarantine rule put such rows aside"
         )
     return values

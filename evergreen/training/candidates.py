@@ -103,6 +103,7 @@ def make_estimator(recipe: Recipe, task: Task, metric: str | None = None) -> Any
     if recipe.family == "ensemble":
         return Ensemble([make_estimator(one, task, metric) for one in recipe.members], settings["weights"])
     if recipe.family == "lightgbm":
+        settings.pop("rounds", None)  # of each quantile, where there are several
         levels = quantile_levels(metric or "")
         if levels:
             return Quantiles([_lightgbm(settings | {"alpha": level}, task, metric) for level in levels])

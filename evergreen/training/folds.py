@@ -21,13 +21,16 @@ from evergreen.training.watch import OutOfTime, Watch
 #: Parts that are predicted in turn, and the rows up to which a single tuning part is too small to choose by.
 _FOLDS, _SMALL = 5, 10_000
 #: Rows up to which it is far too small, whatever folds take.
-_FEW = 500
-#: Candidates that folds must leave time for, by the spec's budget: a clock would let the load decide what is found.
-_CANDIDATES = 15
+_FEW = 1000
+#: Candidates that folds must leave time for, by the spec's budget: a clock would let the load decide what is found; and
+#: what a fit takes however small the table is.
+_CANDIDATES, _SECONDS_A_FIT = 25, 0.4
+#: How much longer than its part of the time a fold may take.
+_ROOM = 1.3
 #: Folds of small matrices that are fitted at once, each on one thread, and the values up to which one is small.
 _AT_ONCE, _SMALL_MATRIX = 2, 200_000
 #: What early stopping fixes.
-_ROUNDS = ("n_estimators", "epochs")
+_ROUNDS = ("n_estimators", "epochs", "rounds")
 
 
 class Folds:
@@ -40,9 +43,10 @@ class Folds:
     """
 
     def __init__(self, train: pd.DataFrame, tuning: pd.DataFrame, problem: Problem) -> None:
-        both = pd.concat([train, tuning], ignore_index=True) if _suits(train, tuning, problem) else tuning
+        small = is_small(len(train) + len(tuning), TIME in tuning, problem)
+        both = pd.concat([train, tuning], ignore_index=True) if small else tuning
         self.target, _ = encode_target(both[TARGET], problem.task, problem.classes)
-        codes = _codes(both, self.target, problem) if len(both) > len(tuning) else None
+        codes = _codes(both, self.target, problem) if small else None
         if codes is None:
             self.target = self.target[len(both) - len(tuning) :]
             self._places = [np.arange(len(tuning))]
@@ -77,9 +81,9 @@ class Folds:
         for places, one in zip(self._places, fitted, strict=True):
             tuning[places] = one.tuning
         rounds = {
-            name: max(1, round(float(np.mean([one.recipe.settings[name] for one in fitted]))))
+            name: np.rint(np.mean([one.recipe.settings[name] for one in fitted], axis=0)).clip(1).astype(int).tolist()
             for name in _ROUNDS
-            if name in recipe.settings
+            if name in fitted[0].recipe.settings
         }
         return Finished(recipe.with_settings(**rounds), tuning, watch.clock() - began, any(one.cut for one in fitted))
 
@@ -87,17 +91,15 @@ class Folds:
         """One fit a fold; given up where the first says that the others take too long."""
         from threadpoolctl import threadpool_limits
 
-        began, count = watch.clock(), len(self._parts)
+        count = len(self._parts)
         at_once = _AT_ONCE if self._parts[0].of(recipe.view)[1].size < _SMALL_MATRIX else 1
 
         def fitted(at: int) -> Finished:
             now = watch.clock()
-            # What may be cut short needs a time of its own in each fold.
-            until = now + (watch.deadline - now) / -((at - count) // at_once) if watch.keep else watch.deadline
-            found = fit_on(recipe, self._parts[at], replace(watch, deadline=until))
-            if at < at_once:
-                watch.check_room((watch.clock() - began) * (-(-count // at_once) - 1))
-            return found
+            # Each fold has its part of the time, with some room: one that takes longer says that all take too long.
+            room = 1.0 if watch.keep else _ROOM
+            until = min(watch.deadline, now + room * (watch.deadline - now) / -((at - count) // at_once))
+            return fit_on(recipe, self._parts[at], replace(watch, deadline=until))
 
         if at_once == 1:
             return [fitted(at) for at in range(count)]
@@ -110,13 +112,13 @@ class Folds:
                 raise
 
 
-def _suits(train: pd.DataFrame, tuning: pd.DataFrame, problem: Problem) -> bool:
-    """Whether there are so few rows, without an order in time, that each may be predicted in turn."""
-    n_rows, outputs = len(train) + len(tuning), len(problem.classes) if len(problem.classes) > 2 else 1
-    if problem.settings.cross_validate == "never" or TIME in tuning or n_rows > _SMALL:
+def is_small(n_rows: int, timed: bool, problem: Problem) -> bool:
+    """Whether there are so few rows, without an order in time, that each may be predicted in turn within the budget."""
+    if problem.settings.cross_validate == "never" or timed or n_rows > _SMALL:
         return False
+    outputs = len(problem.classes) if len(problem.classes) > 2 else 1
     values = n_rows * len(problem.transformer_for("").inputs) * outputs
-    seconds = _FOLDS / _AT_ONCE * SECONDS_A_VALUE * values
+    seconds = _FOLDS / _AT_ONCE * (_SECONDS_A_FIT + SECONDS_A_VALUE * values)
     return n_rows <= _FEW or seconds * _CANDIDATES <= problem.settings.budget.total_seconds()
 
 

@@ -21,8 +21,8 @@ logger = logging.getLogger(__name__)
 
 Floats = NDArray[np.float64]
 
-#: Epochs without a better one after which a network stops.
-_PATIENT_EPOCHS = 12
+#: Epochs without a better one after which a network stops, and those that it takes at least, as a rule.
+_PATIENT_EPOCHS, _LIKELY_EPOCHS = 12, 30
 #: Trees grown between two looks at the clock.
 _TREES_AT_A_TIME = 20
 #: Rows from which a fit that nothing can interrupt is tried out on a tenth of them first.
@@ -51,7 +51,8 @@ def fit_estimator(
     train, tuning = parts
     if isinstance(model, Quantiles):
         fitted = [fit_estimator(recipe, one, rows, parts, problem, watch) for one in model.members]
-        fixed = {name: round(float(np.mean([one[name] for one, _ in fitted]))) for name in fitted[0][0]}
+        each = [one.get("n_estimators", 0) for one, _ in fitted]
+        fixed = {"n_estimators": round(float(np.mean(each))), "rounds": each} if recipe.family == "lightgbm" else {}
         return fixed, any(cut for _, cut in fitted)
     if isinstance(model, Standardised):
         model.layout = rows.layout()
@@ -71,8 +72,10 @@ def fit_estimator(
 def refit_estimator(recipe: Recipe, model: Any, rows: Any, train: Fold, scale: float = 1.0) -> None:
     """Fit a single model on all rows for the rounds that its recipe has fixed; ``scale`` multiplies boosting's."""
     if isinstance(model, Quantiles):
-        for one in model.members:
-            refit_estimator(recipe, one, rows, train, scale)
+        # Tails are learned in fewer rounds than the middle: each quantile has its own.
+        each = recipe.settings.get("rounds") or [recipe.settings.get("n_estimators")] * len(model.members)
+        for one, rounds in zip(model.members, each, strict=True):
+            refit_estimator(recipe.with_settings(n_estimators=rounds), one, rows, train, scale)
         return
     if isinstance(model, Standardised):
         model.layout = rows.layout()
@@ -107,8 +110,8 @@ def _fit_network(
         if problem is None or tuning is None or watch is None:
             continue
         watch.check()
-        if epoch == 1:  # the fewest epochs there can be must fit in
-            watch.check_room((watch.clock() - began) * _PATIENT_EPOCHS)
+        if epoch == 1:
+            watch.check_room((watch.clock() - began) * _LIKELY_EPOCHS)
         predicted = predict_matrix(model, problem.task, tuning.x, len(problem.classes))
         sign = 1 if greater_is_better(problem.metric) else -1
         now = sign * metric_value(problem.metric, tuning.y, predicted)

@@ -47,10 +47,12 @@ class LogLinear(BaseEstimator):  # type: ignore[misc]
 
     def predict(self, X: Matrix) -> Floats:
         """The mean: (n,)."""
-        return np.exp(np.clip(self._scores(X), self.lowest_, self.highest_))
+        scores = np.clip(self._scores(X), self.lowest_, self.highest_)
+        return np.asarray(np.exp(scores), dtype=np.float64)
 
     def _scores(self, X: Any) -> Floats:
-        return np.asarray(X, dtype=float) @ self.coef_ + self.intercept_
+        scores: Floats = np.asarray(X, dtype=float) @ self.coef_ + self.intercept_
+        return scores
 
 
 class StandardisedRows(Standardised):

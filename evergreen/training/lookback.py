@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from evergreen.errors import TrainingError
 from evergreen.handoffs import CUT_OFF, DAY, KNOWN_AT, TARGET, TIME, Interval
 from evergreen.statistics import greater_is_better, metric_interval, paired_interval
 from evergreen.training import recency
@@ -99,11 +100,13 @@ def look_back(
 
 
 def _options(days: int, weighted: bool) -> list[str]:
-    periods = [(share, timedelta(days=max(1, round(days * share)))) for share in _MORE_HALF_LIVES]
+    def periods(shares: Sequence[float]) -> list[timedelta]:
+        return [timedelta(days=max(1, round(days * share))) for share in shares]
+
     if weighted:
-        return [recency.half_life(period) for _, period in periods]
-    each = [recency.last(timedelta(days=max(1, round(days * share)))) for share in _WINDOWS]
-    return [*each, *(recency.half_life(timedelta(days=max(1, round(days * share)))) for share in _HALF_LIVES)]
+        return [recency.half_life(age) for age in periods(_MORE_HALF_LIVES)]
+    windows = [recency.last(period) for period in periods(_WINDOWS)]
+    return [*windows, *(recency.half_life(age) for age in periods(_HALF_LIVES))]
 
 
 def _try(rows: pd.DataFrame, problem: Problem, recipe: Recipe, clock: Clock, deadline: float) -> tuple[Tried, ...]:
@@ -124,10 +127,15 @@ def _try(rows: pd.DataFrame, problem: Problem, recipe: Recipe, clock: Clock, dea
         if began + longest > deadline:
             logger.info("%s: not tried, its share of the budget is over", option)
             break
-        found[option] = np.concatenate(
-            [_predicted(rows, step, problem, replace(recipe, recency=option)) for step in steps]
-        )
+        trial = replace(recipe, recency=option)
+        try:
+            found[option] = np.concatenate([_predicted(rows, step, problem, trial) for step in steps])
+        except (TrainingError, ValueError) as error:  # one class only, or too few rows for the family
+            logger.info("looking back, %s: cannot be fitted: %s", option, error)
+            if option == recency.ALL:
+                return ()
         longest = max(longest, clock() - began)
+        logger.info("looking back, %s: fitted %d times in %.1f s", option, _STEPS, clock() - began)
     order = np.concatenate(steps)
     level = 1 - (1 - _CONFIDENCE) / max(len(found) - 1, 1)
     return tuple(_tried(option, target[order], values, found[recency.ALL], day[order], problem.metric, level)

@@ -40,14 +40,15 @@ _LIGHTGBM: dict[str, dict[str, Any]] = {
     "lightgbm-ratio": {"num_leaves": 24, "learning_rate": 0.03, "colsample_bytree": 0.6, "subsample": 0.8,
                        "subsample_freq": 1, "min_child_samples": 10, "reg_lambda": 1.0, "objective": "poisson"},
 }  # fmt: skip
-#: The order in which they are tried.
+#: The order in which they are tried: kinds that complement each other first.
 _ORDER = (
-    "lightgbm", "linear", "lightgbm-steady", "mlp", "lightgbm-ratio", "lightgbm-shallow", "extra-trees",
-    "lightgbm-wide", "lightgbm-thorough", "mlp-log", "lightgbm-random", "lightgbm-additive", "mlp-wide",
-    "lightgbm-fine", "random-forest", "linear-shrunk", "lightgbm-deep", "lightgbm-quick", "neighbours",
-    "linear-svm", "naive-bayes",
+    "lightgbm-wide", "lightgbm-shallow", "linear", "extra-trees", "lightgbm", "lightgbm-ratio", "lightgbm-thorough",
+    "mlp", "lightgbm-steady", "lightgbm-fine", "mlp-log", "lightgbm-random", "lightgbm-deep", "mlp-wide",
+    "linear-shrunk", "random-forest", "lightgbm-additive", "lightgbm-quick", "neighbours", "linear-svm", "naive-bayes",
 )  # fmt: skip
-#: Those that begin where boosting, a tree a round and class, would take too much of the budget.
+#: Those that begin where rows have a time, under whose drift less is learned by heart; and where boosting, a tree a
+#: round and class, would take too much of the budget.
+_FIRST_OF_TIMED = ("lightgbm", "linear")
 _FIRST_OF_MANY = ("extra-trees", "mlp", "linear", "lightgbm-quick", "neighbours", "lightgbm-shallow", "mlp-wide")
 #: About how long boosting takes for a value of the matrix and each of its outputs, and the share of the budget up to
 #: which it begins.
@@ -72,7 +73,7 @@ _MATRIX, _LEVEL_OF_A_TREE, _OTHERS = 4.0, 0.02, 0.5
 
 def candidates(
     task: Task, families: Sequence[Family], n_rows: int, n_features: int, seed: int, class_weight: str = "none",
-    weighted: bool = False, skewed: bool = False, slow: bool = False,
+    weighted: bool = False, skewed: bool = False, slow: bool = False, timed: bool = False,
 ) -> tuple[Recipe, ...]:  # fmt: skip
     """The recipes for a table, in the order in which they are tried.
 
@@ -86,6 +87,7 @@ def candidates(
         weighted: Whether rows have weights.
         skewed: Whether a quantity is never negative, and a few of its values are far above the others.
         slow: Whether boosting takes so long that others begin.
+        timed: Whether rows have an order in time.
 
     Raises:
         TrainingError: no family is left.
@@ -94,7 +96,7 @@ def candidates(
     unweighted = class_weight == "none" and not weighted
     chosen = [
         Recipe(name, known[name][0], canonical(known[name][1]), class_weight)
-        for name in (dict.fromkeys([*_FIRST_OF_MANY, *_ORDER]) if slow else _ORDER)
+        for name in dict.fromkeys([*(_FIRST_OF_MANY if slow else _FIRST_OF_TIMED if timed else ()), *_ORDER])
         if known[name][0] in families
         and fits(known[name][0], task, n_rows, n_features, unweighted)
         and (name not in _OF_RATIOS or (skewed and task == "regression"))

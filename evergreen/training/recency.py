@@ -40,13 +40,14 @@ def weights(rows: pd.DataFrame, recency: str) -> Floats | None:
     if not recency.startswith(_HALF) or TIME not in rows:
         return None
     falls: Floats = 0.5 ** (_ages(rows) / (parse_duration(recency.removeprefix(_HALF)) / timedelta(days=1)))
-    return falls / falls.mean()
+    return np.asarray(falls / falls.mean(), dtype=float)
 
 
 def _ages(rows: pd.DataFrame) -> Floats:
     """Days between each row and the newest."""
     spans: pd.Series = rows[TIME].max() - rows[TIME]
-    return np.asarray(spans / pd.Timedelta(days=1), dtype=float)
+    days: Floats = spans.dt.total_seconds().to_numpy(dtype=float) / 86_400
+    return days
 
 
 def _days(period: timedelta) -> str:

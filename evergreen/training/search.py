@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from evergreen.handoffs import View
 from evergreen.spec import TASKS, Family
 from evergreen.statistics import metric_value
-from evergreen.training.calibration import calibrate, calibrated, threshold_for
+from evergreen.training.calibration import EVEN, calibrate, calibrated, cost, threshold_for
 from evergreen.training.candidates import Recipe
 from evergreen.training.fit import Finished
 from evergreen.training.halving import LARGE, ranked
@@ -23,6 +24,8 @@ from evergreen.training.quantiles import shifts_for
 from evergreen.training.race import Memory, Race
 from evergreen.training.view import Looked, choose_view
 from evergreen.training.warm import remembered
+
+logger = logging.getLogger(__name__)
 
 Floats = NDArray[np.float64]
 
@@ -100,6 +103,9 @@ def _decided(race: Race, recipe: Recipe, predictions: Floats) -> Recipe:
     if settings.costs:
         bent = calibrated(predictions, recipe.calibration)
         recipe = replace(recipe, threshold=threshold_for(race.target, bent, settings.costs, race.blocks))
+        costs = [cost(race.target, bent, one, settings.costs) for one in (recipe.threshold, EVEN)]
+        logger.info("class 1 is decided from %.3f on: errors cost %.4g a row, %.4g from %.1f on",
+                    recipe.threshold, *costs, EVEN)  # fmt: skip
     return recipe
 
 
@@ -108,14 +114,14 @@ def _begin(race: Race, train: pd.DataFrame, tuning: pd.DataFrame, view: str, fir
     problem = race.problem
     settings = problem.settings
     by_space = settings.search in ("random", "grid")
-    chosen: Sequence[Family] = list(settings.space) if by_space else settings.families
+    chosen: Sequence[Family] = (list(settings.space) if by_space else ()) or settings.families
     if settings.monotone:
-        chosen = [family for family in chosen or settings.families if family == "lightgbm"]
+        chosen = [family for family in chosen if family == "lightgbm"]
     inputs = len(problem.transformer_for("").inputs)
     recipes = candidates(
-        problem.task, chosen or settings.families, len(train), inputs, settings.seed, problem.class_weight,
+        problem.task, chosen, len(train), inputs, settings.seed, problem.class_weight,
         settings.weight is not None, problem.task == "regression" and is_skewed(race.target),
-        is_slow(len(train), inputs, len(problem.classes), settings.budget),
+        is_slow(len(train), inputs, len(problem.classes), settings.budget), race.timed,
     )  # fmt: skip
     known = recipes if by_space else remembered(first, recipes, problem)
     recipes = tuple(replace(recipe, view=view) for recipe in known)

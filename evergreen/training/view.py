@@ -30,20 +30,23 @@ TREND = "trend"
 _ROUNDS, _FEWEST_ROUNDS = 100, 10
 #: Rows looked at: at most, and at least where the budget is small.
 _MOST_ROWS, _FEWEST_ROWS = 20_000, 1000
-#: Tuning rows on which inputs are shuffled, and how often each is.
-_SHUFFLED_ROWS, _REPEATS = 2000, 2
+#: Tuning rows on which inputs are shuffled, and copies of them that are predicted at once.
+_SHUFFLED_ROWS, _AT_ONCE = 1000, 16
 #: The share of the budget that one fit may take, and values of the matrix that a round passes in a second. Both bound
 #: the rows by the spec alone: a clock would let the machine's load decide what is found.
 _SHARE, _A_SECOND = 0.01, 1e8
 #: Of a gain by the age of rows: on tables that never change, intervals at 95 % saw one in 4 of 30, at 99 % in none.
 _CONFIDENCE = 0.99
+#: Of the loss by leaving inputs out: one standard error, beyond which they stay.
+_ONE_ERROR = 0.84
 #: In rows of less than a year age stands for the season: a year of hourly temperatures, of which autumn tuned, made the
 #: age of a row an input, and December's error rose from 5.4 to 7.4 degrees.
 _YEAR = pd.Timedelta(days=365)
 #: Below, what is seen on the tuning rows is chance.
 _FEWEST_TUNING = 200
-#: Inputs below which leaving some out saves and gains nothing.
-_FEWEST_INPUTS = 4
+#: Inputs from which leaving some out is tried: of 800, 500 went, which halved the time of a fit and lifted a linear
+#: model's ROC AUC from 0.74 to 0.79. With fewer it lost more often than it gained (on 5 and 2 of 14 tables).
+_MANY_INPUTS, _FEWEST_INPUTS = 100, 4
 
 
 @dataclass(frozen=True)
@@ -58,9 +61,9 @@ class Looked:
 def choose_view(train: pd.DataFrame, tuning: pd.DataFrame, problem: Problem) -> Looked:
     """Ask a small boosting whether the age of a row helps, and which inputs it does not miss.
 
-    The age of a row is an input where rows to fit on cover a year and the tuning rows, which are newer than all that was fitted on, show a gain at 99 %
-    in whole days. Inputs are left out whose shuffling loses nothing on one half of the tuning rows, where a fit without
-    them loses nothing on the other half.
+    The age of a row is an input where the rows to fit on cover a year and the tuning rows, which are newer, show a gain
+    at 99 % in whole days. Inputs are left out whose shuffling loses nothing on one half of the tuning rows, where a fit
+    without them loses no more than one standard error on the other half.
 
     Args:
         train: Rows to fit on.
@@ -69,20 +72,22 @@ def choose_view(train: pd.DataFrame, tuning: pd.DataFrame, problem: Problem) -> 
     """
     plan = problem.transformer_for("").plan
     timed = plan.trend == "auto" and TIME in train and train[TIME].max() - train[TIME].min() >= _YEAR
-    if (not timed and plan.select != "auto") or len(train) + len(tuning) < _FEWEST_TUNING:
+    inputs = len(problem.transformer_for("").inputs)
+    select = inputs >= {"auto": _MANY_INPUTS, "always": _FEWEST_INPUTS}.get(plan.select, np.inf)
+    if not (timed or select) or len(train) + len(tuning) < _FEWEST_TUNING:
         return Looked(View())
     race = _Trial(train, tuning, problem, View(trend=timed))
     reasons: list[str] = []
     unseen = set()
     if timed:
-        gain = race.gain(set(), {TREND})
+        gain = race.gain(set(), {TREND}, _CONFIDENCE)
         trend = gain is not None and gain.low > 0
         word = "is an input" if trend else "is no input: the gain may be chance"
         reasons.append(f"the age of a row {word} ({problem.metric} on the tuning rows: {gain or 'no interval'})")
         unseen = set() if trend else {TREND}
     importance: dict[str, float] = {}
     without: tuple[str, ...] = ()
-    if plan.select == "auto" and len(race.inputs - unseen) >= _FEWEST_INPUTS:
+    if select:
         # The tuning rows are all newer than those fitted on: shuffling their age shows nothing.
         kept = {TREND, *(name for columns, _, _ in plan.transform for name in columns)}
         importance, without = race.useless(unseen, kept)
@@ -123,13 +128,12 @@ class _Trial:
         """Names of what can be looked at."""
         return {name for _, part in self.folds.parts for name in part.of(self.view)[0].sources_}
 
-    def gain(self, unseen: set[str], less: set[str], rows: NDArray[np.bool_] | None = None) -> Any:
-        """How much better a fit without ``unseen`` is than one without ``less``, one-sided at 99 %; None if unknown."""
+    def gain(self, unseen: set[str], less: set[str], confidence: float, rows: NDArray[np.bool_] | None = None) -> Any:
+        """How much better a fit without ``unseen`` is than one without ``less``, one-sided; None where unknown."""
         kept = np.ones(len(self.folds.target), dtype=bool) if rows is None else rows
         ours, theirs = self.predictions(unseen)[kept], self.predictions(less)[kept]
-        found = paired_interval(
-            self.problem.metric, self.folds.target[kept], ours, theirs, self.blocks[kept], _CONFIDENCE
-        )
+        target, blocks = self.folds.target[kept], self.blocks[kept]
+        found = paired_interval(self.problem.metric, target, ours, theirs, blocks, confidence)
         return None if np.isnan(found.low) else found
 
     def useless(self, unseen: set[str], kept: set[str]) -> tuple[dict[str, float], tuple[str, ...]]:
@@ -139,8 +143,8 @@ class _Trial:
         without = tuple(sorted(name for name, loss in importance.items() if loss <= 0 and name not in kept))
         if not without or len(without) == len(importance):
             return importance, ()
-        gain = self.gain(unseen | set(without), unseen, ~chosen)
-        if gain is None or gain.value < 0:
+        gain = self.gain(unseen | set(without), unseen, _ONE_ERROR, ~chosen)
+        if gain is None or gain.high < 0:
             logger.info("all inputs are kept: without the %d that seem of no use it is worse", len(without))
             return importance, ()
         return importance, without
@@ -183,21 +187,23 @@ class _Trial:
         for (places, part), model in zip(self.folds.parts, self._fitted(unseen)[1], strict=True):
             rows, _, x = part.of(self.view)
             columns = _seen(rows, unseen)
-            at = np.flatnonzero(chosen[places])[: _SHUFFLED_ROWS // len(self.folds.parts)]
+            sources = np.asarray(rows.sources_, dtype=object)[columns]
+            at = np.flatnonzero(chosen[places])
+            at = at[:: max(1, len(at) * len(self.folds.parts) // _SHUFFLED_ROWS)]
             if len(at) < 2:
                 continue
             x, target = x[at][:, columns], self.folds.target[places[at]]
             full = metric_value(self.problem.metric, target, self._predict(model, x))
-            used = _used(model)
-            for name in losses:
-                own = [place for place, column in enumerate(columns) if rows.sources_[column] == name]
-                if not used[own].any():  # shuffling what no tree looks at changes nothing
-                    continue
-                for _ in range(_REPEATS):
-                    shuffled = x.copy()
-                    shuffled[:, own] = x[rng.permutation(len(x))][:, own]
-                    value = metric_value(self.problem.metric, target, self._predict(model, shuffled))
-                    losses[name] += sign * (full - value) * len(at) / _REPEATS
+            # Shuffling what no tree looks at changes nothing.
+            used = sorted(set(sources[_used(model)]))
+            for first in range(0, len(used), _AT_ONCE):
+                names = used[first : first + _AT_ONCE]
+                several = np.tile(x, (len(names), 1))
+                for number, name in enumerate(names):
+                    own = np.flatnonzero(sources == name)
+                    several[number * len(x) : (number + 1) * len(x), own] = x[rng.permutation(len(x))][:, own]
+                for name, found in zip(names, np.split(self._predict(model, several), len(names)), strict=True):
+                    losses[name] += sign * (full - metric_value(self.problem.metric, target, found)) * len(at)
         return {name: loss / max(1, int(chosen.sum())) for name, loss in losses.items()}
 
 

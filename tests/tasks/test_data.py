@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -9,7 +12,7 @@ import pytest
 from evergreen.handoffs import TIME, Snapshot
 from evergreen.io.store import Store
 from evergreen.settings import settings
-from evergreen.spec import ModelSpec
+from evergreen.spec import Data, ModelSpec
 from tasks.data import take_snapshot
 
 NOON = datetime(2024, 1, 3, 12, tzinfo=UTC)
@@ -111,6 +114,35 @@ def test_late_rows_of_an_old_window_make_a_new_snapshot_and_are_named(
         "trips: since it was read as of 2024-01-04 12:00 UTC: 1 rows came late and 1 rows are gone, "
         "of 2024-01-01 10:00 to 2024-01-02 09:00 UTC"
     ) in caplog.text
+
+
+@pytest.mark.parametrize("kind", ["folder", "query"])
+def test_what_is_added_later_is_picked_up_and_late_rows_are_named_whatever_the_source(
+    trips: Path, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    table = pd.read_csv(trips / "data/trips.csv")
+    late = pd.DataFrame({"id": ["e"], "starts": ["2024-01-01T10:00Z"], "town": ["Ulm"], "late": [1]})
+    source: Any = "data/in"
+
+    def bring(rows: pd.DataFrame, name: str) -> None:
+        if kind == "folder":
+            rows.to_csv(trips / f"data/in/{name}.csv", index=False)
+            return
+        with closing(sqlite3.connect(trips / "data/shop.db")) as shop:
+            rows.to_sql("trips", shop, if_exists="append", index=False)
+
+    (trips / "data/in").mkdir()
+    if kind == "query":
+        source = {"sql": "select * from trips where starts >= :start and starts < :end", "url": "sqlite:///data/shop.db"}
+    model = spec()
+    model = model.model_copy(update={"data": Data.model_validate({**spec().data.model_dump(), "source": source})})
+    bring(table, "january")
+    first = take_snapshot.fn(model, NOON)
+    bring(late, "later")
+    again = take_snapshot.fn(model, datetime(2024, 1, 3, 13, tzinfo=UTC))
+    assert (again.rows - first.rows, again.digest != first.digest) == (2, True)  # d by its time, e late
+    assert "1 rows came late, of 2024-01-01 10:00" in caplog.text
 
 
 @pytest.mark.usefixtures("trips")

@@ -27,7 +27,7 @@ class Plan:
         task: What is predicted; found from the labels when it is None.
         seed: Of the folds that target means are learned by, and of what texts are made into.
         trend: Whether the age of a row is an input: ``always``, ``never``, or ``auto``, as a view says.
-        select: Whether inputs of no use may be left out: ``auto`` or ``never``.
+        select: Whether inputs of no use may be left out: ``auto``, ``always`` or ``never``.
         dates: Whether times give their parts and differences beside the hours before the event.
         levels: What a column of many levels becomes: ``codes``, ``target``, ``counts`` or ``auto``.
         max_levels: Categories kept a column; the most frequent ones.

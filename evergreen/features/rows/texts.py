@@ -39,7 +39,8 @@ class Texts:
     def learn(self, rows: pd.DataFrame, labels: Any = None) -> Iterator[Floats]:
         """Learn from rows; gives the values of each column, (n,), NaN where there is no text."""
         for name in self.names:
-            self._learn(name, rows[name].dropna())
+            texts = rows[name].dropna()
+            self._learn(name, texts if len(texts) else pd.Series([""], dtype="str"))
             made = list(self._made(name, rows[name]))
             for at, values in enumerate(made):
                 own = f"{name}_{at}" if at else f"{name}_words"
@@ -55,6 +56,7 @@ class Texts:
 
     def _learn(self, name: str, texts: pd.Series) -> None:
         from sklearn.decomposition import TruncatedSVD
+        from threadpoolctl import threadpool_limits
 
         if len(texts) > _MOST_ROWS:
             kept = np.random.default_rng(self.plan.seed).choice(len(texts), _MOST_ROWS, replace=False)
@@ -66,14 +68,14 @@ class Texts:
         if parts < 1:
             self.directions[name] = np.empty((0, _PLACES))
             return
-        # Same seed, same bits.
-        svd = TruncatedSVD(parts, random_state=self.plan.seed).fit(_weighed(hashed, self.weights[name]))
+        with threadpool_limits(1):  # however many threads there are, the same bits
+            svd = TruncatedSVD(parts, random_state=self.plan.seed).fit(_weighed(hashed, self.weights[name]))
         self.directions[name] = svd.components_
 
     def _made(self, name: str, values: pd.Series) -> Iterator[Floats]:
         # A text that occurs twice is hashed once.
         codes, found = pd.factorize(values)
-        texts = pd.Series(found, dtype="str")
+        texts = pd.Series(found if len(found) else [""], dtype="str")  # the hasher knows no empty list
         words = np.log1p(texts.str.count(r"\w+").to_numpy(dtype=float))
         placed = _weighed(_hashed(texts), self.weights[name]) @ self.directions[name].T
         for column in np.column_stack([words, placed]).T:

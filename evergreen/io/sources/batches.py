@@ -16,7 +16,7 @@ from evergreen.errors import DataError
 from evergreen.io.places import FAILURES, what_broke
 from evergreen.io.sources.lines import pieces as objects_of
 from evergreen.io.sources.listing import File, find
-from evergreen.io.sources.parquet import flattened, is_opaque, plain
+from evergreen.io.sources.parquet import flattened, hive_fields, is_opaque, plain
 from evergreen.io.sources.text import pieces_of
 from evergreen.io.sources.values import Rows
 from evergreen.spec import Read
@@ -40,10 +40,21 @@ def batches(source: str, root: Path, texts: Collection[str] = (), how: Read | No
         DataError: there is no such file, or it is no table.
     """
     fs, files = find(source, root)
+    fields = {field.name: field.type for field in hive_fields(files)}
+
+    def given(file: File) -> dict[str, int | str | None]:
+        """What the folders' names say, typed as where the source is read whole."""
+        typed = files[0].kind in ("Parquet", "Feather")
+        return {
+            name: int(value) if typed and value is not None and pa.types.is_integer(fields[name]) else value
+            for name, value in file.hive.items()
+        }
+
     for file in files:
         for rows in _batches(fs, file, texts, how):
             if len(rows):
-                yield clean(rows, how).reset_index(drop=True)
+                folders = {name: value for name, value in given(file).items() if name not in rows}
+                yield clean(rows.assign(**folders), how).reset_index(drop=True)
 
 
 def _batches(fs: Any, file: File, texts: Collection[str], how: Read | None) -> Iterator[pd.DataFrame]:
@@ -75,5 +86,5 @@ def _tables(fs: Any, file: File) -> Iterator[pd.DataFrame]:
 
 
 def _rows(table: pa.Table) -> pd.DataFrame:
-    flat = flattened(table)
+    flat = flattened(table.replace_schema_metadata(None))  # an index or a type of pandas is none of the file's
     return plain(flat.select([field.name for field in flat.schema if not is_opaque(field.type)]))

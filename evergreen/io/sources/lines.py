@@ -10,10 +10,10 @@ from typing import Any
 
 import pandas as pd
 
-from evergreen.errors import DataError, EmptyWindow, did_you_mean
+from evergreen.errors import DataError, EmptyWindow
 from evergreen.io.places import FAILURES, what_broke
 from evergreen.io.sources.listing import File
-from evergreen.io.sources.text import LONGEST, opened
+from evergreen.io.sources.opening import LONGEST, opened
 from evergreen.io.sources.values import PIECE, Keep, Rows
 
 
@@ -39,20 +39,16 @@ def read_lines(
         EmptyWindow: no file has a line.
         DataError: a line is no JSON object, a column mixes types, or one that was asked for is not there.
     """
-    rows, found = Rows(_of(files), None if columns is None else dict.fromkeys(columns), time, keep), set(hive)
+    rows = Rows(_of(files), None if columns is None else dict.fromkeys(columns), time, keep)
     empty = True
     for file in files:
         for objects in pieces(fs, file):
             empty = False
             names = dict.fromkeys(name for one in objects for name in one)
-            found |= names.keys()
             given = {name: [file.hive.get(name)] * len(objects) for name in hive if name not in names}
             rows.add({name: [one.get(name) for one in objects] for name in names} | given)
     if empty:
         raise EmptyWindow(f"{_of(files)}: no line; write some first")
-    for name in columns or ():
-        if name not in found:
-            raise DataError(f"{_of(files)}: no column {name}{did_you_mean(name, found)}")
     return rows.frame()
 
 

@@ -28,7 +28,7 @@ _FOREIGN = {
     b"PK\x03\x04": "a workbook (.xlsx) or an archive",
     b"\xd0\xcf\x11\xe0": "an old workbook (.xls)",
     b"%PDF": "a PDF",
-    b"SQLite format 3": "a database (name a query instead: data.source: {sql: ..., url: sqlite:///FILE})",
+    b"SQLite format 3": "a database (a query reads it: data.source: {sql: ..., url: sqlite:///FILE})",
     b"\x1f\x8b": "packed by gzip (end its name in .csv.gz)",
     b"\x89HDF": "an HDF5 file",
     b"\x80\x04": "a pickle, which is not read because it can run code",

@@ -48,7 +48,7 @@ def read_parquet(
     Raises:
         DataError: a file is damaged, or a column is missing or nested.
     """
-    folders = [field for field in _hive_fields(files) if field.name in hive and field.name not in schema.names]
+    folders = [field for field in hive_fields(files) if field.name in hive and field.name not in schema.names]
     for field in folders:
         schema = schema.append(field)
     flat = dict(_flat(schema))
@@ -168,8 +168,8 @@ def _clash(ours: pa.Schema, theirs: pa.Schema) -> str:
     return "its columns do not fit the other files"
 
 
-def _hive_fields(files: Sequence[File]) -> list[pa.Field]:
-    """Whole numbers where every folder's value is one as it stands (``7``, not ``07``), else text."""
+def hive_fields(files: Sequence[File]) -> list[pa.Field]:
+    """Columns of folders: whole numbers where every value is one as it stands (``7``, not ``07``), else text."""
     values: dict[str, list[str]] = {}
     for file in files:
         for name, value in file.hive.items():

@@ -38,7 +38,7 @@ class Rows:
     ) -> None:
         self._source, self._columns, self._time, self._keep = source, columns, time, keep
         self._pieces: list[pa.Table] = []
-        self._left_out: set[str] = set()
+        self._left_out, self._seen = set[str](), set[str]()
         self._schema: pa.Schema | None = None
 
     def add(self, columns: Mapping[str, Sequence[Any]]) -> None:
@@ -63,13 +63,14 @@ class Rows:
         """Objects become columns ``object.key``; lists are left out, once said, unless they are asked for."""
         for plain_name, values in columns.items():
             name = before + plain_name
+            self._seen.add(name)
             asked = self._columns is None or name in self._columns
             present = next((value for value in values if value is not None), None)
             if isinstance(present, dict) and all(value is None or isinstance(value, dict) for value in values):
                 keys = dict.fromkeys(str(key) for value in values if value for key in value)
                 inner = {key: [None if value is None else value.get(key) for value in values] for key in keys}
                 yield from self._flat(inner, f"{name}.")
-            elif isinstance(present, list | tuple | set | bytes | dict) and self._columns is None:
+            elif isinstance(present, list | tuple | set | bytes) and self._columns is None:
                 if name not in self._left_out:
                     self._left_out.add(name)
                     logger.warning(LEFT_OUT, self._source, name)
@@ -85,7 +86,7 @@ class Rows:
         schema = self._schema or pa.schema([])
         for name in self._columns or ():
             if name not in schema.names:
-                raise DataError(f"{self._source}: no column {name}{did_you_mean(name, schema.names)}")
+                raise DataError(f"{self._source}: no column {name}{did_you_mean(name, self._seen)}")
         # What holds nothing but nulls has no type of its own.
         fields = [field.with_type(pa.float64()) if pa.types.is_null(field.type) else field for field in schema]
         pieces, self._pieces = self._pieces, []

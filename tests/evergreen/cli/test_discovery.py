@@ -6,6 +6,7 @@ import pytest
 
 from evergreen.cli import app
 from evergreen.errors import DataError, EvergreenError, UsageError
+from evergreen.io.sources import read
 from evergreen.spec import ModelSpec, load_spec
 from evergreen.validation import load_suite
 
@@ -137,10 +138,43 @@ def test_a_table_that_cannot_be_learned_from_is_refused_in_words(
     assert not (project / "deployments").exists()
 
 
-def test_a_file_in_another_encoding_is_refused_with_advice(project: Path) -> None:
-    Path("t.csv").write_bytes("a,b\nMünchen,1\nRom,0\n".encode("latin-1"))
-    with pytest.raises(DataError, match="save it as UTF-8"):
-        run("init", "t.csv", "--target", "b")
+@pytest.mark.parametrize(
+    ("encoding", "word"),
+    [("cp1252", "München"), ("utf-16", "Łódź"), ("cp1251", "Москва"), ("shift_jis", "東京"), ("utf-16-le", "Tokyo")],
+)
+def test_another_encoding_is_found_named_in_the_spec_and_read_by_training_too(
+    project: Path, encoding: str, word: str
+) -> None:
+    Path("t.csv").write_bytes(("town,b\n" + f"{word},1\nRom,0\n{word},0\n" * 10).encode(encoding))
+    run("init", "t.csv", "--target", "b")
+    spec = spec_of(project, "t")
+    assert spec.data.read is not None
+    assert spec.data.read.encoding == encoding
+    assert set(read("t.csv", project, how=spec.data.read)["town"]) == {word, "Rom"}
+    assert "# check:" in (project / "deployments/t.yaml").read_text().split("encoding:")[0].splitlines()[-2]
+
+
+def test_files_of_one_source_in_two_encodings_are_refused_by_name(project: Path) -> None:
+    (project / "in").mkdir()
+    for name, encoding in (("a", "utf-8"), ("b", "cp1252")):
+        (project / f"in/{name}.csv").write_bytes("town,b\nMünchen,1\nRom,0\n".encode(encoding))
+    with pytest.raises(DataError, match=r"b\.csv: is written in cp1252, .*a\.csv in UTF-8"):
+        run("init", "in", "--target", "b")
+
+
+def test_a_password_in_a_url_is_neither_shown_nor_written(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(UsageError, match="holds a password, which would stand in the model's file") as refused:
+        run("init", "https://me:s3cret@127.0.0.1:9/t.csv", "--target", "y")
+    with pytest.raises(EvergreenError) as unread:
+        run("profile", "https://me:s3cret@127.0.0.1:9/t.csv", "-o", "p.html")
+    assert "s3cret" not in f"{refused.value} {unread.value} {capsys.readouterr()}"
+    assert not list(project.rglob("*.yaml"))
+
+
+def test_a_column_may_be_named_in_another_case_and_without_its_blanks(project: Path) -> None:
+    Path("t.csv").write_text("Age , Churned \n" + "31,yes\n45,no\n" * 20)
+    run("init", "t.csv", "--target", "churned")
+    assert spec_of(project, "t").data.target.column == "Churned"
 
 
 def test_a_parquet_file_needs_no_reading(project: Path) -> None:

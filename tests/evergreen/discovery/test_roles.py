@@ -35,6 +35,12 @@ def test_the_task_follows_from_the_target(values: object, task: str) -> None:
     assert find_task(pd.Series(values, name="y")).task == task
 
 
+def test_what_looks_counted_is_named_and_not_guessed() -> None:
+    found = find_task(pd.Series(np.random.default_rng(0).poisson(0.8, 500), name="y"))
+    assert found.task == "regression"
+    assert any("write task: count" in check for check in found.checks)
+
+
 def test_hundreds_of_different_texts_are_no_classes() -> None:
     with pytest.raises(DataError, match="too many for classes"):
         find_task(pd.Series([f"name {number}" for number in range(500)], name="y"))

@@ -37,6 +37,7 @@ def test_the_same_text_gives_the_same_bits_and_no_text_is_missing() -> None:
     assert RowFeatures(["note"], Plan()).fit(ROWS).transform(ROWS).tobytes() == rows.transform(ROWS).tobytes()
     odd = rows.transform(pd.DataFrame({"note": [None, "", "zzz qqq"]}))
     assert np.isnan(odd[0]).all()
+    assert np.isnan(rows.transform(pd.DataFrame({"note": [None]}))).all()
     assert (odd[1] == 0).all()
     assert np.isfinite(odd[2]).all()
 

@@ -100,3 +100,30 @@ def test_of_two_classes_that_a_model_knows_of_three_either_can_be_explained() ->
 def test_rows_that_share_a_key_are_refused() -> None:
     with pytest.raises(UsageError, match="2 rows share this key"):
         training.explain(fitted("linear", "binary"), "binary", ROWS.iloc[:2], ("0", "1"))
+
+
+@pytest.mark.parametrize("family", ["lightgbm", "linear", "extra_trees"])
+def test_all_that_was_made_of_an_input_counts_for_it(family: str) -> None:
+    # Means of labels beside a code, parts of a text, the calendar of a time: each one input.
+    rng = np.random.default_rng(0)
+    rows = pd.DataFrame(
+        {
+            "shop": pd.Series(rng.integers(0, 60, 1200)).map("s{}".format),
+            "note": [
+                " ".join(rng.choice(["good", "bad", "late", "soon", "never"], 5)) + f" {at}" for at in range(1200)
+            ],
+            "made": pd.Timestamp("2024-01-01") + pd.to_timedelta(rng.integers(0, 9000, 1200), unit="h"),
+        }
+    )
+    target = rows["shop"].isin([f"s{at}" for at in range(30)]) ^ (rng.random(1200) < 0.1)
+    recipe = training.candidates("binary", (family,), 1200, 3, seed=0)[0]  # type: ignore[arg-type]
+    recipe = recipe if family == "linear" else recipe.with_settings(n_estimators=30)
+    asked = training.Problem(SPEC.training, "binary", ("0", "1"), partial(features.row_features, SPEC, list(rows)))
+    pipeline = training.refit(recipe, rows.assign(__target=target.astype(float)), asked)
+    assert len(pipeline.named_steps["rows"].columns_) > 10
+    found = training.explain(pipeline, "binary", rows.iloc[[3]], ("0", "1"))
+    assert {part.name for part in found.contributions} == {"shop", "note", "made"}
+    assert family == "extra_trees" or found.contributions[0].name == "shop"
+    (curve,) = training.partial_dependence(pipeline, "binary", rows, ["shop", "note", "made"], max_rows=200)
+    assert curve.name == "shop"
+    assert curve.grid == tuple(pipeline.named_steps["rows"].levels_["shop"][:12])

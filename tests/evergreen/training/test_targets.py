@@ -53,7 +53,7 @@ def test_a_constant_target_is_refused_with_advice() -> None:
 def test_a_strange_class_or_a_text_quantity_is_named() -> None:
     with pytest.raises(TrainingError, match="'maybe', which is none of the classes no, yes"):
         encode_target(pd.Series(["yes", "maybe"]), "binary", ("no", "yes"))
-    with pytest.raises(TrainingError, match="a regression needs numbers"):
+    with pytest.raises(TrainingError, match="task: regression needs numbers"):
         encode_target(pd.Series(["1", "two"]), "regression")
     with pytest.raises(TrainingError, match="binary but the target has 3 classes"):
         encode_target(pd.Series(["a", "b", "c"]), "binary")

@@ -1,0 +1,131 @@
+"""In which order the portfolio is tried: learned greedily from results on some tables, judged on tables left out.
+
+``measure`` fits every recipe of the portfolio on every table and writes ``portfolio.csv`` beside this file; ``learn``
+reads it and prints the order that ``evergreen/training/portfolio.py`` holds, with what it is worth on other tables.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.quality import Job, lay_out, manifest, packaged
+from benchmarks.quality_systems import our_problem, our_rows, tuning_rows
+from evergreen import training
+from evergreen.statistics import greater_is_better, metric_value
+
+RESULTS = Path(__file__).with_name("portfolio.csv")
+#: How many recipes a short run gets through: their mean loss is what an order is judged by.
+_FIRST = (1, 2, 4, 8)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Measure recipes on tables, or learn an order from what was measured."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=["measure", "learn"])
+    parser.add_argument("folder", nargs="?", default="", help="a folder with manifest.csv: file,target,task,time,group")
+    parser.add_argument("--only", default="", help="tables, separated by commas")
+    parser.add_argument("--most", type=int, default=8000, help="training rows used; the newest, or a random choice")
+    given = parser.parse_args(arguments)
+    if given.what == "learn":
+        _report(pd.read_csv(RESULTS))
+        return
+    with tempfile.TemporaryDirectory(prefix="portfolio-") as name:
+        for job in manifest(Path(given.folder)) if given.folder else packaged(Path(name)):
+            if not given.only or job.name in given.only.split(","):
+                rows = pd.DataFrame(measured(job, Path(name) / job.name, given.most))
+                known = pd.read_csv(RESULTS) if RESULTS.exists() else rows.head(0)
+                pd.concat([known[known["table"] != job.name], rows]).to_csv(RESULTS, index=False, float_format="%.6g")
+                print(f"{job.name}: {len(rows)} recipes", flush=True)
+
+
+def measured(job: Job, folder: Path, most: int) -> list[dict[str, Any]]:
+    """What each recipe of the portfolio shows on the tuning rows, and fitted again on rows that judge; less is better.
+
+    Nothing depends on time: every candidate is fitted to its end.
+    """
+    truth = lay_out(job, folder)
+    meta = json.loads((folder / "meta.json").read_text())
+    train, test = (pd.read_parquet(folder / f"{part}.parquet") for part in ("train", "test"))
+    shuffled = np.arange(len(train)) if meta["time"] else np.random.default_rng(0).permutation(len(train))
+    train = train.iloc[np.sort(shuffled[-most:])].reset_index(drop=True)
+    table = our_rows(train, meta, train.pop("__y").to_numpy())
+    past, newest = tuning_rows(meta, len(table))
+    problem = our_problem(meta, search="portfolio", ensemble="never", budget=timedelta(days=1))
+    values: dict[str, float] = {}
+    found = training.find_recipe(
+        table.iloc[past], table.iloc[newest], problem, time.process_time,
+        on_done=lambda finished, value: values.update({finished.recipe.name: value}),
+    )  # fmt: skip
+    sign = -1 if greater_is_better(problem.metric) else 1
+    rows = []
+    for one in found.finished:
+        pipeline = training.refit(one.recipe, table, problem)
+        prediction = training.predict(pipeline, problem.task, our_rows(test, meta), len(problem.classes))
+        rows.append({
+            "table": job.name, "task": job.task, "recipe": one.recipe.name,
+            "tuning": sign * values[one.recipe.name],
+            "unseen": sign * metric_value(problem.metric, truth, prediction), "cpu_seconds": round(one.seconds, 2),
+        })  # fmt: skip
+    return rows
+
+
+def learned(results: pd.DataFrame) -> list[str]:
+    """Recipes in the order in which each lowers the mean loss over tables most, given those before it.
+
+    Feurer et al. 2022, Auto-sklearn 2.0: hands-free AutoML via meta-learning (portfolio building).
+    """
+    recipes, chosen = sorted(results["recipe"].unique()), list[str]()
+    while len(chosen) < len(recipes):
+        rest = [name for name in recipes if name not in chosen]
+        losses = [_loss(results, [*chosen, name]) for name in rest]
+        chosen.append(rest[int(np.argmin(losses))])
+    return chosen
+
+
+def _loss(results: pd.DataFrame, chosen: Sequence[str]) -> float:
+    """The mean over tables of the unseen loss of the recipe best on the tuning rows: 0 best, 1 worst."""
+    losses = []
+    for _, rows in results.groupby("table"):
+        low, high = rows["unseen"].min(), rows["unseen"].quantile(0.9)
+        tried = rows[rows["recipe"].isin(chosen)]
+        if tried.empty:  # a table that knows none of them: as bad as can be
+            losses.append(1.0)
+            continue
+        best = tried.sort_values("tuning", kind="stable")["unseen"].iloc[0]
+        losses.append(min(1.0, (best - low) / max(high - low, 1e-12)))
+    return float(np.mean(losses))
+
+
+def _report(results: pd.DataFrame) -> None:
+    tables = sorted(results["table"].unique())
+    print(f"learned from {len(tables)} tables: {', '.join(tables)}\n{', '.join(learned(results))}")
+    aside: dict[int, list[tuple[float, float]]] = {count: [] for count in _FIRST}
+    for table in tables:
+        order = learned(results[results["table"] != table])
+        out = results[results["table"] == table]
+        for count in _FIRST:
+            ours, by_chance = _loss(out, order[:count]), _by_chance(out, count)
+            aside[count].append((ours, by_chance))
+    print("loss on a table left out, after so many recipes (in the learned order; in an order by chance)")
+    for count, losses in aside.items():
+        print(f"{count:4}{np.mean([one for one, _ in losses]):8.3f}{np.mean([other for _, other in losses]):8.3f}")
+
+
+def _by_chance(out: pd.DataFrame, count: int) -> float:
+    rng, recipes = np.random.default_rng(0), sorted(out["recipe"].unique())
+    return float(np.mean([_loss(out, list(rng.permutation(recipes)[:count])) for _ in range(20)]))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,162 @@
+"""Opening a file of text: its encoding and packing, its header, and lines that have to end somewhere."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import fsspec
+import fsspec.compression
+import pandas as pd
+import pyarrow as pa
+
+from evergreen.errors import DataError
+from evergreen.io.places import what_broke
+from evergreen.io.sources.listing import File
+from evergreen.spec import Read
+
+#: Characters of a line, and lines of a header, after which this is no table.
+LONGEST, _HEAD_LINES = 2**24, 50
+
+
+def opened(fs: Any, file: File, how: Read | None = None) -> Any:
+    """A file of text, unpacked, without the mark that some programs write before it."""
+    return fsspec.core.OpenFile(
+        fs, file.path, "r", compression=packing(file.path),
+        encoding=(how.encoding if how else None) or "utf-8-sig", newline="",
+    )  # fmt: skip
+
+
+def begin(handle: Any, file: File, how: Read | None) -> tuple[str, list[str], Lines]:
+    """The separator, the names, and the lines of data that follow.
+
+    Raises:
+        DataError: the file is empty or no text, its first line does not end, or a name stands twice.
+    """
+    skip = how.skip if how else 0
+    for _ in range(skip):
+        handle.readline(LONGEST)
+    head, count = "", 0
+    while not head.strip() or (head.count('"') % 2 and count < _HEAD_LINES):  # a name may hold the end of a line
+        line = handle.readline(LONGEST)
+        if not line:
+            break
+        head, count = (head if head.strip() else "") + line, count + 1
+    if not head.strip():
+        raise DataError(f"{file.path}: the file is empty; write it again or remove it")
+    if "\0" in head:
+        raise DataError(f"{file.path}: holds no text; save it as CSV in UTF-8, or name its encoding in data.read")
+    if len(head) >= LONGEST:
+        raise DataError(f"{file.path}: its first line does not end within {LONGEST:,} characters; this is no table")
+    separator = (how.separator if how else None) or separator_of(head)
+    unnamed = how.names if how and how.header == "none" else ()
+    names = named(head, separator, file.path, unnamed)
+    return separator, names, Lines(handle, file.path, head if unnamed else "", skip + (0 if unnamed else count))
+
+
+def separator_of(line: str) -> str:
+    """What separates the fields of a line: the most frequent of comma, semicolon, tab and bar outside of quotes.
+
+    Commas that all stand between digits are decimal ones where there are semicolons or tabs too.
+    """
+    plain = re.sub(r'"[^"]*"', "", line)
+    if any(sign in plain for sign in ";\t|") and not re.search(r"(?<!\d),|,(?!\d)", plain):
+        plain = plain.replace(",", "")
+    return max(",;\t|", key=plain.count)
+
+
+def named(line: str, separator: str, path: str, names: Sequence[str] = ()) -> list[str]:
+    """The columns' names by a header's line; or those given, of which there must be as many as the line has fields.
+
+    Raises:
+        DataError: a name stands twice, or too many or too few are given.
+    """
+    cells = line.split() if separator == " " else next(csv.reader([line], delimiter=separator, skipinitialspace=True))
+    if names:
+        if len(cells) != len(names):
+            raise DataError(f"{path}: has {len(cells)} columns; data.read.names gives {len(names)} names")
+        return list(names)
+    # A column without a name, as row numbers have, is called as pandas calls it.
+    found = [cell.strip() or f"Unnamed: {at}" for at, cell in enumerate(cells)]
+    for name in found:
+        if found.count(name) > 1:
+            raise DataError(f"{path}: column {name} stands twice; rename one of them")
+    return found
+
+
+def parse(lines: Any, separator: str, names: Sequence[str], **more: Any) -> Any:
+    """The rows of lines without their header, as pandas reads them.
+
+    Args:
+        lines: What it can read from.
+        separator: One sign; a blank for blanks.
+        names: The columns' names.
+        more: What else to say to ``pandas.read_csv``.
+    """
+    return pd.read_csv(
+        lines, sep=r"\s+" if separator == " " else separator, header=None, names=list(names), index_col=False,
+        low_memory=False, skipinitialspace=True, **more,
+    )  # fmt: skip
+
+
+class Lines:
+    """A file's text as pandas reads it, which refuses a line without an end before it fills the memory.
+
+    Args:
+        handle: The open file.
+        path: Its name in errors.
+        before: What was read of it already and comes first.
+        above: Lines that stand above.
+    """
+
+    def __init__(self, handle: Any, path: str, before: str, above: int) -> None:
+        self._handle, self._path, self._before, self.above = handle, path, before, above
+        self._since = 0
+
+    def read(self, size: int = -1) -> str:
+        """The next characters."""
+        if self._before:
+            before, self._before = self._before, ""
+            return before
+        text: str = self._handle.read(size)
+        last = max(text.rfind("\n"), text.rfind("\r"))
+        self._since = len(text) - last - 1 if last >= 0 else self._since + len(text)
+        if self._since > LONGEST:
+            raise DataError(
+                f"{self._path}: holds a line that does not end within {LONGEST:,} characters; this is no table, or it "
+                "was damaged"
+            )
+        return text
+
+    def __iter__(self) -> Iterator[str]:
+        """Line by line, as pandas asks of what it takes for a file."""
+        while text := self.read(2**16):
+            yield text
+
+
+def unreadable(file: File, error: BaseException, how: Read | None, above: int = 0) -> DataError:
+    """What went wrong with a file of text, and what to do; ``above`` lines stand before those that were counted."""
+    said = " ".join(str(error).split())
+    said = re.sub(r"\bline (\d+)", lambda found: f"line {int(found[1]) + above}", said)
+    if isinstance(error, UnicodeError):
+        named = (how.encoding if how else None) or "UTF-8"
+        return DataError(
+            f"{file.path}: is no {named} text ({said}); name its encoding in data.read.encoding (cp1252 and utf-16 are "
+            "frequent), or save it as UTF-8"
+        )
+    return DataError(f"{file.path}: {what_broke(error) or f'cannot be read as CSV ({said}); correct the line'}")
+
+
+def packing(path: str) -> str | None:
+    """How a file is packed, by its ending; Zstandard is unpacked by Arrow where no other package does."""
+    if path.endswith(".zst") and "zstd" not in fsspec.compression.compr:
+        fsspec.compression.register_compression("zstd", _unpacked, "zst")
+    found: str | None = fsspec.utils.infer_compression(path)
+    return found
+
+
+def _unpacked(file: Any, mode: str = "rb", **_: Any) -> Any:
+    return io.BufferedReader(pa.CompressedInputStream(pa.PythonFile(file, mode="r"), "zstd"))

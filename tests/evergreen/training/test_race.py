@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from datetime import timedelta
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from evergreen import features, training
+from evergreen.spec import ModelSpec
+from evergreen.training import halving
+from evergreen.training.fit import Finished, Matrices
+from evergreen.training.mixing import mix
+from evergreen.training.race import Race
+
+FIT = {"families": ["lightgbm", "linear"], "cross_validate": "never"}
+
+
+def problem(task: str = "binary", **settings: object) -> training.Problem:
+    model = ModelSpec.model_validate(
+        {"model": "m", "data": {"source": "s", "target": {"column": "y"}}, "training": FIT | settings}
+    )
+    classes = ("0", "1") if task == "binary" else ()
+    return training.Problem(model.training, task, classes, partial(features.row_features, model, ["x", "z"]))
+
+
+def rows(n: int = 500, seed: int = 0) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    x, z = rng.normal(size=n), rng.normal(size=n)
+    return pd.DataFrame({"x": x, "z": z, "__target": x * np.where(z > 0, 1, -1) + rng.normal(size=n) > 0})
+
+
+class Slow:
+    """A clock that fits move: so many seconds for each thousand rows; looking at it costs nothing."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+        self.now, self.fits = 0.0, list[tuple[str, int]]()
+        from evergreen.training import folds
+
+        def fit_on(recipe: training.Recipe, matrices: Matrices, watch: object) -> Finished:
+            took = seconds * len(matrices.train) / 1000
+            self.now += took
+            self.fits.append((recipe.name, len(matrices.train)))
+            rng = np.random.default_rng(len(self.fits))
+            return Finished(recipe, rng.random(len(matrices.tuning)), took)
+
+        monkeypatch.setattr(folds, "fit_on", fit_on)
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_search_leaves_time_to_fit_what_it_finds_once_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Slow(monkeypatch, 2.0)
+    budget = timedelta(seconds=60)
+    for refits in (0, 1):
+        clock.now, began = 0.0, len(clock.fits)
+        found = training.find_recipe(rows(1000), rows(seed=1), problem(budget=budget), clock, refits=refits)
+        members = len(found.recipe.members) or 1
+        assert clock.now + refits * 2.2 * members <= 1.1 * 60
+        assert clock.now >= 0.6 * 60
+        assert len(clock.fits) - began > 10
+
+
+def test_a_large_table_meets_its_candidates_on_a_part_of_the_rows_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(halving, "LARGE", 3000)
+    monkeypatch.setattr(training.search, "LARGE", 3000)
+    monkeypatch.setattr(halving, "_PART", 500)
+    clock = Slow(monkeypatch, 2.0)
+    found = training.find_recipe(rows(4000), rows(seed=1), problem(budget=timedelta(seconds=90)), clock)
+    sizes = [size for _, size in clock.fits]
+    few = sizes[0]
+    assert 500 <= few <= 502  # the first row of each class is always among them
+    assert sizes == sorted(sizes)
+    assert sizes.count(few) > 10
+    assert {len(one.tuning) for one in found.finished} == {500}
+    assert 1 <= len(found.finished) == sizes.count(4000)
+    assert clock.now <= 1.1 * 90
+
+
+def test_the_first_candidate_of_a_large_table_is_one_that_all_rows_leave_time_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(halving, "_PART", 500)
+    clock = Slow(monkeypatch, 2.0)
+    race = Race(rows(4000), rows(seed=1), problem(max_candidates=6), clock, 30.0)
+    recipes = training.candidates("binary", ["lightgbm"], 4000, 2, 0)
+    chosen = halving.ranked(race, rows(4000), rows(seed=1), recipes)
+    assert 1 <= len(chosen) <= 4
+    assert all(one.settings["n_estimators"] == 2000 for one in chosen)
+    assert not race.done
+
+
+def test_an_ensemble_is_chosen_from_a_few_of_each_family() -> None:
+    race = Race(rows(), rows(seed=1), problem(), lambda: 0.0, 1e9)
+    line = training.candidates("binary", ["linear"], 500, 2, 0)[0]
+    boosted = training.candidates("binary", ["lightgbm"], 500, 2, 0)[0]
+    rng = np.random.default_rng(0)
+    signal = race.target + rng.normal(size=500)
+    for number, recipe in enumerate([line] * 5 + [boosted] * 12):
+        race.done.append(Finished(recipe, signal + rng.normal(size=500) * (1 + number / 10), 0.0))
+        race.values.append(training.search.metric_value("roc_auc", race.target, race.done[-1].tuning))
+    families = [one.recipe.family for one in race.pool]
+    assert (families.count("linear"), families.count("lightgbm")) == (3, 10)
+    mixed = mix(race, 500)
+    assert mixed is not None
+    assert len(mixed[0].members) > 1
+    assert training.search.metric_value("roc_auc", race.target, mixed[1]) > max(race.values)
+
+
+def test_folds_fitted_two_at_a_time_give_the_bits_of_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    from evergreen.training import folds
+
+    learned = problem(cross_validate="auto", budget=timedelta(days=9))
+    recipe = training.candidates("binary", ["lightgbm"], 500, 2, 0)[0]
+    found = []
+    for at_once in (1, 2):
+        monkeypatch.setattr(folds, "_AT_ONCE", at_once)
+        found.append(folds.Folds(rows(), rows(200, seed=1), learned).fit(recipe, folds.Watch()))
+    assert found[0].tuning.tobytes() == found[1].tuning.tobytes()
+    assert found[0].recipe == found[1].recipe
+    assert len(found[0].tuning) == 700
+
+
+def test_bins_are_made_once_for_all_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
+    import lightgbm
+
+    made = itertools.count()
+
+    def counted(*args: object, **kwargs: object) -> Iterator[object]:
+        next(made)
+        return real(*args, **kwargs)
+
+    real = lightgbm.Dataset
+    monkeypatch.setattr(lightgbm, "Dataset", counted)
+    learned = problem(families=["lightgbm"], max_candidates=5, budget=timedelta(days=9))
+    found = training.find_recipe(rows(), rows(seed=1), learned, lambda: 0.0)
+    assert len(found.finished) == 5
+    assert next(made) == 2
+
+
+def test_what_learns_ratios_is_tried_where_a_quantity_is_skewed() -> None:
+    from evergreen.training.portfolio import is_skewed
+
+    rng = np.random.default_rng(0)
+    assert is_skewed(np.exp(rng.normal(size=300)))
+    assert not is_skewed(rng.normal(size=300))
+    assert not is_skewed(rng.uniform(1, 2, size=300))
+    every = {one.name for one in training.candidates("regression", ["lightgbm", "mlp"], 500, 2, 0, skewed=True)}
+    plain = {one.name for one in training.candidates("regression", ["lightgbm", "mlp"], 500, 2, 0)}
+    assert every - plain == {"lightgbm-ratio", "mlp-log"}
+
+
+def test_others_begin_where_boosting_grows_a_tree_for_each_of_many_classes() -> None:
+    from evergreen.training.portfolio import is_slow
+
+    assert is_slow(16_000, 16, 26, timedelta(seconds=30))
+    assert not is_slow(16_000, 16, 2, timedelta(seconds=30))
+    names = [
+        one.name for one in training.candidates("multiclass", ["lightgbm", "extra_trees"], 16_000, 16, 0, slow=True)
+    ]
+    assert names[:2] == ["extra-trees", "lightgbm-quick"]

@@ -1,0 +1,34 @@
+"""How far back a training looks, chosen in a real run and kept with it."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+from evergreen.io.registry import Registry
+from evergreen.settings import settings
+from evergreen.training import Recipe
+from flows.train import train
+
+MARCH = datetime(2026, 3, 10, tzinfo=UTC)
+
+
+def test_a_run_says_what_it_compared_and_whether_more_rows_help(project: Path) -> None:
+    place = project / "deployments" / "churn.yaml"
+    quick = "families: [linear], window: weighted, max_candidates: 1, ensemble: never,"
+    text = place.read_text().replace("families: [lightgbm, linear],", quick).replace("budget: 20s", "budget: 10min")
+    place.write_text(text)
+    version = train("churn", MARCH).version
+    recipe = Recipe.from_json(version.recipe)
+    assert recipe.recency.startswith("half-life ")
+    said = json.loads(Registry(settings()).read_text(version.run_id, "window.json") or "{}")
+    assert said["recipe"]["recency"] == recipe.recency
+    assert said["tried"][0]["recency"] == "all"
+    rows = [point["rows"] for point in said["curve"]]
+    assert rows == sorted(rows)
+    assert len(rows) == 3
+    (run,) = [
+        one for one in Registry(settings()).tagged("churn", "evergreen.window") if one["run_id"] == version.run_id
+    ]
+    assert "learning curve" in run["evergreen.window"]
