@@ -195,9 +195,11 @@ def licence(table: Table, packages: Path) -> str:
     name = {"sklearn": "scikit-learn"}.get(package, package)
     found = next(iter(importlib.metadata.distributions(name=name, path=[str(packages), *sys.path])))
     meta = found.metadata
-    named = [meta[key].splitlines()[0] for key in ("License-Expression", "License") if meta[key]]
-    said = named[0] if named else ""
-    return f"{name} {found.version} ({said if 0 < len(said) <= 40 else 'see its LICENSE'})"
+    said = next((meta[key] for key in ("License-Expression", "License") if meta[key]), "")
+    if len(said) > 40:  # the text itself
+        known = {"Redistribution and use in source and binary forms": "BSD", "Permission is hereby granted": "MIT"}
+        said = next((licence for phrase, licence in known.items() if phrase in said), "see its LICENSE")
+    return f"{name} {found.version}, {said or 'see its LICENSE'}"
 
 
 def _loaded(file: str, packages: Path) -> pd.DataFrame:

@@ -23,6 +23,7 @@ from benchmarks.quality import Job, lay_out, manifest, packaged
 from benchmarks.quality_systems import our_problem, our_rows, tuning_rows
 from evergreen import training
 from evergreen.statistics import greater_is_better, metric_value
+from evergreen.training.portfolio import ORDER
 
 RESULTS = Path(__file__).with_name("portfolio.csv")
 #: How many recipes a short run gets through: their mean loss is what an order is judged by.
@@ -110,16 +111,16 @@ def _loss(results: pd.DataFrame, chosen: Sequence[str]) -> float:
 def _report(results: pd.DataFrame) -> None:
     tables = sorted(results["table"].unique())
     print(f"learned from {len(tables)} tables: {', '.join(tables)}\n{', '.join(learned(results))}")
-    aside: dict[int, list[tuple[float, float]]] = {count: [] for count in _FIRST}
+    aside: dict[int, list[tuple[float, float, float]]] = {count: [] for count in _FIRST}
     for table in tables:
         order = learned(results[results["table"] != table])
         out = results[results["table"] == table]
         for count in _FIRST:
-            ours, by_chance = _loss(out, order[:count]), _by_chance(out, count)
-            aside[count].append((ours, by_chance))
-    print("loss on a table left out, after so many recipes (in the learned order; in an order by chance)")
+            used = _loss(out, [name for name in ORDER if name in set(out["recipe"])][:count])
+            aside[count].append((_loss(out, order[:count]), used, _by_chance(out, count)))
+    print("loss on a table left out after so many recipes: in the order learned without it, as it is used, by chance")
     for count, losses in aside.items():
-        print(f"{count:4}{np.mean([one for one, _ in losses]):8.3f}{np.mean([other for _, other in losses]):8.3f}")
+        print(f"{count:4}" + "".join(f"{value:8.3f}" for value in np.mean(losses, axis=0)))
 
 
 def _by_chance(out: pd.DataFrame, count: int) -> float:

@@ -83,7 +83,7 @@ def _joined(join: Join, spec: ModelSpec, as_of: datetime, since: datetime | None
     """One joined table; where it has no row in the window (its source was down) the rows go on without it."""
     columns = None if join.columns is None else (*join.on, *join.columns)
     if join.as_of is None:
-        return read(join.source, settings().project, columns=columns, as_of=as_of)
+        return read(join.source, settings().project, columns=columns, how=join.read, as_of=as_of)
     oldest = since - spec.data.lead - join.tolerance if since and join.tolerance else None
     found = read(
         join.source,
@@ -95,6 +95,7 @@ def _joined(join: Join, spec: ModelSpec, as_of: datetime, since: datetime | None
         timezone=spec.data.timezone,
         repeated="second",
         may_be_empty=True,
+        how=join.read,
         as_of=as_of,
     )
     if found.empty:

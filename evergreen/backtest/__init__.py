@@ -4,10 +4,11 @@ The pure stages are those of the real flows, and a test holds models, values and
 days. This is the one other place where the order of the stages is written.
 """
 
+from evergreen.backtest.cost import Cost
 from evergreen.backtest.life import Arm, Life, Trained, calendar, play
 from evergreen.backtest.picture import picture, table
 from evergreen.backtest.results import HINDSIGHT, NEVER, ArmResult, live_result, recommend, results
-from evergreen.backtest.world import Contested, Cost, Fit, History, World
+from evergreen.backtest.world import Contested, Fit, History, World
 
 __all__ = [
     "HINDSIGHT",

@@ -18,6 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from evergreen import evaluation, features, monitoring, promotion, training
+from evergreen.backtest.cost import Cost
 from evergreen.cache import Arrays, Cache
 from evergreen.handoffs import CUT_OFF, KNOWN_AT, TARGET, TIME, Evidence, ModelVersion, Verdict
 from evergreen.monitoring import Reference
@@ -71,20 +72,6 @@ class Contested:
     evidence: Evidence
     verdict: Verdict
     seconds: float
-
-
-@dataclass(frozen=True)
-class Cost:
-    """Seconds of a backtest, with what an earlier one had finished, and those of its distinct parts and comparisons."""
-
-    seconds: float
-    distinct: float
-
-    def __str__(self) -> str:
-        return (
-            f"cost {self.seconds:.0f} s, {self.seconds / self.distinct:.2f} times the distinct fits, scorings and "
-            f"comparisons ({self.distinct:.0f} s)"
-        )
 
 
 class World:
@@ -177,10 +164,10 @@ class World:
     def _made(self, key: str, make: Callable[[], Arrays]) -> Arrays:
         found = self._cache.read(key)
         if found is None:
-            began = self._clock()
+            began, watch = self._clock(), time.perf_counter()
             found = make()
             found["seconds"] = np.array(self._clock() - began)
-            self._spent += float(found["seconds"])
+            self._spent += time.perf_counter() - watch
             self._cache.write(key, found)
             logger.info("%s: %s in %.1f s", self.spec.model, key, float(found["seconds"]))
         self.work[key] = float(found["seconds"])

@@ -30,6 +30,8 @@ from evergreen.errors import EvergreenError, StoreError
 
 #: What a system says of a place that takes no more, or nothing at all.
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR}
+#: What a shell says of a command that Ctrl-C ended.
+_INTERRUPTED = 130
 
 app = typer.Typer(
     help="Evergreen keeps tabular models good: one YAML a model in deployments/, an honest gate, MLflow and Prefect.",
@@ -79,6 +81,8 @@ def main() -> None:
         what = f"{error.filename or 'the workspace'}: cannot be written ({error.strerror})"
         typer.secho(f"error: {what}; free space or set EVERGREEN_WORKSPACE", fg="red", err=True)
         sys.exit(StoreError.exit_code)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit) as end:  # typer makes the second of the first
+        if isinstance(end, SystemExit) and end.code != _INTERRUPTED:
+            raise
         typer.secho("stopped; finished parts are kept, run the command again to go on", err=True)
-        sys.exit(130)
+        sys.exit(_INTERRUPTED)

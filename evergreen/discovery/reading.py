@@ -15,6 +15,7 @@ from evergreen.discovery.sentinels import Sentinel
 from evergreen.discovery.values import (
     PLAIN_MISSING,
     NumberLook,
+    ends_in_blanks,
     looks_like_data,
     means_missing,
     mixed_forms,
@@ -182,7 +183,7 @@ def _look_at_words(found: Reading, name: str, values: pd.Series, counts: pd.Seri
     if units:
         said = ", ".join(repr(unit) if unit else "none" for unit in units[:4])
         found.checks.append(f"{name}: numbers with several units ({said}) stay text; write one unit in the source")
-    if not found.blanks and values.head(20_000).str.contains(r"\s$", regex=True).any():
+    if not found.blanks and ends_in_blanks(values):
         found.blanks = f"blanks around texts are taken away, e.g. in {name}"
     levels = counts.index.astype("str")
     lower = levels.str.lower()

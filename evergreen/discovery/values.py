@@ -83,6 +83,12 @@ def plain_numbers(values: pd.Series) -> pd.Series | None:
     return pd.Series(pc.cast(plain, pa.int64() if whole else pa.float64()).to_pandas())
 
 
+def ends_in_blanks(values: pd.Series) -> bool:
+    """Whether some text has a blank behind it."""
+    texts = pa.array(values, pa.large_string(), from_pandas=True)
+    return bool(pc.any(pc.match_substring_regex(texts, r"\s$")).as_py())
+
+
 def means_missing(text: str, among_texts: bool) -> bool:
     """Whether a person reads this text as a missing value."""
     word = text.strip().casefold()

@@ -114,7 +114,8 @@ def _joins(here: Settings, spec: ModelSpec, as_of: datetime) -> list[pd.DataFram
         found.append(
             read(
                 join.source, here.project, columns=columns, time=join.as_of, end=end, timezone=spec.data.timezone,
-                repeated="second", may_be_empty=bool(join.as_of), as_of=as_of,
+                repeated="second", may_be_empty=bool(join.as_of), how=join.read,
+                as_of=as_of,
             )
         )  # fmt: skip
     return found

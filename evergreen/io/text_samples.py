@@ -18,7 +18,7 @@ from evergreen.errors import DataError
 from evergreen.io.sources.opening import LONGEST, named, packing, parse, separator_of
 
 #: Lines that are compared with the first one, to see whether it holds names.
-_HEADED = 2000
+_HEADED = 400
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,8 @@ def part_of(path: str, text: str, layout: Layout, header: bool | None) -> tuple[
             "data.read.separator says"
         )
     if header is None:
-        some = "\n".join(text.split("\n", _HEADED)[1:_HEADED]) + "\n"
-        below = texts_of(path, Part(some, separator, tuple(map(str, range(len(cells))))), layout.skip)
+        places = tuple(map(str, range(len(cells))))
+        below = texts_of(path, Part(_body(text), separator, places), layout.skip, _HEADED)
         header = has_header(cells, below)
     if not header:
         return Part(text, separator, tuple(f"column_{at}" for at in range(1, len(cells) + 1))), True
@@ -89,8 +89,11 @@ def block_of(fs: Any, path: str, limit: int) -> tuple[bytes, bool]:
             if size is None or size <= limit:
                 data = handle.read(limit)
                 whole = size is not None or not handle.read(1)
-                return data if whole else _lines(data, path, tail=True), whole
-            pieces = [_lines(handle.read(limit // 3), path, tail=True)]
+                return data if whole else _closed(_lines(data, path, tail=True))[0], whole
+            begin, closed = _closed(_lines(handle.read(limit // 3), path, tail=True))
+            if closed:  # nobody can tell where a row begins in the middle
+                return begin, False
+            pieces = [begin]
             if find_encoding(pieces[0][:4096])[0] in ("utf-16", "utf-16-le", "utf-16-be"):  # lines end in two bytes
                 return pieces[0] + b"\0" * (len(pieces[0]) % 2), False
             for start in (size // 2, size - limit // 3):
@@ -99,6 +102,15 @@ def block_of(fs: Any, path: str, limit: int) -> tuple[bytes, bool]:
             return b"".join(pieces), False
     except (OSError, EOFError) as error:
         raise DataError(f"{path}: cannot be read ({error}); check the file") from error
+
+
+def _closed(data: bytes) -> tuple[bytes, bool]:
+    """Whole rows of whole lines, and whether quoted cells hold ends of lines."""
+    if not any(line.count(b'"') % 2 for line in data[:1_000_000].split(b"\n")[:-1]):
+        return data, False
+    while data.count(b'"') % 2:
+        data = data[: data.rfind(b"\n", 0, len(data) - 1) + 1]
+    return data, True
 
 
 def _lines(data: bytes, path: str, *, head: bool = False, tail: bool = False) -> bytes:
@@ -129,8 +141,8 @@ def _body(text: str) -> str:
     return text.split("\n", 1)[1] if "\n" in text else ""
 
 
-def texts_of(path: str, part: Part, skip: int) -> pd.DataFrame:
-    """The rows of a part, every value as the text that stands there.
+def texts_of(path: str, part: Part, skip: int, most: int | None = None) -> pd.DataFrame:
+    """The rows of a part (at most so many), every value as the text that stands there.
 
     Raises:
         DataError: a line has more fields than the others; the message names it by its place in the file.
@@ -139,7 +151,7 @@ def texts_of(path: str, part: Part, skip: int) -> pd.DataFrame:
         with warnings.catch_warnings():  # of lines that end with a separator; others are refused where types are read
             warnings.simplefilter("ignore", pd.errors.ParserWarning)
             rows: pd.DataFrame = parse(io.StringIO(part.text), part.separator, part.names, dtype="str",
-                                       keep_default_na=False, na_filter=False)  # fmt: skip
+                                       keep_default_na=False, na_filter=False, nrows=most)  # fmt: skip
         return rows.assign(**part.folders).astype(dict.fromkeys(part.folders, "str"))
     except pd.errors.EmptyDataError:
         return pd.DataFrame(columns=list(part.names), dtype="str")

@@ -30,27 +30,6 @@ class Target(Part):
     """A column with the time at which the label became known, instead of `delay`."""
 
 
-class Join(Part):
-    """Columns of another table, joined by key and, with `as_of`, as known at the row's cut-off."""
-
-    source: Source
-    """As `data.source`: files, `module:function`, or a query."""
-    on: Annotated[Names, Field(min_length=1)]
-    """Key columns, of the same names on both sides."""
-    as_of: str | None = None
-    """The other table's column with the time from which its row is known; the newest at the cut-off is taken."""
-    tolerance: Duration | None = None
-    """How old a joined row may be at most."""
-    columns: Names | None = None
-    """The columns to take; all by default."""
-
-    @model_validator(mode="after")
-    def _tolerance_needs_as_of(self) -> Join:
-        if self.tolerance is not None and self.as_of is None:
-            raise ValueError("tolerance needs as_of: a join by key alone has no age")
-        return self
-
-
 class Read(Part):
     """How to read values that a file writes in a way of its own; the same for training, scoring and every sample."""
 
@@ -99,6 +78,29 @@ class Read(Part):
             if name in seen:
                 raise ValueError(f"{name} stands in two of numbers, dates and texts; a column is one of them")
             seen.add(name)
+        return self
+
+
+class Join(Part):
+    """Columns of another table, joined by key and, with `as_of`, as known at the row's cut-off."""
+
+    source: Source
+    """As `data.source`: files, `module:function`, or a query."""
+    on: Annotated[Names, Field(min_length=1)]
+    """Key columns, of the same names on both sides."""
+    as_of: str | None = None
+    """The other table's column with the time from which its row is known; the newest at the cut-off is taken."""
+    tolerance: Duration | None = None
+    """How old a joined row may be at most."""
+    columns: Names | None = None
+    """The columns to take; all by default."""
+    read: Read | None = None
+    """How to read values that the table's file writes in a way of its own, as `data.read`."""
+
+    @model_validator(mode="after")
+    def _tolerance_needs_as_of(self) -> Join:
+        if self.tolerance is not None and self.as_of is None:
+            raise ValueError("tolerance needs as_of: a join by key alone has no age")
         return self
 
 

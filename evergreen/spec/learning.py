@@ -196,7 +196,7 @@ class Training(Part):
         levels = self.quantiles
         if list(levels) != sorted(set(levels)) or not all(0 < level < 1 for level in levels):
             raise ValueError(f"quantiles: {list(levels)}: write them ascending, each once, between 0 and 1")
-        if "quantiles" in self.model_fields_set and self.task != "quantile":
+        if levels != type(self).model_fields["quantiles"].default and self.task != "quantile":
             raise ValueError("quantiles: are predicted by a quantile task only; write task: quantile")
         if self.exposure and not (self.task and TASKS[self.task].rises):
             raise ValueError("exposure: is for counts and amounts; write task: count, or task: amount")

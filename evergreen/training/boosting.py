@@ -15,8 +15,8 @@ from evergreen.training.watch import Watch
 Floats = NDArray[np.float64]
 
 #: Rounds without a better one after which boosting stops, fewest and most: so many steps of a learning rate as make
-#: up three.
-_PATIENCE, _STEPS = (25, 100), 3.0
+#: up four.
+_PATIENCE, _STEPS = (25, 100), 4.0
 #: Rounds at which boosting is first asked whether it can still win; then at twice as many, and so on.
 _FIRST_LOOK = 100
 #: Values below which a second thread does not pay.

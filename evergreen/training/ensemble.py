@@ -20,6 +20,8 @@ Score = Callable[[NDArray[np.int64], Floats], float]
 _QUICK = 100.0
 #: Members added one by one, with repetition: a weight is a multiple of one over this.
 _STEPS = 20
+#: Steps in a row that bring nothing, after which no more are taken.
+_PLATEAU = 4
 
 
 class Ensemble(BaseEstimator):  # type: ignore[misc]
@@ -114,6 +116,8 @@ def select(
         chosen, total = [*chosen, at], total + own[at]
         if max(means) > reached:
             best, reached = chosen, max(means)
+        elif len(chosen) - len(best) >= _PLATEAU:
+            break
     return {at: best.count(at) / len(best) for at in dict.fromkeys(best)}
 
 

@@ -19,9 +19,13 @@ from evergreen.training.warm import unstopped
 logger = logging.getLogger(__name__)
 
 #: Rows from which a table is large, those of the part that is tried first, and the rows that judge it.
-LARGE, _PART, _JUDGING = 100_000, 30_000, 15_000
+LARGE, _PART, _JUDGING = 300_000, 30_000, 15_000
 #: The share of the budget for that part, and how many candidates go on to all rows.
 _SHARE, _GO_ON = 0.3, 4
+#: Candidates below which a part of the rows has not said anything.
+_FEWEST = 3
+#: The learning rate from which boosting is done soon.
+_LARGE_STEPS = 0.15
 #: How much longer than in proportion to its rows a fit on all of them takes: more rows deserve more rounds.
 _LONGER = 1.5
 
@@ -36,18 +40,21 @@ def ranked(race: Race, train: pd.DataFrame, tuning: pd.DataFrame, recipes: Seque
         recipes: What is tried, and searched around.
 
     Returns:
-        At most four, to be fitted on all rows in this order; the first of ``recipes`` where none was finished.
+        At most four, to be fitted on all rows in this order; the first of them where hardly any was finished.
     """
     began = race.clock()
     until = began + _SHARE * (race.end - began)
     seed = race.problem.settings.seed
-    few = Race(_some(train, _PART, seed), _some(tuning, _JUDGING, seed), race.problem, race.clock, until)
-    # On many rows boosting is what wins: the others come after it.
-    few.run(sorted(recipes, key=lambda recipe: recipe.family != "lightgbm"))
+    few = Race(some_rows(train, _PART, seed), some_rows(tuning, _JUDGING, seed), race.problem, race.clock, until)
+    if not race.timed:
+        # On many rows boosting is what wins: the others come after it, and what takes large steps before all. Where
+        # rows have a time, what learns least by heart stays before all.
+        recipes = sorted(recipes, key=lambda one: (_learning_rate(one) < _LARGE_STEPS, one.family != "lightgbm"))
+    few.run(recipes)
     if race.problem.settings.search == "bayes":
         few.search()
-    if not few.done or few.done[0].cut:
-        return tuple(recipes[:1])
+    if len(few.done) < _FEWEST:
+        return tuple(recipes[:_GO_ON])
     longer = _LONGER * len(train) / min(len(train), _PART)
     left = (race.end - race.clock()) / (1 + race.refits)
     places = few.order[: min(2 * _GO_ON, (len(few.done) + 1) // 2)]
@@ -58,7 +65,11 @@ def ranked(race: Race, train: pd.DataFrame, tuning: pd.DataFrame, recipes: Seque
     return tuple(unstopped(recipe) for recipe in chosen)
 
 
-def _some(rows: pd.DataFrame, most: int, seed: int) -> pd.DataFrame:
+def _learning_rate(recipe: Recipe) -> float:
+    return float(recipe.settings.get("learning_rate", 0.0))
+
+
+def some_rows(rows: pd.DataFrame, most: int, seed: int) -> pd.DataFrame:
     """All rows, or a random choice of them in their order, with a label of each kind where there are few kinds."""
     if len(rows) <= most:
         return rows

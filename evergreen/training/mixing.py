@@ -17,7 +17,7 @@ from evergreen.training.race import Race
 logger = logging.getLogger(__name__)
 
 #: Rows that an ensemble is chosen on, and parts of these that judge it in turn.
-_CHOOSING_ROWS, _PARTS = 4000, 4
+_CHOOSING_ROWS, _PARTS = 3000, 4
 #: Tuning rows below which the choice of an ensemble is chance.
 _FEWEST_ROWS = 100
 

@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 Floats = NDArray[np.float64]
 
 #: The share of the budget that choosing an ensemble may take.
-_MIXING = 0.04
+_MIXING = 0.06
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ def _begin(race: Race, train: pd.DataFrame, tuning: pd.DataFrame, view: str, fir
     recipes = candidates(
         problem.task, chosen, len(train), inputs, settings.seed, problem.class_weight,
         settings.weight is not None, problem.task == "regression" and is_skewed(race.target),
-        is_slow(len(train), inputs, len(problem.classes), settings.budget), race.timed,
+        is_slow(len(train), inputs, len(problem.classes), settings.budget), race.timed, len(problem.classes),
     )  # fmt: skip
     known = recipes if by_space else remembered(first, recipes, problem)
     recipes = tuple(replace(recipe, view=view) for recipe in known)

@@ -28,7 +28,7 @@ SPACES: dict[Family, Space] = {
         "reg_lambda": (0.01, 100.0), "learning_rate": (0.02, 0.15),
     },
     "extra_trees": {"min_samples_leaf": (1, 50), "max_features": (0.1, 1.0)},
-    "random_forest": {"min_samples_leaf": (1, 50), "max_features": (0.1, 1.0), "max_samples": (0.3, 1.0)},
+    "random_forest": {"min_samples_leaf": (1, 50), "max_samples": (0.3, 1.0)},
     "linear": {"strength": (0.0001, 100.0)},
     "mlp": {"width": (16, 256), "alpha": (0.00001, 1.0), "learning_rate_init": (0.0005, 0.01)},
 }  # fmt: skip

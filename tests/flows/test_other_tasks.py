@@ -122,7 +122,7 @@ def test_a_model_of_each_task_beats_what_knows_no_row(lives: dict[str, Life], na
     assert set(outcome.evidence.undefined) <= {"gamma_deviance"}  # of amounts some are 0
 
 
-def test_intervals_are_reported_with_what_they_cover(lives: dict[str, Life]) -> None:
+def test_intervals_are_reported_with_what_they_cover(lives: dict[str, Life], tmp_path: Path) -> None:
     evidence = lives["minutes"].outcome.evidence
     assert evidence is not None
     assert evidence.metric == "pinball_5_50_95"
@@ -135,6 +135,11 @@ def test_intervals_are_reported_with_what_they_cover(lives: dict[str, Life]) -> 
     each = rows[["q_0.05", "q_0.5", "q_0.95"]].to_numpy()
     assert (np.diff(each, axis=1) >= 0).all()
     assert (rows["prediction"] == rows["q_0.5"]).all()
+    life, out = lives["minutes"], tmp_path / "out.csv"
+    predict_file(
+        settings(), find_spec("minutes"), life.outcome.version, str(life.root / "data/minutes.csv"), out, SCORED
+    )
+    assert list(pd.read_csv(out, nrows=1)) == ["id", "prediction", "q_0.05", "q_0.5", "q_0.95"]
 
 
 @pytest.mark.parametrize("name", ["counts", "amounts"])

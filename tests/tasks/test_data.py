@@ -116,6 +116,22 @@ def test_late_rows_of_an_old_window_make_a_new_snapshot_and_are_named(
     ) in caplog.text
 
 
+def test_a_joined_table_is_read_as_its_own_part_of_the_spec_says(trips: Path) -> None:
+    (trips / "data/weather.csv").write_bytes(
+        "town;seen;rain;sky\nUlm;01.01.2024 06:00;1,5;trüb\nBonn;01.01.2024 06:00;-;?\n".encode("cp1252")
+    )
+    how = {
+        "encoding": "cp1252", "decimal": ",", "numbers": ["rain"], "missing": ["?", "-"],
+        "dates": {"seen": "%d.%m.%Y %H:%M"},
+    }  # fmt: skip
+    data = spec().data.model_dump()
+    data["join"][0]["read"] = how
+    model = spec().model_copy(update={"data": Data.model_validate(data)})
+    found = rows(take_snapshot.fn(model, NOON)).set_index("id")
+    assert (found.loc["a", "rain"], found.loc["a", "sky"]) == (1.5, "trüb")
+    assert found.loc["b", ["rain", "sky"]].isna().all()
+
+
 @pytest.mark.parametrize("kind", ["folder", "query"])
 def test_what_is_added_later_is_picked_up_and_late_rows_are_named_whatever_the_source(
     trips: Path, kind: str, caplog: pytest.LogCaptureFixture
@@ -134,7 +150,10 @@ def test_what_is_added_later_is_picked_up_and_late_rows_are_named_whatever_the_s
 
     (trips / "data/in").mkdir()
     if kind == "query":
-        source = {"sql": "select * from trips where starts >= :start and starts < :end", "url": "sqlite:///data/shop.db"}
+        source = {
+            "sql": "select * from trips where starts >= :start and starts < :end",
+            "url": "sqlite:///data/shop.db",
+        }
     model = spec()
     model = model.model_copy(update={"data": Data.model_validate({**spec().data.model_dump(), "source": source})})
     bring(table, "january")

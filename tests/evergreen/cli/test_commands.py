@@ -6,6 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from evergreen.cli import main
+
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [str(Path(sys.executable).parent / "evergreen"), *arguments]
@@ -32,6 +36,20 @@ def test_check_accepts_a_right_project_and_names_what_is_wrong(project: Path) ->
     assert broken.returncode == 2
     assert "churn.yaml: promotion.flors: unknown key; did you mean floors?" in broken.stderr
     assert "Traceback" not in broken.stderr
+
+
+def test_ctrl_c_is_one_sentence_that_says_what_is_kept(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("evergreen.cli.checking.settings", interrupted)
+    monkeypatch.setattr(sys, "argv", ["evergreen", "check"])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 130
+    assert capsys.readouterr().err.endswith("stopped; finished parts are kept, run the command again to go on\n")
 
 
 def test_check_names_a_suite_that_is_not_there(project: Path) -> None:

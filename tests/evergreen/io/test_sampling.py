@@ -187,6 +187,19 @@ def test_a_line_without_end_is_refused_before_it_fills_the_memory(
         reader(tmp_path / name)
 
 
+def test_cells_may_hold_ends_of_lines_in_small_and_in_large_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame = pd.DataFrame({"note": [f"first\nsecond, {n}" for n in range(3000)], "y": [0, 1] * 1500})
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    pd.testing.assert_frame_equal(seen(tmp_path / "t.csv"), frame)
+    monkeypatch.setattr(text_samples, "_HEADED", 7)
+    monkeypatch.setattr(sampling, "_BYTES", 30_000)
+    sample = take_sample("t.csv", tmp_path).raw
+    assert sample["note"].str.fullmatch(r"first\nsecond, \d+").all()
+    assert set(sample["y"]) == {"0", "1"}
+
+
 def test_a_large_source_is_sampled_over_its_whole_length(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sampling, "_CELLS", 4_000)
     monkeypatch.setattr(sampling, "_BYTES", 30_000)

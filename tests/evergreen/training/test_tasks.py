@@ -65,7 +65,7 @@ def test_quantiles_of_a_real_table_are_in_order_and_cover_what_they_say() -> Non
         assert (np.diff(said, axis=1) >= 0).all()
         loss = metric_value(problem.metric, rest[TARGET], said)
         assert loss < metric_value(problem.metric, rest[TARGET], trivial)
-        assert 0.7 < metric_value("coverage", rest[TARGET], said) < 0.9  # 0.507 for boosting that is not moved
+        assert 0.65 < metric_value("coverage", rest[TARGET], said) < 0.9  # boosting that is not moved: 0.54
 
 
 def test_quantiles_that_cover_too_little_are_moved_and_true_ones_are_not() -> None:
@@ -128,7 +128,7 @@ def test_numbers_below_zero_are_no_counts() -> None:
     ("settings", "words"),
     [
         ({"task": "quantile", "quantiles": [0.9, 0.1]}, "ascending"),
-        ({"quantiles": [0.1, 0.9]}, "write task: quantile"),
+        ({"quantiles": [0.2, 0.8]}, "write task: quantile"),
         ({"task": "regression", "exposure": "days"}, "write task: count, or task: amount"),
         ({"half_life": "30d"}, "write window: weighted"),
     ],

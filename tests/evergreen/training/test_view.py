@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from itertools import count
 from typing import Any
@@ -61,6 +63,15 @@ def test_inputs_of_no_use_are_left_out_and_those_of_use_are_not(task: Any) -> No
     assert set(found.view.without) <= {f"noise{at}" for at in range(NOISE)}
     assert len(found.view.without) >= 3
     assert max(found.importance, key=lambda name: found.importance[name]) == "x"
+
+
+def test_a_small_budget_looks_at_fewer_rows_and_a_smaller_one_at_none() -> None:
+    table = pd.concat([rows().drop(columns=["__time", "__day"])] * 2, ignore_index=True)
+    small = problem(time=False, select="always")
+    hurried = replace(small, settings=small.settings.model_copy(update={"budget": timedelta(seconds=4.5)}))
+    assert choose_view(table.head(1600), table.tail(800), hurried).importance
+    hurried = replace(small, settings=small.settings.model_copy(update={"budget": timedelta(seconds=1)}))
+    assert choose_view(table.head(1600), table.tail(800), hurried).view == View()
 
 
 def test_nothing_is_asked_where_the_spec_forbids_it_or_rows_are_few() -> None:
