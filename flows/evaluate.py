@@ -23,7 +23,7 @@ def evaluate(
 
     Args:
         model: The model's name.
-        start: The first event time.
+        start: The first event time; UTC where it names no zone.
         end: The event time at which the window ends (exclusive).
         as_of: Labels known by then count; by default now.
         version: The version; by default the champion.
@@ -31,7 +31,7 @@ def evaluate(
     spec = find_spec(model)
     as_of = scheduled_time(as_of)
     chosen = find_version(model, version)
-    snapshot = take_snapshot(spec, as_of, start, end)
+    snapshot = take_snapshot(spec, as_of, scheduled_time(start), scheduled_time(end))
     known = find_measurement(spec, snapshot, chosen)
     if known:
         return known

@@ -83,6 +83,12 @@ def test_a_champion_is_measured_on_a_later_window(first: Outcome) -> None:
     assert len(list(settings().workspace.glob("artifacts/churn/*"))) == runs
 
 
+def test_a_window_without_a_zone_is_meant_in_utc(first: Outcome) -> None:
+    naive, zoned = (datetime(2026, 3, 10, tzinfo=zone) for zone in (None, UTC))
+    until = datetime(2026, 3, 28, tzinfo=UTC)
+    assert evaluate("churn", naive, until, APRIL) == evaluate("churn", zoned, until, APRIL)
+
+
 def test_a_run_that_a_critical_rule_stops_leaves_no_version(project: Path) -> None:
     data = project / "data" / "customers.csv"
     pd.read_csv(data).rename(columns={"amount": "sum"}).to_csv(data, index=False)
