@@ -30,7 +30,7 @@ from evergreen.monitoring.estimator import Estimator
 from evergreen.monitoring.expected import CLASS_METRICS, QUANTITIES, expected_class_metric, expected_number_metric
 from evergreen.monitoring.losses import Matrix, fit_losses, inputs_of
 from evergreen.spec import TASKS, Task
-from evergreen.statistics import METRIC_NAMES, metric_value
+from evergreen.statistics import METRIC_NAMES, bounded, metric_value
 
 Floats = NDArray[np.float64]
 
@@ -125,7 +125,7 @@ def estimate(estimator: Estimator, predictions: ArrayLike, looks: pd.DataFrame |
     live = estimator.by_row / len(scores) + estimator.by_window
     learned = estimator.by_row / estimator.rows + estimator.by_window / estimator.parts
     reach = float(stats.t.ppf(0.975, estimator.parts - 1) * np.sqrt(live + learned))
-    return Interval(float(value - reach), float(value), float(value + reach))
+    return bounded(estimator.metric, Interval(float(value - reach), float(value), float(value + reach)))
 
 
 def why_unknown(estimator: Estimator, predictions: ArrayLike) -> str:

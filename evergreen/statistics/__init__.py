@@ -1,7 +1,7 @@
 """How sure a figure is: values of metrics, intervals over blocks of rows, and paired gains."""
 
 from evergreen.statistics.estimates import METRIC_NAMES, base_name, greater_is_better, metric_value, quantile_levels
-from evergreen.statistics.intervals import MIN_BLOCKS, metric_error, metric_interval, paired_interval
+from evergreen.statistics.intervals import MIN_BLOCKS, bounded, metric_error, metric_interval, paired_interval
 from evergreen.statistics.sums import DEVIANCES, decide_class
 
 __all__ = [
@@ -9,6 +9,7 @@ __all__ = [
     "METRIC_NAMES",
     "MIN_BLOCKS",
     "base_name",
+    "bounded",
     "decide_class",
     "greater_is_better",
     "metric_error",

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from evergreen.handoffs import Interval
-from evergreen.statistics.estimates import arrays, deletions, greater_is_better
+from evergreen.statistics.estimates import arrays, base_name, deletions, greater_is_better
 from evergreen.statistics.sums import Codes, Floats
 
 #: Fewer blocks than this say nothing about how blocks differ.
@@ -20,6 +20,8 @@ MIN_BLOCKS = 4
 #: Hall's correction reaches at most this many times as far as Student's t: a skewness seen in a handful of blocks is
 #: itself uncertain.
 _FARTHEST = 3.0
+#: Figures without a largest value that are no losses.
+_ENDLESS = ("width", "bias")
 
 
 def metric_interval(
@@ -43,7 +45,17 @@ def metric_interval(
     truth, scores = arrays(metric, target, prediction)
     codes, count = _block_codes(blocks, len(truth))
     value, without = deletions(metric, truth, scores, codes, count)
-    return _widen_for_skew(_student(value, without, codes, (1 + confidence) / 2), without)
+    return bounded(metric, _widen_for_skew(_student(value, without, codes, (1 + confidence) / 2), without))
+
+
+def bounded(metric: str, interval: Interval) -> Interval:
+    """An interval cut where the metric ends: no share is above 1, no loss below 0; what it covers it still covers."""
+    name = base_name(metric)
+    least = {"r2": -np.inf, "mcc": -1.0}.get(name, 0.0)
+    most = 1.0 if name == "coverage" or (greater_is_better(metric) and name not in _ENDLESS) else np.inf
+    return Interval(
+        float(np.clip(interval.low, least, most)), interval.value, float(np.clip(interval.high, least, most))
+    )
 
 
 def paired_interval(

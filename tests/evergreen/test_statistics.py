@@ -175,3 +175,15 @@ def test_100_000_independent_rows_take_less_than_five_seconds(metric: str) -> No
     start = time.perf_counter()
     paired_interval(metric, target, ours, theirs)
     assert time.perf_counter() - start < 5
+
+
+def test_no_interval_reaches_beyond_the_metrics_own_range() -> None:
+    rng = np.random.default_rng(5)
+    target = np.repeat([0.0, 1.0], 12)
+    sharp = np.where(target == 1, 0.9, 0.1) + rng.normal(0, 0.01, 24)
+    sharp[:2] += 0.85
+    found = metric_interval("roc_auc", target, sharp)
+    assert found.low < found.value
+    assert found.high == 1.0
+    few = metric_interval("rmse", np.array([0.0, 0.0, 0.0, 0.0, 100.0]), np.zeros(5))
+    assert few.low == 0.0 < few.value < few.high
