@@ -218,9 +218,7 @@ def _features(found: Survey) -> list[str]:
     ]
     free = [column.name for column in found.columns if column.kind == "text" and column.name in found.inputs]
     if free:
-        notes.append(
-            f"  # check: free text counts as levels, of which rare ones say nothing: {remark(', '.join(free))}"
-        )
+        notes.append(f"  # free text, read by its words (features.text: never would not): {remark(', '.join(free))}")
     lines = [*(["  exclude:", *active] if active else []), *doubts, *notes]
     if found.rows < _SMALL:
         lines.append(
