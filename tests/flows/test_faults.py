@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
@@ -467,10 +468,26 @@ def test_two_trainings_at_once_follow_each_other_and_the_second_finds_nothing_ne
     lived.back_to("score", RETRAINED)
     lived.driver.start("train", RETRAINED, times=2)
     assert lived.driver.end() == [0, 0], lived.driver.log.read_text()
-    assert "does a training already; waiting until it ends" in lived.driver.log.read_text()
     assert len(Records(lived.workspace).decisions("churn")) == 2
     with closing(sqlite3.connect(lived.workspace / "mlflow.db")) as registry:
         assert registry.execute("SELECT count(*) FROM model_versions").fetchone() == (2,)
+
+
+@pytest.mark.timeout(600)
+def test_a_training_waits_for_another_of_its_model_and_says_for_whom(lived: Lived) -> None:
+    lived.back_to("score", RETRAINED)
+    with (lived.workspace / "locks" / "training-churn").open("w") as place:
+        fcntl.flock(place, fcntl.LOCK_EX)
+        place.write("process 12")
+        place.flush()
+        lived.driver.start("train", RETRAINED)
+        waited = time.monotonic() + 120
+        while "process 12 does a training already; waiting" not in lived.driver.log.read_text():
+            assert time.monotonic() < waited, lived.driver.log.read_text()
+            time.sleep(0.1)
+        assert len(Records(lived.workspace).decisions("churn")) == 1
+    assert lived.driver.end() == [0], lived.driver.log.read_text()
+    assert len(Records(lived.workspace).decisions("churn")) == 2
 
 
 @pytest.mark.timeout(600)

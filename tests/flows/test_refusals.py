@@ -205,7 +205,7 @@ CASES: dict[str, tuple[Change, type[EvergreenError], int, str]] = {
         without_rules(
             to_text(SPEC, "families", "task: regression, families"), to_text(SPEC, "floors: {roc_auc: 0.6}, ", ""),
             to_table(lambda r: r.assign(churned=r["amount"])), cells("churned", "much", 2),
-        ), TrainingError, 5, "the target holds .*; a regression needs numbers",
+        ), TrainingError, 5, "the target holds .*; task: regression needs numbers",
     ),
     "times with and without a zone": (
         cells("at", "2026-01-05 10:00:00", 100), DataError, 3,
