@@ -40,8 +40,10 @@ def make_project(folder: Path, copies: int, until: date, apart: timedelta, train
     for name in ("planes.parquet", "airports.parquet"):
         shutil.copy(_ROOT / "data" / name, data / name)
     weather = pq.read_table(_ROOT / "data" / "weather.parquet")
-    moved = [_moved(weather, ("observed_at",), apart * number) for number in range(copies)]
-    pq.write_table(pa.concat_tables(moved), data / "weather.parquet")
+    moved = [_moved(weather, ("observed_at",), apart * number).to_pandas() for number in range(copies)]
+    # The weather of a whole year, moved by less, meets itself: an hour's newest copy stays.
+    once = pd.concat(moved).drop_duplicates(["origin", "observed_at"])
+    pq.write_table(pa.Table.from_pandas(once, weather.schema, preserve_index=False), data / "weather.parquet")
     for path in sorted((_ROOT / "data" / "flights").glob("date=*/*.parquet")):
         day = date.fromisoformat(path.parent.name.removeprefix("date="))
         if day < until:
