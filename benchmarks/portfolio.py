@@ -6,7 +6,6 @@ Candidates that variants share are fitted once. Nothing depends on time: every c
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -15,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from benchmarks.quality import Job, lay_out, manifest, packaged
-from benchmarks.quality_systems import our_problem, our_rows, tuning_rows
+from benchmarks.portfolio_order import laid
+from benchmarks.quality import Job, manifest, packaged
+from benchmarks.quality_systems import our_problem
 from evergreen import training
 from evergreen.statistics import greater_is_better, metric_value
 
@@ -66,22 +65,16 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def _measure(job: Job, folder: Path, most: int, losses: dict[str, list[float]]) -> None:
-    truth = lay_out(job, folder)
-    meta = json.loads((folder / "meta.json").read_text())
-    train, test = (pd.read_parquet(folder / f"{part}.parquet") for part in ("train", "test"))
-    shuffled = np.arange(len(train)) if meta["time"] else np.random.default_rng(0).permutation(len(train))
-    train = train.iloc[np.sort(shuffled[-most:])].reset_index(drop=True)
-    table = our_rows(train, meta, train.pop("__y").to_numpy())
-    past, newest = tuning_rows(meta, len(table))
+    here = laid(job, folder, most)
     shared = {"auto": Shared(), "never": Shared()}
     line = []
     for name, settings in _VARIANTS.items():
-        problem = our_problem(meta, search="portfolio", budget=timedelta(days=1), **settings)
+        problem = our_problem(here.meta, search="portfolio", budget=timedelta(days=1), **settings)
         kept = shared[problem.settings.cross_validate]
-        found = training.find_recipe(table.iloc[past], table.iloc[newest], problem, lambda: 0.0, kept)
-        pipeline = training.refit(found.recipe, table, problem)
-        prediction = training.predict(pipeline, job.task, our_rows(test, meta), len(problem.classes))  # type: ignore[arg-type]
-        value = metric_value(problem.metric, truth, prediction)
+        found = training.find_recipe(here.past, here.newest, problem, lambda: 0.0, kept)
+        pipeline = training.refit(found.recipe, here.table, problem)
+        prediction = training.predict(pipeline, job.task, here.test, len(problem.classes))  # type: ignore[arg-type]
+        value = metric_value(problem.metric, here.truth, prediction)
         losses[name].append(-value if greater_is_better(problem.metric) else value)
         line.append(f"{value:.5g} ({'+'.join(one.name for one in found.recipe.members) or found.recipe.name})")
     print(f"{job.name}, {problem.metric}: {', '.join(line)}", flush=True)

@@ -1,7 +1,8 @@
 """In which order the portfolio is tried: learned greedily from results on some tables, judged on tables left out.
 
 ``measure`` fits every recipe of the portfolio on every table and writes ``portfolio.csv`` beside this file; ``learn``
-reads it and prints the order that ``evergreen/training/portfolio.py`` holds, with what it is worth on other tables.
+reads it and prints the order that follows, beside that which ``evergreen/training/portfolio.py`` holds (settled by
+hand from it: kinds that complement each other come first), with what each is worth on tables left out.
 """
 
 from __future__ import annotations
@@ -12,12 +13,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from benchmarks.quality import Job, lay_out, manifest, packaged
 from benchmarks.quality_systems import our_problem, our_rows, tuning_rows
@@ -50,33 +53,51 @@ def main(arguments: Sequence[str]) -> None:
                 print(f"{job.name}: {len(rows)} recipes", flush=True)
 
 
-def measured(job: Job, folder: Path, most: int) -> list[dict[str, Any]]:
-    """What each recipe of the portfolio shows on the tuning rows, and fitted again on rows that judge; less is better.
+@dataclass(frozen=True)
+class Laid:
+    """One table as our search gets it: what it chooses by, all rows to fit on, those that judge, and their truth."""
 
-    Nothing depends on time: every candidate is fitted to its end.
-    """
+    past: pd.DataFrame
+    newest: pd.DataFrame
+    table: pd.DataFrame
+    test: pd.DataFrame
+    truth: NDArray[np.float64]
+    meta: dict[str, Any]
+
+
+def laid(job: Job, folder: Path, most: int) -> Laid:
+    """Lay a table out as ``benchmarks.quality`` does; at most so many rows to fit on, the newest or a random choice."""
     truth = lay_out(job, folder)
     meta = json.loads((folder / "meta.json").read_text())
     train, test = (pd.read_parquet(folder / f"{part}.parquet") for part in ("train", "test"))
     shuffled = np.arange(len(train)) if meta["time"] else np.random.default_rng(0).permutation(len(train))
     train = train.iloc[np.sort(shuffled[-most:])].reset_index(drop=True)
     table = our_rows(train, meta, train.pop("__y").to_numpy())
-    past, newest = tuning_rows(meta, len(table))
-    problem = our_problem(meta, search="portfolio", ensemble="never", budget=timedelta(days=1))
+    past, newest = (table.iloc[part] for part in tuning_rows(meta, len(table)))
+    return Laid(past, newest, table, our_rows(test, meta), truth, meta)
+
+
+def measured(job: Job, folder: Path, most: int) -> list[dict[str, Any]]:
+    """What each recipe of the portfolio shows on the tuning rows, and fitted again on rows that judge; less is better.
+
+    Nothing depends on time: every candidate is fitted to its end.
+    """
+    here = laid(job, folder, most)
+    problem = our_problem(here.meta, search="portfolio", ensemble="never", budget=timedelta(days=1))
     values: dict[str, float] = {}
     found = training.find_recipe(
-        table.iloc[past], table.iloc[newest], problem, time.process_time,
+        here.past, here.newest, problem, time.process_time,
         on_done=lambda finished, value: values.update({finished.recipe.name: value}),
     )  # fmt: skip
     sign = -1 if greater_is_better(problem.metric) else 1
     rows = []
     for one in found.finished:
-        pipeline = training.refit(one.recipe, table, problem)
-        prediction = training.predict(pipeline, problem.task, our_rows(test, meta), len(problem.classes))
+        pipeline = training.refit(one.recipe, here.table, problem)
+        prediction = training.predict(pipeline, problem.task, here.test, len(problem.classes))
         rows.append({
             "table": job.name, "task": job.task, "recipe": one.recipe.name,
             "tuning": sign * values[one.recipe.name],
-            "unseen": sign * metric_value(problem.metric, truth, prediction), "cpu_seconds": round(one.seconds, 2),
+            "unseen": sign * metric_value(problem.metric, here.truth, prediction), "cpu_seconds": round(one.seconds, 2),
         })  # fmt: skip
     return rows
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-
 import numpy as np
 import pandas as pd
 
+from benchmarks.runs import seconds
 from evergreen.discovery import profile
 from evergreen.discovery.profile import BINS, PERIODS, TOP
 
@@ -20,8 +18,8 @@ def main() -> None:
     frame = _frame(_ROWS)
     ours, theirs = [], []
     for _ in range(_ROUNDS):
-        theirs.append(_seconds(lambda: _pandas_pass(frame, "when")))
-        ours.append(_seconds(lambda: profile(frame, "target", "binary", "when")))
+        theirs.append(seconds(lambda: _pandas_pass(frame, "when")))
+        ours.append(seconds(lambda: profile(frame, "target", "binary", "when")))
         print(f"profile {ours[-1]:.1f} s, pandas pass {theirs[-1]:.1f} s")
     ratio = min(ours) / min(theirs)
     print(f"{_ROWS:,} rows by {len(frame.columns)} columns: {ratio:.2f} times one pandas pass (wanted: {_WANTED:g})")
@@ -63,12 +61,6 @@ def _pandas_pass(frame: pd.DataFrame, when: str) -> list[object]:
         elif name != when:
             found.append(values.groupby(period).value_counts())
     return found
-
-
-def _seconds(work: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
 
 
 if __name__ == "__main__":

@@ -9,8 +9,6 @@ from __future__ import annotations
 import os
 import statistics
 import tempfile
-import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,7 +17,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmarks.runs import isolated
+from benchmarks.runs import isolated, seconds
 from evergreen.settings import Settings, settings
 
 _ROWS, _FITTED, _COLUMNS, _ROUNDS = 1_000_000, 20_000, 20, 3
@@ -66,8 +64,8 @@ def _compare(root: Path) -> None:
 
     ours, theirs = [], []
     for _ in range(_ROUNDS):
-        theirs.append(_ROWS / _seconds(bare))
-        ours.append(_ROWS / _seconds(lambda: predict_file(here, spec, version, str(large), root / "o.parquet", now)))
+        theirs.append(_ROWS / seconds(bare))
+        ours.append(_ROWS / seconds(lambda: predict_file(here, spec, version, str(large), root / "o.parquet", now)))
     ratio = [mine / other for mine, other in zip(ours, theirs, strict=True)]
     value = statistics.median(ratio)
     word = "kept" if value >= _WANTED else "MISSED"
@@ -81,12 +79,6 @@ def _frame() -> pd.DataFrame:
     rows = pd.DataFrame(rng.normal(size=(_ROWS, _COLUMNS)), columns=[f"number_{at}" for at in range(_COLUMNS)])
     chance = 1 / (1 + np.exp(-(rows["number_0"] * rows["number_1"] + np.sin(2 * rows["number_2"]))))
     return rows.assign(id=np.arange(_ROWS), y=(rng.random(_ROWS) < chance).astype(int))
-
-
-def _seconds(work: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
 
 
 if __name__ == "__main__":

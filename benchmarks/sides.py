@@ -7,7 +7,7 @@ metrics with intervals, importances and plots, refit, and log runs, metrics, plo
 The script reads and joins with pandas and logs with MLflow's own functions, as one would write it by hand. History, row
 features, candidates, intervals, importances and plots are the pure functions of this project: they are the work, not
 the platform. What the script has not: Prefect, Great Expectations, snapshots, the store and its digests, quarantine,
-records, the safe model format and its digest, the search for leaks, the reference profile, and the verdict.
+records, the safe model format and its digest, the search for leaks, and the verdict.
 
 The last line printed is JSON: seconds by what they were spent on, and the peak memory of the process (VmHWM).
 """

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 
+from benchmarks.runs import seconds
 from evergreen.io import suites
 from evergreen.validation import RuleSpec, Suite
 
@@ -25,8 +25,8 @@ def main() -> None:
     suites.validate(frame.head(100), suite)  # what is imported on the first use is no part of a pass
     ours, theirs = [], []
     for _ in range(_ROUNDS):
-        theirs.append(_seconds(lambda: _by_hand(frame)))
-        ours.append(_seconds(lambda: suites.validate(frame, suite)))
+        theirs.append(seconds(lambda: _by_hand(frame), time.process_time))
+        ours.append(seconds(lambda: suites.validate(frame, suite), time.process_time))
     ratio = [mine / other for mine, other in zip(ours, theirs, strict=True)]
     value = statistics.median(ratio)
     word = "kept" if value <= _WANTED else "MISSED"
@@ -76,12 +76,6 @@ def _by_hand(frame: pd.DataFrame) -> list[object]:
         values = frame[f"level_{at}"]
         broken += [values.isna(), ~values.isin(_NAMES)]
     return [*broken, frame["number_0"].mean()]
-
-
-def _seconds(work: Callable[[], object]) -> float:
-    started = time.process_time()
-    work()
-    return time.process_time() - started
 
 
 if __name__ == "__main__":

@@ -20,14 +20,14 @@ from evergreen import features, monitoring, training
 from evergreen.cli.environment import prepare
 from evergreen.data import assemble, inputs
 from evergreen.handoffs import TARGET, TIME, ModelVersion
-from evergreen.io.records import Ledger, Records
+from evergreen.io.records import Decision, Ledger, Records
 from evergreen.io.registry import Registry
 from evergreen.io.sources import read
 from evergreen.settings import settings
 from evergreen.spec import ModelSpec, load_spec
 
 MODEL = "flight-delay"
-PREFECT_SECONDS = 1.1  # what Prefect itself takes for an empty sync flow run, its heartbeat's end included
+PREFECT_SECONDS = 1.1  # what an empty flow run takes where its end waits for its heartbeat
 
 
 class Work:
@@ -63,7 +63,9 @@ def main() -> None:
             table(spec, as_of, as_of - timedelta(days=30), as_of, joins=False)
     for decision in Records(here.workspace).decisions(MODEL):
         if decision.as_of >= first and decision.cause:
-            retrain(spec, decision.version, decision.as_of, work)
+            retrain(spec, decision, work)
+    for version in versions.values():  # a reference is made for what is watched, not for what was kept
+        reference(spec, version, work)
     bare, total = sum(work.seconds.values()), sum(flows.values())
     for kind, seconds in sorted(work.seconds.items(), key=lambda one: -one[1]):
         print(f"  {kind:<22}{seconds:8.1f} s")
@@ -102,14 +104,28 @@ def score(spec: ModelSpec, version: ModelVersion, since: datetime, until: dateti
         training.predict(pipeline, version.task, rows, len(version.classes))
 
 
-def retrain(spec: ModelSpec, version: ModelVersion, as_of: datetime, work: Work) -> None:
-    """Read, build, fit the contest and the final version, and roll the reference."""
+def reference(spec: ModelSpec, version: ModelVersion, work: Work) -> None:
+    """Roll the reference of a version through the rows that it was trained on, which stand in the store."""
+    rows = table(spec, version.fitted_as_of, None, version.fitted_as_of + spec.data.lead)
+    with work.timed("references"):
+        _, codes = monitoring.past_windows(rows[TIME], spec.monitoring.window, spec.data.timezone)
+        training.rolling_predictions(
+            rows, codes, training.Recipe.from_json(version.recipe), _problem(spec, version, rows)
+        )
+
+
+def _problem(spec: ModelSpec, version: ModelVersion, rows: pd.DataFrame) -> training.Problem:
+    names = tuple(name for name in inputs(rows, spec) if name in rows)
+    row_features = partial(features.row_features, spec, names, task=version.task)
+    return training.Problem(spec.training, version.task, version.classes, row_features)
+
+
+def retrain(spec: ModelSpec, decision: Decision, work: Work) -> None:
+    """Read, build, and fit the contest and, where it was promoted, the final version."""
+    version, as_of = decision.version, decision.as_of
     with work.timed("training: read and build"):
         rows = table(spec, as_of, None, as_of + spec.data.lead)
-    names = tuple(name for name in inputs(rows, spec) if name in rows)
-    problem = training.Problem(
-        spec.training, version.task, version.classes, partial(features.row_features, spec, names)
-    )
+    problem = _problem(spec, version, rows)
     recipe = training.Recipe.from_json(version.recipe)
     reigns = [r.version for r in Records(settings().workspace).champions(MODEL) if r.as_of < as_of]
     contest = training.reserve(rows, spec.training, reigns[-1], as_of)
@@ -118,11 +134,9 @@ def retrain(spec: ModelSpec, version: ModelVersion, as_of: datetime, work: Work)
         training.refit(recipe, rows.iloc[contest.choosing], problem)
         if every:
             training.holdout_predictions(rows, contest.split.holdout, recipe, problem, every)
-    with work.timed("training: final fit"):
-        training.refit(recipe, rows[rows[TARGET].notna()], problem)
-    with work.timed("training: reference"):
-        _, codes = monitoring.past_windows(rows[TIME], spec.monitoring.window, spec.data.timezone)
-        training.rolling_predictions(rows, codes, recipe, problem)
+    if decision.verdict.promote:
+        with work.timed("training: final fit"):
+            training.refit(recipe, rows[rows[TARGET].notna()], problem)
 
 
 if __name__ == "__main__":

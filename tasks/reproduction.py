@@ -15,7 +15,6 @@ from evergreen.io.registry import Registry
 from evergreen.io.store import Store
 from evergreen.settings import settings
 from evergreen.spec import ModelSpec
-from tasks.promotion import find_version
 from tasks.runs import TABLE_TAG
 from tasks.training import problem_of
 
@@ -62,7 +61,7 @@ def fit_again(spec: ModelSpec, table: FeatureTable, past: Decision, run_id: str)
         contest = training.reserve(rows, spec.training, None, version.fitted_as_of)
         chosen = training.known_rows(rows, contest, version.fitted_as_of)
     else:
-        chosen = training.reserve(rows, spec.training, _opponent(past), version.fitted_as_of).choosing
+        chosen = training.reserve(rows, spec.training, _champion_then(past), version.fitted_as_of).choosing
     twin = training.refit(training.Recipe.from_json(version.recipe), rows.iloc[chosen], problem)
     ours, theirs = (
         training.predict(pipeline, version.task, rows, len(version.classes))
@@ -76,10 +75,10 @@ def fit_again(spec: ModelSpec, table: FeatureTable, past: Decision, run_id: str)
     return Reproduced(version, len(rows), int((~equal).sum()), tuple(differences), run_id)
 
 
-def _opponent(past: Decision) -> ModelVersion | None:
-    """The champion that a training was judged against."""
-    name = past.evidence.baseline if past.evidence else ""
-    return find_version.fn(past.version.model, int(name.split()[1])) if name.startswith("champion ") else None
+def _champion_then(past: Decision) -> ModelVersion | None:
+    """The champion at the time of a training: it decides what was held out, whoever was judged against."""
+    reigns = Records(settings().workspace).champions(past.version.model)
+    return next((reign.version for reign in reversed(reigns) if reign.at < past.at), None)
 
 
 def _differing(before: dict[str, str], now: dict[str, str], names: tuple[str, ...]) -> list[str]:

@@ -194,8 +194,8 @@ def recommend(found: Sequence[ArmResult], metric: str) -> str:
         )
     near = [one for one in by_name.values() if sign * (best.mean - one.mean) <= 0.2 * sign * (best.mean - never.mean)]
     cheapest = min(near, key=lambda one: one.trainings)
+    beside = "" if cheapest is best else f" and '{best.name}' {best.mean:.3f} with {best.trainings}"
     return (
         f"'{cheapest.name}' keeps {metric} at {cheapest.mean:.3f} in the mean over months with {cheapest.trainings} "
-        f"trainings, where never retraining keeps {never.mean:.3f} and '{best.name}' {best.mean:.3f} with "
-        f"{best.trainings}; it is one history, and the next may differ."
+        f"trainings, where never retraining keeps {never.mean:.3f}{beside}; it is one history, and the next may differ."
     )
