@@ -56,7 +56,7 @@ ASIDE = {"model_id", "run_id", "run_key", "sha256", "at", "who", "seconds_per_ro
 #: Imports all that flows need once, then forks a process for each run that is asked for: one JSON line each. A run may
 #: be told to end, without a word, before or after the n-th call of a function.
 DRIVER = """
-import importlib, json, os, sys, traceback
+import faulthandler, importlib, json, os, sys, traceback
 from datetime import datetime
 
 import great_expectations, lightgbm, mlflow.sklearn, skops.io, sklearn.linear_model
@@ -94,6 +94,7 @@ def forked(order):
         return pid
     log = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND)
     os.dup2(log, 1), os.dup2(log, 2), os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    faulthandler.dump_traceback_later(100, exit=False)  # a run that hangs says where
     code = 1
     try:
         run(order)
@@ -106,8 +107,8 @@ def forked(order):
 for line in sys.stdin:
     order = json.loads(line)
     pids = [forked(order) for _ in range(order["times"])]
-    print(*pids, flush=True)
-    print(*(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids), flush=True)
+    print(order["number"], *pids, flush=True)
+    print(order["number"], *(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids), flush=True)
 """
 
 
@@ -122,7 +123,7 @@ class Driver:
         # The process must find the program where this one does, also where it is not installed.
         paths = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
         places = {"EVERGREEN_PROJECT": str(project), "EVERGREEN_WORKSPACE": str(project / ".evergreen")}
-        self.log = project / "run.log"
+        self.log, self._orders = project / "run.log", 0
         self._process = subprocess.Popen(
             [sys.executable, "-c", DRIVER, str(self.log)],
             cwd=project,
@@ -135,8 +136,10 @@ class Driver:
     def start(self, flow: str, as_of: datetime, point: Point | None = None, times: int = 1, **given: Any) -> list[int]:
         """Start a run, or several of the same at once; their processes."""
         assert self._process.stdin
+        self._orders += 1
         given |= {"model": "churn", "as_of": as_of.isoformat()}
-        self._process.stdin.write(json.dumps({"flow": flow, "point": point, "times": times, "given": given}) + "\n")
+        order = {"number": self._orders, "flow": flow, "point": point, "times": times, "given": given}
+        self._process.stdin.write(json.dumps(order) + "\n")
         self._process.stdin.flush()
         return self._said()
 
@@ -152,8 +155,13 @@ class Driver:
         self._process.communicate(timeout=60)
 
     def _said(self) -> list[int]:
+        """The answer to the last order; what a failed test did not wait for is passed over."""
         assert self._process.stdout
-        return [int(number) for number in self._process.stdout.readline().split()]
+        for line in self._process.stdout:
+            number, *said = map(int, line.split())
+            if number == self._orders:
+                return said
+        raise AssertionError(f"the driver ended: {self._process.poll()}")
 
 
 class Server:
@@ -481,7 +489,7 @@ def test_a_training_waits_for_another_of_its_model_and_says_for_whom(lived: Live
         place.write("process 12")
         place.flush()
         lived.driver.start("train", RETRAINED)
-        waited = time.monotonic() + 120
+        waited = time.monotonic() + 300
         while "process 12 does a training already; waiting" not in lived.driver.log.read_text():
             assert time.monotonic() < waited, lived.driver.log.read_text()
             time.sleep(0.1)
