@@ -28,6 +28,8 @@ _TRAINING = (
 )
 _TARGETS = {"without a server": (15.0, 10.0), "with a server": (9.0, 6.0)}
 _RATIO = 1.2
+#: What both sides must have come to.
+_SAME = ("rows", "recipe", "rounds")
 
 
 @contextlib.contextmanager
@@ -50,6 +52,14 @@ def prefect_server(folder: Path) -> Iterator[str]:
 def alternate(project: Path, repeats: int, server: str = "") -> tuple[list[Cost], list[Cost]]:
     """The flow's costs and the script's, in turns."""
     pairs = [(run("flow", project, _AS_OF, server), run("script", project, _AS_OF)) for _ in range(repeats)]
+    for flow, script in pairs:
+        unlike = [
+            f"{name} {flow.said[name]} and {script.said[name]}"
+            for name in _SAME
+            if flow.said[name] != script.said[name]
+        ]
+        if unlike:
+            print(f"the sides did not do the same, and their difference is no overhead: {', '.join(unlike)}")
     return [flow for flow, _ in pairs], [script for _, script in pairs]
 
 

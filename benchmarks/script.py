@@ -24,11 +24,17 @@ from evergreen.spec import ModelSpec, load_spec
 _LATE = ("dep_delay", "departed_at"), ("departed_at", "departed_at"), ("arr_delay", "arrived_at"), (
     "air_time", "arrived_at"), ("arrived_at", "arrived_at")  # fmt: skip
 
+_PLAUSIBLE = {
+    "dep_delay": (-40, 1440), "arr_delay": (-120, 1440), "air_time": (10, 1000), "distance": (50, 6000),
+    "temperature": (-30, 120), "wind_speed": (0, 150),
+}  # fmt: skip
+
 
 def train(project: Path, workspace: Path, as_of: datetime) -> dict[str, Any]:
     """Read, join, build, fit, judge, refit, log: from raw files to a registered model."""
     spec = load_spec(project / "deployments" / "flight-delay.yaml")
-    rows = join(read(project, pd.Timestamp(as_of)), project, pd.Timestamp(as_of))
+    joined = join(read(project, pd.Timestamp(as_of)), project, pd.Timestamp(as_of))
+    rows = joined[plausible(joined)].reset_index(drop=True)
     table = features.build(rows, spec)
     built = [name for name in table.columns if name not in rows.columns]
     transformer_for = partial(features.row_features, spec, (*inputs(rows, spec), *built))
@@ -45,7 +51,7 @@ def train(project: Path, workspace: Path, as_of: datetime) -> dict[str, Any]:
         judge(spec, table, contest, model, {"tuning": best.value})
         final = training.refit(best.recipe, table.iloc[training.known_rows(table, contest, as_of)], problem)
         log_model(final, table, "flight-delay")
-    return {"recipe": best.recipe.name, "rounds": best.recipe.settings.get("n_estimators", 0), "rows": len(rows)}
+    return {"recipe": best.recipe.name, "rounds": best.recipe.settings.get("n_estimators", 0), "rows": len(joined)}
 
 
 def read(project: Path, as_of: pd.Timestamp) -> pd.DataFrame:
@@ -78,6 +84,14 @@ def join(flights: pd.DataFrame, project: Path, as_of: pd.Timestamp) -> pd.DataFr
     return rows.assign(**known)
 
 
+def plausible(rows: pd.DataFrame) -> pd.Series:
+    """The rows that the flow's suite does not quarantine, (n,), by masks: what is missing breaks no rule."""
+    kept = ~(rows["arrived_at"] <= rows["departed_at"]) & (rows["type"] != "Rotorcraft")
+    for name, (low, high) in _PLAUSIBLE.items():
+        kept &= rows[name].isna() | rows[name].between(low, high)
+    return kept
+
+
 def judge(spec: ModelSpec, table: pd.DataFrame, contest: Any, model: Any, values: dict[str, float]) -> None:
     """Metrics with intervals, slices, importances and plots on the holdout, logged."""
     rows = table.iloc[contest.split.holdout]
@@ -89,8 +103,16 @@ def judge(spec: ModelSpec, table: pd.DataFrame, contest: Any, model: Any, values
         rows, contest.task, contest.metric, (target, ours, theirs), "trivial", spec.promotion.slices
     )
     score = evaluation.METRICS[contest.metric].function
-    importances = training.permutation_importance(model, contest.task, rows, target, score, seed=spec.training.seed)
-    log_results(evidence.values | values, evaluation.figures(contest.task, target, ours, importances, contest.classes))
+    seed = spec.training.seed
+    importances = training.permutation_importance(model, contest.task, rows, target, score, seed=seed)
+    drawn = evaluation.figures(contest.task, target, ours, importances, contest.classes)
+    shap = training.tree_shap(model, rows, seed)
+    if shap:
+        drawn["tree_shap"] = evaluation.shap_figure(shap.names, shap.values, shap.contributions)
+    curves = training.partial_dependence(model, contest.task, rows, list(importances), len(contest.classes), seed)
+    shown = [(curve.name, curve.grid, curve.means) for curve in curves]
+    drawn["partial_dependence"] = evaluation.dependence_figure(shown, contest.classes)
+    log_results(evidence.values | values, drawn)
 
 
 def log_candidate(fitted: training.Finished, value: float) -> None:
