@@ -15,8 +15,10 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	@echo "installing into $(VENV) from requirements.lock ..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	@# Bytecode is made once, here: where PYTHONDONTWRITEBYTECODE is set, each process would make its own, for seconds.
+	@$(BIN)/uv pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes requirements.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@$(BIN)/python -m compileall -q evergreen flows tasks
 	@touch $@
 
 check: install ## ruff, mypy strict, import contracts, lock and schema
