@@ -23,7 +23,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.quality import Job, lay_out, manifest, packaged
-from benchmarks.quality_systems import our_problem, our_rows, tuning_rows
+from benchmarks.quality_ours import our_problem, our_rows
+from benchmarks.quality_systems import tuning_rows
 from evergreen import training
 from evergreen.statistics import greater_is_better, metric_value
 from evergreen.training.portfolio import ORDER

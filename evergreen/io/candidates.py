@@ -48,23 +48,23 @@ class Candidates:
         self._cache.write(_key(recipe, to_beat), arrays)
 
 
-def search_digest(table: str, rows: pd.DataFrame, contest: Contest, problem: Problem) -> str:
+def search_digest(table: str, parts: tuple[pd.DataFrame, pd.DataFrame], contest: Contest, problem: Problem) -> str:
     """All that the predictions of a candidate follow from, beside its recipe.
 
     Args:
         table: The digest of the feature table.
-        rows: The feature table, with the labels that count.
+        parts: Its rows to fit on and to tune by, with the labels that count.
         contest: Its split.
         problem: What is learned.
     """
     total = hashlib.sha256(table.encode())
-    for part in (contest.split.train, contest.split.tuning):
-        total.update(np.ascontiguousarray(part, dtype=np.int64).tobytes())
-        total.update(encoded(rows[TARGET].iloc[part], contest.task, contest.classes).tobytes())
+    for places, rows in zip((contest.split.train, contest.split.tuning), parts, strict=True):
+        total.update(np.ascontiguousarray(places, dtype=np.int64).tobytes())
+        total.update(encoded(rows[TARGET], contest.task, contest.classes).tobytes())
     transformer = sorted(problem.transformer_for("").get_params().items())
     settings = problem.settings
     n_rows = len(contest.split.train) + len(contest.split.tuning)
-    folds = (is_small(n_rows, TIME in rows, problem), settings.seed, sorted(settings.monotone.items()))
+    folds = (is_small(n_rows, TIME in parts[0], problem), settings.seed, sorted(settings.monotone.items()))
     learned = (problem.task, problem.metric, problem.classes, settings.weight, settings.exposure, folds, transformer)
     total.update(repr((learned, [version(name) for name in _PROGRAMS])).encode())
     return total.hexdigest()[:24]

@@ -9,9 +9,9 @@ from evergreen.training.folds import is_small
 from evergreen.training.importance import Dependence, TreeShap, partial_dependence, permutation_importance, tree_shap
 from evergreen.training.judges import Judges, choose_judges, out_of_sample
 from evergreen.training.lookback import Lookback, look_back
+from evergreen.training.memory import Memory
 from evergreen.training.portfolio import candidates
 from evergreen.training.problem import Problem, with_budget
-from evergreen.training.race import Memory
 from evergreen.training.rolling import holdout_predictions, rolling_predictions
 from evergreen.training.search import Found, find_recipe
 from evergreen.training.splits import Split, split

@@ -19,6 +19,8 @@ Floats = NDArray[np.float64]
 _PATIENCE, _STEPS = (25, 100), 4.0
 #: Rounds at which boosting is first asked whether it can still win; then at twice as many, and so on.
 _FIRST_LOOK = 100
+#: Rounds whose time says how long all of them are going to take.
+_PROBE = 10
 #: Values below which a second thread does not pay.
 _SMALL_MATRIX = 200_000
 #: Of the estimator, not of the booster.
@@ -87,11 +89,13 @@ def boost(
     metric = _metric(model, problem)
     greater = metric in _GREATER
     curve: list[float] = []
-    cut = False
+    cut, began = False, watch.clock()
 
     def look(env: Any) -> None:
         nonlocal cut
         watch.check()
+        if env.iteration + 1 == _PROBE:
+            watch.check_room((watch.clock() - began) * (watch.way / model.learning_rate / _PROBE - 1))
         curve.append(env.evaluation_result_list[0][2])
         cut = watch.late
         if cut or (_comparable(problem) and _lost(curve, greater, watch.to_beat)):

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from evergreen.handoffs import KNOWN_AT, TARGET, TIME, ModelVersion
+from evergreen.handoffs import DAY, KNOWN_AT, TARGET, TIME, ModelVersion
 from evergreen.spec import Task, Training
 from evergreen.training.splits import Positions, Split, split
 from evergreen.training.targets import encode_target, find_task
@@ -50,13 +50,23 @@ def reserve(rows: pd.DataFrame, training: Training, champion: ModelVersion | Non
     _, classes = encode_target(rows.loc[rows[TARGET].notna(), TARGET], task)
     columns = tuple(f"{level:g}" for level in training.quantiles) if task == "quantile" else classes
     fresh = unseen(rows, champion) if champion else np.ones(len(rows), dtype=bool)
-    since = champion.fitted_until if champion and fresh.any() else None
+    # Before a day has passed that the champion knows nothing of, the few new rows are too few for a verdict, which is
+    # for the gate to say: parts are then cut as for a first champion.
+    since = champion.fitted_until if champion and _a_new_day(rows, champion, fresh) else None
     if since and rolls(training, champion):
         # A recipe that is refitted as it goes loses nothing by a long holdout, and many days make a sharp verdict.
         training = training.model_copy(update={"holdout": training.holdout_back})
     parts = split(rows, training, as_of=as_of, unseen_from=since)
     parts = replace(parts, holdout=parts.holdout[fresh[parts.holdout]])
     return Contest(task, training.metric_of(task), columns, parts)
+
+
+def _a_new_day(rows: pd.DataFrame, champion: ModelVersion, fresh: NDArray[np.bool_]) -> bool:
+    """Whether rows that the champion has not seen lie on a day of which it has seen none; without a time, any."""
+    if TIME not in rows or champion.fitted_until is None or not fresh.any():
+        return bool(fresh.any())
+    seen = rows.loc[(rows[TIME] < pd.Timestamp(champion.fitted_until)).to_numpy(), DAY]
+    return bool(rows.loc[fresh, DAY].max() > seen.max()) if len(seen) else True
 
 
 def rolls(training: Training, champion: ModelVersion | None) -> bool:

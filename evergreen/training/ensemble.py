@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
+from evergreen.training.prediction import in_halves
+
 logger = logging.getLogger(__name__)
 
 Floats = NDArray[np.float64]
@@ -17,7 +19,7 @@ Floats = NDArray[np.float64]
 Score = Callable[[NDArray[np.int64], Floats], float]
 
 #: Microseconds a row that an ensemble may cost in any case: some times next to nothing would leave a line alone.
-_QUICK = 100.0
+_QUICK = 30.0
 #: Members added one by one, with repetition: a weight is a multiple of one over this.
 _STEPS = 20
 #: Steps in a row that bring nothing, after which no more are taken.
@@ -54,11 +56,11 @@ class Ensemble(BaseEstimator):  # type: ignore[misc]
         """The mean quantity, or the class of the highest mean probability: (n,)."""
         if hasattr(self.members[0], "classes_"):
             return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
-        return self._mean([np.asarray(member.predict(X), dtype=float) for member in self.members])
+        return self._mean([in_halves(member, member.predict, X) for member in self.members])
 
     def predict_proba(self, X: Any) -> Floats:
         """Mean probabilities of ``classes_``: (n, k)."""
-        return self._mean([np.asarray(member.predict_proba(X), dtype=float) for member in self.members])
+        return self._mean([in_halves(member, member.predict_proba, X) for member in self.members])
 
     def _mean(self, predictions: list[Floats]) -> Floats:
         return weighted(predictions, self.weights)
@@ -87,8 +89,9 @@ def select(
 ) -> dict[int, float]:
     """Greedy selection with repetition (Caruana et al. 2004, Ensemble selection from libraries of models).
 
-    It begins with the best; each step adds the candidate after which the mean scores best, and selection ends at the
-    step that scored best. A candidate that would make the ensemble too large or too slow cannot be added.
+    It begins with the best two, since the best alone owes its place to luck too; each step adds the candidate after
+    which the mean scores best, and selection ends at the step that scored best. A candidate that would make the
+    ensemble too large or too slow cannot be added.
 
     Args:
         predictions: Of each candidate for the same n rows.
@@ -102,10 +105,11 @@ def select(
         Weights by candidate, adding up to 1.
     """
     own = [values[rows] for values in predictions]
-    first = int(np.argmax([score(rows, values) for values in own]))
-    chosen, best, reached = [first], [first], score(rows, own[first])
-    total = own[first]
-    for _ in range(_STEPS - 1):
+    order = np.argsort([-score(rows, values) for values in own], kind="stable").tolist()
+    chosen = order[:2] if sum(costs[at] for at in order[:2]) <= bound else order[:1]
+    best, total = chosen, sum(own[at] for at in chosen)
+    reached = score(rows, total / len(chosen))
+    for _ in range(_STEPS - len(chosen)):
         members = set(chosen)
         spent = sum(costs[at] for at in members)
         allowed = [

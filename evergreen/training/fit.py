@@ -73,8 +73,8 @@ class Matrices:
         """The fitted transformer, the training matrix and the tuning matrix for a recipe's view of the inputs."""
         if view not in self._made:
             rows = self.problem.transformer_for(view)
-            y, _ = encode_target(self.train[TARGET], self.problem.task, self.problem.classes)
-            self._made[view] = rows, rows.fit_transform(self.train, y), rows.transform(self.tuning)
+            y, weight = _rates(self.train, self.problem)
+            self._made[view] = rows, rows.fit_transform(self.train, y, weight), rows.transform(self.tuning)
         return self._made[view]
 
     def bins(self, view: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -142,7 +142,7 @@ def refit(
     rows = recency.kept(rows, recipe.recency)
     transformer = problem.transformer_for(recipe.view)
     y, weight = _labels(rows, problem, recipe)
-    x = transformer.fit_transform(rows, y)
+    x = transformer.fit_transform(rows, *_rates(rows, problem))
     model = make_estimator(recipe, problem.task, problem.metric)
     constrain(model, transformer, problem.settings.monotone)
     parts = zip(recipe.members or [recipe], model.members if recipe.members else [model], strict=True)
@@ -174,7 +174,7 @@ def _labels(rows: pd.DataFrame, problem: Problem, recipe: Recipe) -> Labels:
     """Labels and weights; with an exposure those of rates (for counts the same as an offset of its logarithm)."""
     task, classes = problem.task, problem.classes
     has_classes = TASKS[task].classes
-    y, _ = encode_target(rows[TARGET], task, classes)
+    y, exposure = _rates(rows, problem)
     if np.isnan(y).any():
         raise TrainingError("rows without a label cannot be fitted on; select those of the split")
     if has_classes and len(np.unique(y)) < 2:
@@ -186,12 +186,19 @@ def _labels(rows: pd.DataFrame, problem: Problem, recipe: Recipe) -> Labels:
         raise TrainingError(f"{int((y == 0).sum()):,} targets are 0, which gamma_deviance has no place for; leave "
                             "training.metric out, and zeros are allowed")  # fmt: skip
     weight = _product(_weights(rows, problem.settings.weight), recency.weights(rows, recipe.recency))
-    if problem.settings.exposure:
-        exposure = exposures(rows, problem.settings.exposure)
-        y, weight = y / exposure, _product(weight, exposure)
+    weight = _product(weight, exposure)
     if has_classes:
         weight = _product(weight, _class_weights(y.astype(int), classes, recipe.class_weight))
     return y, weight
+
+
+def _rates(rows: pd.DataFrame, problem: Problem) -> Labels:
+    """Labels as numbers, with an exposure as rates, and the exposures: what transformer and model learn from alike."""
+    y, _ = encode_target(rows[TARGET], problem.task, problem.classes)
+    if not problem.settings.exposure:
+        return y, None
+    exposure = exposures(rows, problem.settings.exposure)
+    return y / exposure, exposure
 
 
 def _class_weights(codes: NDArray[np.int64], classes: Sequence[str], how: str) -> Floats | None:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from evergreen.handoffs import GROUP, TARGET, TIME
+from evergreen.handoffs import DAY, GROUP, TARGET, TIME
 from evergreen.spec import TASKS
 from evergreen.training.candidates import Recipe
 from evergreen.training.fit import Finished, Matrices, fit_on
@@ -40,10 +40,14 @@ class Folds:
         train: Rows to fit on, with ``__target``.
         tuning: Rows to compare on.
         problem: What is learned.
+        in_turn: Whether every row is predicted in turn; None: where ``is_small`` says so.
     """
 
-    def __init__(self, train: pd.DataFrame, tuning: pd.DataFrame, problem: Problem) -> None:
-        small = is_small(len(train) + len(tuning), TIME in tuning, problem)
+    def __init__(
+        self, train: pd.DataFrame, tuning: pd.DataFrame, problem: Problem, in_turn: bool | None = None
+    ) -> None:
+        self.problem, self.timed = problem, TIME in tuning
+        small = is_small(len(train) + len(tuning), self.timed, problem) if in_turn is None else in_turn
         both = pd.concat([train, tuning], ignore_index=True) if small else tuning
         self.target, _ = encode_target(both[TARGET], problem.task, problem.classes)
         codes = _codes(both, self.target, problem) if small else None
@@ -54,6 +58,7 @@ class Folds:
         else:
             self._places = [np.flatnonzero(codes == fold) for fold in range(_FOLDS)]
             self._parts = [Matrices(both[codes != fold], both[codes == fold], problem) for fold in range(_FOLDS)]
+        self.blocks = tuning[DAY].to_numpy() if DAY in tuning else np.arange(len(self.target))
 
     @property
     def count(self) -> int:
@@ -91,8 +96,7 @@ class Folds:
         """One fit a fold; given up where the first says that the others take too long."""
         from threadpoolctl import threadpool_limits
 
-        count = len(self._parts)
-        at_once = _AT_ONCE if self._parts[0].of(recipe.view)[1].size < _SMALL_MATRIX else 1
+        count, at_once = len(self._parts), _at_once(self._parts[0].of(recipe.view)[1].size)
 
         def fitted(at: int) -> Finished:
             now = watch.clock()
@@ -112,9 +116,23 @@ class Folds:
                 raise
 
 
+def _at_once(values: int) -> int:
+    return _AT_ONCE if values < _SMALL_MATRIX else 1
+
+
+def times_longer(n_rows: int, problem: Problem) -> float:
+    """How much longer than on one part of the rows a candidate takes that predicts each of ``n_rows`` in turn."""
+    return _FOLDS / _at_once(n_rows * len(problem.transformer_for("").inputs)) * _ROOM
+
+
+def may_take_turns(n_rows: int, timed: bool, problem: Problem) -> bool:
+    """Whether each row may be predicted in turn, where there is time for it."""
+    return problem.settings.cross_validate == "auto" and not timed and n_rows <= _SMALL
+
+
 def is_small(n_rows: int, timed: bool, problem: Problem) -> bool:
     """Whether there are so few rows, without an order in time, that each may be predicted in turn within the budget."""
-    if problem.settings.cross_validate == "never" or timed or n_rows > _SMALL:
+    if not may_take_turns(n_rows, timed, problem):
         return False
     outputs = len(problem.classes) if len(problem.classes) > 2 else 1
     values = n_rows * len(problem.transformer_for("").inputs) * outputs

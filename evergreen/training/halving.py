@@ -1,4 +1,7 @@
-"""Successive halving for large tables: candidates meet on a part of the rows first, the promising ones on all of them.
+"""Successive halving: candidates meet where it costs little first, the promising ones where it says most.
+
+Those of a large table begin on a part of the rows; those of a small one on one tuning part, before every row is
+predicted in turn.
 
 Jamieson and Talwalkar 2016, Non-stochastic best arm identification and hyperparameter optimization.
 """
@@ -13,7 +16,9 @@ import pandas as pd
 
 from evergreen.handoffs import TARGET
 from evergreen.training.candidates import Recipe
-from evergreen.training.race import Race
+from evergreen.training.folds import Folds, times_longer
+from evergreen.training.memory import Aside
+from evergreen.training.race import PATIENT, Race
 from evergreen.training.warm import unstopped
 
 logger = logging.getLogger(__name__)
@@ -22,6 +27,9 @@ logger = logging.getLogger(__name__)
 LARGE, _PART, _JUDGING = 300_000, 30_000, 15_000
 #: The share of the budget for that part, and how many candidates go on to all rows.
 _SHARE, _GO_ON = 0.3, 4
+#: The share of the budget for one tuning part, and how many candidates must go on to every row in turn: with fewer, one
+#: part says more.
+ONE_PART, _ENOUGH = 0.4, 5
 #: Candidates below which a part of the rows has not said anything.
 _FEWEST = 3
 #: The learning rate from which boosting is done soon.
@@ -45,7 +53,8 @@ def ranked(race: Race, train: pd.DataFrame, tuning: pd.DataFrame, recipes: Seque
     began = race.clock()
     until = began + _SHARE * (race.end - began)
     seed = race.problem.settings.seed
-    few = Race(some_rows(train, _PART, seed), some_rows(tuning, _JUDGING, seed), race.problem, race.clock, until)
+    part = Folds(some_rows(train, _PART, seed), some_rows(tuning, _JUDGING, seed), race.problem)
+    few = Race(part, race.clock, until, race.memory and Aside(race.memory, f"{_PART} rows"))
     if not race.timed:
         # On many rows boosting is what wins: the others come after it, and what takes large steps before all. Where
         # rows have a time, what learns least by heart stays before all.
@@ -63,6 +72,31 @@ def ranked(race: Race, train: pd.DataFrame, tuning: pd.DataFrame, recipes: Seque
     chosen = [few.done[at].recipe for at in [*in_time, *slow][:_GO_ON]]
     logger.info("of %d candidates on %d rows go on: %s", len(few.done), _PART, ", ".join(one.name for one in chosen))
     return tuple(unstopped(recipe) for recipe in chosen)
+
+
+def confirmed(first: Race, race: Race) -> Race:
+    """The race of the promising candidates on every row in turn, and of what is proposed from there.
+
+    Args:
+        first: A race on one tuning part, which is over.
+        race: On every row in turn, not begun.
+
+    Returns:
+        ``race``; or ``first``, gone on to the end of the other, where there is no time for that.
+    """
+    search = race.problem.settings.search == "bayes"
+    longer = (1 + race.refits) * times_longer(len(race.target), race.problem)
+    if longer * sum(one.seconds for one in first.pool[:_ENOUGH]) > race.left or len(first.pool) < _ENOUGH:
+        first.end, first.refits = race.end, race.refits
+        if search:
+            first.search(PATIENT)
+        return first
+    # The quickest begins: what comes first is kept as far as it came, where its time runs out.
+    quickest = min(first.pool, key=lambda one: one.seconds)
+    race.run([unstopped(one.recipe) for one in sorted(first.pool, key=lambda one: one is not quickest)])
+    if search:
+        race.search(PATIENT)
+    return race
 
 
 def _learning_rate(recipe: Recipe) -> float:

@@ -27,6 +27,8 @@ _PATIENT_EPOCHS, _LIKELY_EPOCHS = 12, 30
 _TREES_AT_A_TIME = 20
 #: Rows from which a fit that nothing can interrupt is tried out on a tenth of them first.
 _PROBED_ROWS = 20_000
+#: Threads of boosting that scores.
+SCORING_THREADS = 2
 
 
 def fit_estimator(
@@ -83,6 +85,7 @@ def refit_estimator(recipe: Recipe, model: Any, rows: Any, train: Fold, scale: f
         model.set_params(n_estimators=max(1, round(recipe.settings["n_estimators"] * scale)))
         _set_threads(model, train.x)
         model.fit(train.x, train.y, sample_weight=train.weight, categorical_feature=rows.categorical_indices_)
+        model.set_params(n_jobs=SCORING_THREADS)  # many rows may be scored by what few rows have fitted
     elif recipe.family == "mlp":
         _fit_network(model, train, recipe.settings["epochs"])
     elif hasattr(model, "n_estimators"):

@@ -5,18 +5,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
-import pandas as pd
 
-from evergreen.handoffs import DAY, TIME
 from evergreen.spec import Family
 from evergreen.statistics import greater_is_better, metric_value
 from evergreen.training.candidates import Recipe
 from evergreen.training.fit import Finished
 from evergreen.training.folds import Folds
-from evergreen.training.problem import Problem
+from evergreen.training.memory import Memory
 from evergreen.training.space import SPACES, proposals
 from evergreen.training.watch import OutOfTime, Watch
 
@@ -26,27 +23,19 @@ logger = logging.getLogger(__name__)
 _FIRST_SHARE, _SHARE = 0.75, 0.5
 #: What a fit has cost before it first looks at the clock, as a share of the longest one.
 _BEGINNING = 0.1
-#: Proposals in a row without a better one after which a search ends, of boosting and of families with less to search.
-_PLATEAU, _SHORT = 40, 10
+#: Proposals in a row without a better one after which a search ends, of boosting and of families with less to search;
+#: and how many times as many where nothing else is left to spend the budget on.
+_PLATEAU, _SHORT, PATIENT = 40, 10, 4
 #: Families that are searched at once: the best ones, boosting always among them.
 _SEARCHED = 2
-#: The share of the budget that is set apart, at most, for fitting the members of an ensemble once more.
-_APART = 0.3
+#: The share of the budget that is set apart, at most, for fitting the members of an ensemble once more, and how many
+#: members there are as a rule.
+_APART, _LIKELY = 0.2, 3
 #: Candidates that an ensemble is chosen from: all, of boosting, and of each other family.
 _POOL, _BOOSTED, _OTHERS = 16, 8, 3
 #: How much longer a fit on all rows takes than one on those of the split: there are more of them. What stopped early
 #: does without looking at the others, and without the rounds that brought nothing.
 _GROWTH, _STOPPED = 1.2, 0.9
-
-
-class Memory(Protocol):
-    """Keeps finished candidates, so that an interrupted search goes on from them."""
-
-    def recall(self, recipe: Recipe, to_beat: float | None) -> Finished | None:
-        """What the same candidate showed before, on the same rows, with the same value to beat."""
-
-    def keep(self, recipe: Recipe, to_beat: float | None, finished: Finished) -> None:
-        """Keep what a candidate showed."""
 
 
 @dataclass
@@ -64,9 +53,7 @@ class Race:
     """Candidates fitted one after the other on one split, until a time.
 
     Args:
-        train: Rows to fit on.
-        tuning: Rows to compare on.
-        problem: What is learned.
+        folds: The rows to fit on and to compare on, and what is learned.
         clock: Seconds.
         end: The clock's value at which the last candidate ends.
         memory: Of an earlier, interrupted search.
@@ -76,17 +63,13 @@ class Race:
     """
 
     def __init__(
-        self, train: pd.DataFrame, tuning: pd.DataFrame, problem: Problem, clock: Callable[[], float], end: float,
-        memory: Memory | None = None, on_done: Callable[[Finished, float], None] = lambda finished, value: None,
-        refits: int = 0,
+        self, folds: Folds, clock: Callable[[], float], end: float, memory: Memory | None = None,
+        on_done: Callable[[Finished, float], None] = lambda finished, value: None, refits: int = 0,
     ) -> None:  # fmt: skip
-        self.problem, self.clock, self.end = problem, clock, end
+        self.folds, self.problem, self.clock, self.end = folds, folds.problem, clock, end
         self.memory, self.on_done, self.refits = memory, on_done, refits
-        self.folds = Folds(train, tuning, problem)
-        self.target = self.folds.target
-        self.timed = TIME in tuning
-        self.blocks = tuning[DAY].to_numpy() if DAY in tuning else np.arange(len(self.target))
-        self.sign = 1 if greater_is_better(problem.metric) else -1
+        self.target, self.timed, self.blocks = folds.target, folds.timed, folds.blocks
+        self.sign = 1 if greater_is_better(self.problem.metric) else -1
         self.done: list[Finished] = []
         self.values: list[float] = []
 
@@ -135,7 +118,7 @@ class Race:
         best = self.again(self.done[self.best])
         if self.problem.settings.ensemble == "never":
             return best
-        mixed = sum(self.again(one) for one in self.pool[: self.problem.settings.max_members])
+        mixed = sum(self.again(one) for one in self.pool[:_LIKELY])
         return max(best, min(mixed, _APART * self.problem.settings.budget.total_seconds()))
 
     def again(self, finished: Finished) -> float:
@@ -158,8 +141,12 @@ class Race:
                 continue
             self.attempt(recipe, _SHARE if self.done else _FIRST_SHARE)
 
-    def search(self) -> None:
-        """Go on by proposals in turn for the best families that have a space, or for those of the spec."""
+    def search(self, patience: int = 1) -> None:
+        """Go on by proposals in turn for the best families that have a space, or for those of the spec.
+
+        Args:
+            patience: Times as many proposals as usual may bring nothing better.
+        """
         settings = self.problem.settings
         spaces = settings.space or SPACES
         families = list(dict.fromkeys(self.done[at].recipe.family for at in self.order))
@@ -168,17 +155,17 @@ class Race:
             known = sorted(known, key=lambda family: (family != known[0], family != "lightgbm"))[:_SEARCHED]
         lines = [Line(family, self._proposed(family)) for family in known]
         while lines and not self.full:
-            lines = [line for line in lines if not self.full and self._go_on(line)]
+            lines = [line for line in lines if not self.full and self._go_on(line, patience)]
 
     def attempt(self, recipe: Recipe, share: float = 1.0) -> Finished | None:
         """Fit one candidate, or remember it; None where time ran out."""
         to_beat, found = self.to_beat, self._recalled(recipe)
         if found is None:
             # What has to be fitted once more on all rows may take its own part of the time only.
-            part = share / (1 + self.refits * _GROWTH / self.folds.count)
+            part = min(share, 1 / (1 + self.refits * _GROWTH / self.folds.count))
             deadline = self.clock() + part * max(self.left, 0.0)
             try:
-                found = self.folds.fit(recipe, Watch(self.clock, deadline, not self.done, to_beat))
+                found = self.folds.fit(recipe, Watch(self.clock, deadline, not self.done, to_beat, self._way))
             except OutOfTime:
                 logger.info("%s: dropped, its share of the budget ran out", recipe.name)
                 return None
@@ -195,6 +182,15 @@ class Race:
         self.on_done(found, self.values[-1])
         return found
 
+    @property
+    def _way(self) -> float:
+        """Rounds of a learning rate of 1 that boosting went at least."""
+        gone = [
+            one.recipe.settings["n_estimators"] * one.recipe.settings["learning_rate"]
+            for one in self.done if one.recipe.family == "lightgbm" and not one.cut
+        ]  # fmt: skip
+        return float(min(gone, default=0.0))
+
     def _recalled(self, recipe: Recipe) -> Finished | None:
         return self.memory.recall(recipe, self.to_beat) if self.memory else None
 
@@ -206,20 +202,23 @@ class Race:
         known = [(self.done[at].recipe, self.values[at]) for at in places if not np.isnan(self.values[at])]
         return proposals(settings.search, base, space, known, self.sign > 0, settings.seed)
 
-    def _go_on(self, line: Line) -> bool:
+    def _go_on(self, line: Line, patience: int) -> bool:
         """Try a family's next proposal; whether another one may follow."""
-        if self.left <= 0:
+        known = [at for at in self.order if self.done[at].recipe.family == line.family]
+        if self.left <= min(self.done[at].seconds for at in known):
             return False
         try:
             recipe = next(line.proposed) if line.answer is None else line.proposed.send(line.answer)
         except StopIteration:
             return False
-        if self.attempt(recipe) is None:
-            return False
-        line.answer = self.values[-1]
-        better = line.best is None or self.sign * line.answer > self.sign * line.best
+        if self.attempt(recipe, _SHARE) is None:
+            # What takes too long is as bad as the worst: so the search keeps away from it.
+            line.answer, better = self.values[known[-1]], False
+        else:
+            line.answer = self.values[-1]
+            better = line.best is None or self.sign * line.answer > self.sign * line.best
         line.best, line.since = (line.answer, 0) if better else (line.best, line.since + 1)
-        plateau = _PLATEAU if line.family == "lightgbm" else _SHORT
+        plateau = patience * (_PLATEAU if line.family == "lightgbm" else _SHORT)
         if self.problem.settings.search == "bayes" and line.since >= plateau:
             logger.info("%s: %d proposals in a row brought nothing better", line.family, line.since)
             return False

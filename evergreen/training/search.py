@@ -16,12 +16,14 @@ from evergreen.statistics import metric_value
 from evergreen.training.calibration import EVEN, calibrate, calibrated, cost, threshold_for
 from evergreen.training.candidates import Recipe
 from evergreen.training.fit import Finished
-from evergreen.training.halving import LARGE, ranked
+from evergreen.training.folds import Folds, may_take_turns
+from evergreen.training.halving import LARGE, ONE_PART, confirmed, ranked
+from evergreen.training.memory import Aside, Memory
 from evergreen.training.mixing import mix
 from evergreen.training.portfolio import candidates, is_skewed, is_slow
 from evergreen.training.problem import Problem
 from evergreen.training.quantiles import shifts_for
-from evergreen.training.race import Memory, Race
+from evergreen.training.race import PATIENT, Race
 from evergreen.training.view import Looked, choose_view
 from evergreen.training.warm import remembered
 
@@ -72,17 +74,32 @@ def find_recipe(
         TrainingError: no family suits the table, the space names an unknown parameter, labels cannot be used.
     """
     settings = problem.settings
-    end = clock() + (1 - (_MIXING if settings.ensemble == "auto" else 0.0)) * settings.budget.total_seconds()
-    race = Race(train, tuning, problem, clock, end, memory, on_done, refits)
+    began = clock()
+    length = (1 - (_MIXING if settings.ensemble == "auto" else 0.0)) * settings.budget.total_seconds()
+    race = Race(Folds(train, tuning, problem), clock, began + length, memory, on_done, refits)
+    later = _later(race, train, tuning)
+    if later:
+        race.end, race.refits = began + ONE_PART * length, 0
     looked = choose_view(train, tuning, problem)
     race.run(_begin(race, train, tuning, looked.view.to_json(), first))
     if settings.search != "portfolio":
-        race.search()
+        race.search(1 if later else PATIENT)
+    race = confirmed(race, later) if later else race
     best = race.done[race.best]
     mixed = mix(race, len(train)) if settings.ensemble == "auto" else None
     recipe, predictions = mixed or (best.recipe, best.tuning)
     value = metric_value(problem.metric, race.target, predictions)
     return Found(_decided(race, recipe, predictions), value, tuple(race.done), looked)
+
+
+def _later(race: Race, train: pd.DataFrame, tuning: pd.DataFrame) -> Race | None:
+    """The race on every row in turn that follows one on a tuning part, where rows are few."""
+    by_space = race.problem.settings.search in ("random", "grid")
+    if by_space or race.folds.count > 1 or not may_take_turns(len(train) + len(tuning), race.timed, race.problem):
+        return None
+    folds = Folds(train, tuning, race.problem, in_turn=True)
+    memory = race.memory and Aside(race.memory, "every row in turn")
+    return Race(folds, race.clock, race.end, memory, race.on_done, race.refits) if folds.count > 1 else None
 
 
 def _decided(race: Race, recipe: Recipe, predictions: Floats) -> Recipe:

@@ -14,13 +14,15 @@ class OutOfTime(Exception):
 class Watch:
     """The clock that a fit looks at, and the value of the primary metric that it has to beat.
 
-    With ``keep`` boosting that runs out of time is kept as far as it came, since there is nothing else.
+    With ``keep`` boosting that runs out of time is kept as far as it came, since there is nothing else. ``way`` is how
+    far boosting has to go as a rule, in rounds of a learning rate of 1; 0 where that is not known.
     """
 
     clock: Callable[[], float] = lambda: 0.0
     deadline: float = float("inf")
     keep: bool = False
     to_beat: float | None = None
+    way: float = 0.0
 
     @property
     def late(self) -> bool:

@@ -132,3 +132,33 @@ def test_shuffling_the_useful_input_costs_most() -> None:
     )
     assert list(found) == ["x", "city", "noise"]
     assert found["x"] > 0.2
+
+
+def test_means_of_levels_are_rates_in_the_search_and_in_the_refit_alike() -> None:
+    rng = np.random.default_rng(0)
+    shop, days = rng.integers(0, 40, 2000), rng.gamma(0.5, 10.0, 2000) + 0.1
+    claims = rng.poisson(days * shop / 400)
+    frame = pd.DataFrame({"shop": [f"s{one}" for one in shop], "days": days, "__target": claims})
+    model = spec(task="count", exposure="days")
+    asked = training.Problem(model.training, "count", (), partial(features.row_features, model, ["shop"]))
+    recipe = next(one for one in training.candidates("count", ("lightgbm",), 2000, 1, seed=0))
+    shops = frame.drop_duplicates("shop")
+    searched = training.fit_candidate(recipe, frame, frame, asked).pipeline.named_steps["rows"].transform(shops)
+    refitted = training.refit(recipe, frame, asked).named_steps["rows"].transform(shops)
+    np.testing.assert_array_equal(searched, refitted)
+    assert np.corrcoef(searched[:, -1], shops["shop"].str[1:].astype(float))[0, 1] > 0.9
+
+
+def test_two_hundred_classes_are_learned_and_those_of_a_part_keep_their_places() -> None:
+    rng = np.random.default_rng(0)
+    label = rng.integers(0, 200, 4000)
+    frame = pd.DataFrame({"x": label % 20 + 0.1 * rng.normal(size=4000), "noise": label // 20, "city": "Rome"})
+    frame["__target"] = [f"class {one:03d}" for one in label]
+    _, classes = training.encode_target(frame["__target"], "multiclass")
+    few = frame[label < 50]
+    for family in ("extra_trees", "lightgbm"):
+        recipe = training.candidates("multiclass", (family,), 4000, 3, seed=0)[0].with_settings(n_estimators=8)
+        model = training.refit(recipe, frame, problem("multiclass", classes))
+        found = training.predict(model, "multiclass", few, len(classes))
+        assert found.shape == (len(few), 200)
+        assert (found.argmax(axis=1) == label[label < 50]).mean() > 0.8

@@ -1,18 +1,21 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from evergreen import features, training
 from evergreen.data import assemble, inputs
 from evergreen.errors import DataError, TrainingError
 from evergreen.evaluation import paired_rows
 from evergreen.handoffs import GROUP, KEY, TIME
 from evergreen.spec import ModelSpec
 from evergreen.training import split
+from evergreen.training.folds import Folds
 
 NOW = datetime(2024, 6, 1, tzinfo=UTC)
 
@@ -118,3 +121,12 @@ def test_a_group_column_that_is_not_there_and_too_few_groups_are_told() -> None:
         assemble(visits(), [], spec(group="custommer").data, NOW)
     with pytest.raises(TrainingError, match="only 10 rows have a label, in 2 groups"):
         parts(visits(2), spec())
+
+
+def test_each_fold_has_its_share_of_a_rare_class() -> None:
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": rng.normal(size=900), "__target": (np.arange(900) < 15).astype(int)})
+    spec = ModelSpec.model_validate({"model": "m", "data": {"source": "s", "target": {"column": "y"}}})
+    asked = training.Problem(spec.training, "binary", ("0", "1"), partial(features.row_features, spec, ["x"]))
+    folds = Folds(frame[:600], frame[600:], asked, in_turn=True)
+    assert [int(folds.target[places].sum()) for places, _ in folds.parts] == [3] * 5

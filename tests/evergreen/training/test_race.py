@@ -13,6 +13,7 @@ from evergreen import features, training
 from evergreen.spec import ModelSpec
 from evergreen.training import halving
 from evergreen.training.fit import Finished, Matrices
+from evergreen.training.folds import Folds
 from evergreen.training.mixing import mix
 from evergreen.training.race import Race
 
@@ -86,7 +87,7 @@ def test_the_first_candidate_of_a_large_table_is_one_that_all_rows_leave_time_fo
 ) -> None:
     monkeypatch.setattr(halving, "_PART", 500)
     clock = Slow(monkeypatch, 2.0)
-    race = Race(rows(4000), rows(seed=1), problem(max_candidates=6), clock, 30.0)
+    race = Race(Folds(rows(4000), rows(seed=1), problem(max_candidates=6)), clock, 30.0)
     recipes = training.candidates("binary", ["lightgbm"], 4000, 2, 0)
     chosen = halving.ranked(race, rows(4000), rows(seed=1), recipes)
     assert 1 <= len(chosen) <= 4
@@ -94,8 +95,60 @@ def test_the_first_candidate_of_a_large_table_is_one_that_all_rows_leave_time_fo
     assert not race.done
 
 
+class Kept:
+    """Finished candidates in memory."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, Finished] = {}
+
+    def recall(self, recipe: training.Recipe, to_beat: float | None) -> Finished | None:
+        return self.found.get(f"{recipe.to_json()}{to_beat!r}")
+
+    def keep(self, recipe: training.Recipe, to_beat: float | None, finished: Finished) -> None:
+        self.found[f"{recipe.to_json()}{to_beat!r}"] = finished
+
+
+def test_a_search_of_a_large_table_that_goes_on_remembers_what_a_part_of_the_rows_showed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(halving, "LARGE", 3000)
+    monkeypatch.setattr(training.search, "LARGE", 3000)
+    monkeypatch.setattr(halving, "_PART", 500)
+    clock, memory = Slow(monkeypatch, 2.0), Kept()
+    learned = problem(budget=timedelta(seconds=90), search="portfolio")
+    first = training.find_recipe(rows(4000), rows(seed=1), learned, clock, memory)
+    fits, clock.now = list(clock.fits), 0.0
+    again = training.find_recipe(rows(4000), rows(seed=1), learned, clock, memory)
+    # What the time did not allow for before comes on top; nothing is fitted twice.
+    assert len({size for _, size in fits}) == 2
+    assert not set(clock.fits[len(fits) :]) & set(fits)
+    assert len(again.finished) >= len(first.finished)
+
+
+def test_promising_candidates_of_few_rows_meet_again_on_every_row_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Slow(monkeypatch, 0.1)
+    learned = problem(cross_validate="auto", budget=timedelta(seconds=20))
+    found = training.find_recipe(rows(2000), rows(400, seed=1), learned, clock, refits=1)
+    one_part = [name for name, size in clock.fits if size == 2000]
+    in_turn = [name for name, size in clock.fits if size == 1920]
+    assert len(one_part) > 10
+    assert len(in_turn) > 5 * 5
+    assert clock.fits.index((in_turn[0], 1920)) == len(one_part)
+    assert {len(one.tuning) for one in found.finished} == {2400}
+    assert set(in_turn[: 5 * 5]) <= set(one_part)
+    assert clock.now <= 1.1 * 20
+
+
+def test_where_time_is_short_one_tuning_part_has_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Slow(monkeypatch, 1.0)
+    learned = problem(cross_validate="auto", budget=timedelta(seconds=20))
+    found = training.find_recipe(rows(2000), rows(400, seed=1), learned, clock, refits=1)
+    assert {len(one.tuning) for one in found.finished} == {400}
+    assert 0.6 * 20 <= clock.now <= 1.1 * 20
+
+
 def test_an_ensemble_is_chosen_from_a_few_of_each_family() -> None:
-    race = Race(rows(), rows(seed=1), problem(), lambda: 0.0, 1e9)
+    race = Race(Folds(rows(), rows(seed=1), problem()), lambda: 0.0, 1e9)
     line = training.candidates("binary", ["linear"], 500, 2, 0)[0]
     boosted = training.candidates("binary", ["lightgbm"], 500, 2, 0)[0]
     rng = np.random.default_rng(0)
@@ -163,3 +216,44 @@ def test_others_begin_where_boosting_grows_a_tree_for_each_of_many_classes() -> 
         one.name for one in training.candidates("multiclass", ["lightgbm", "extra_trees"], 16_000, 16, 0, slow=True)
     ]
     assert names[:2] == ["extra-trees", "lightgbm-quick"]
+
+
+def test_a_proposal_that_takes_too_long_ends_no_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    from evergreen.training import folds
+    from evergreen.training.watch import OutOfTime
+
+    clock = Slow(monkeypatch, 2.0)
+    quick, tried = folds.fit_on, list[str]()
+
+    def fit_on(recipe: training.Recipe, matrices: Matrices, watch: folds.Watch) -> Finished:
+        tried.append(recipe.name)
+        if recipe.name == "lightgbm-1":
+            clock.now += 1.0
+            raise OutOfTime
+        return quick(recipe, matrices, watch)
+
+    monkeypatch.setattr(folds, "fit_on", fit_on)
+    race = Race(Folds(rows(), rows(seed=1), problem(families=["lightgbm"])), clock, 60.0)
+    race.run(training.candidates("binary", ["lightgbm"], 500, 2, 0)[:2])
+    race.search()
+    assert tried[2] == "lightgbm-1"
+    assert len(tried) > 20
+    assert len(race.done) == len(tried) - 1
+    assert clock.now <= 61.0
+
+
+def test_boosting_that_will_not_get_there_in_time_is_given_up_early() -> None:
+    from evergreen.training.watch import OutOfTime, Watch
+
+    ticks = itertools.count(0.0, 1.0)
+    seen: list[float] = []
+
+    def clock() -> float:
+        seen.append(next(ticks))
+        return seen[-1]
+
+    recipe = training.candidates("binary", ["lightgbm"], 500, 2, 0)[0].with_settings(learning_rate=0.01)
+    folds = Folds(rows(), rows(seed=1), problem())
+    with pytest.raises(OutOfTime):
+        folds.fit(recipe, Watch(clock, 900.0, way=50.0))
+    assert len(seen) < 50

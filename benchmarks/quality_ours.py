@@ -1,0 +1,45 @@
+"""Our own search as one of the systems of ``benchmarks.quality``."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import pandas as pd
+
+from benchmarks.quality_systems import Predict, tuning_rows
+from evergreen import features, training
+from evergreen.handoffs import TARGET, TIME
+from evergreen.spec import ModelSpec
+
+
+def our_problem(meta: dict[str, Any], **settings: Any) -> Any:
+    """What our search learns of a table, with these settings of ``training``."""
+    data = {"source": "t", "target": {"column": "__y"}} | ({"time": meta["time"]} if meta["time"] else {})
+    spec = ModelSpec.model_validate({"model": "bench", "data": data, "training": settings})
+    transformer_for = partial(features.row_features, spec, tuple(meta["inputs"]))
+    classes = tuple(str(code) for code in range(meta["classes"]))
+    return training.Problem(spec.training, meta["task"], classes, transformer_for)
+
+
+def our_rows(frame: Any, meta: dict[str, Any], y: Any = None) -> Any:
+    """Rows as our features take them, with labels where there are any."""
+    rows = frame[meta["inputs"]]
+    if meta["time"]:
+        rows = rows.assign(**{TIME: pd.to_datetime(frame[meta["time"]], utc=True).astype("datetime64[us, UTC]")})
+    if y is None:
+        return rows
+    return rows.assign(**{TARGET: y if meta["task"] == "regression" else y.astype(int).astype(str)})
+
+
+def ours(frame: Any, y: Any, meta: dict[str, Any], budget: float) -> Predict:
+    """The search of ``evergreen train``, then the best recipe on all rows; it takes the rows as they are."""
+    began = time.monotonic()
+    table = our_rows(frame, meta, y)
+    past, newest = tuning_rows(meta, len(y))
+    problem = our_problem(meta, budget=timedelta(seconds=budget - (time.monotonic() - began)))
+    found = training.find_recipe(table.iloc[past], table.iloc[newest], problem, time.monotonic, refits=1)
+    pipeline = training.refit(found.recipe, table, problem)
+    return lambda rows: training.predict(pipeline, meta["task"], our_rows(rows, meta), len(problem.classes))
