@@ -24,15 +24,14 @@ logger = logging.getLogger(__name__)
 @task
 def warn_of_leaks(spec: ModelSpec, table: FeatureTable, contest: Contest, run_id: str) -> tuple[str, ...]:
     """Name inputs that seem to know the target, with the evidence; they stay inputs until the spec excludes them."""
-    rows = Store(str(settings().store)).read(table.uri)
-    split = contest.split
+    store, split = Store(str(settings().store)), contest.split
     inputs = [name for name in table.inputs if name not in spec.data.planned]
-    past = rows.iloc[split.train]
+    past = store.read(table.uri, rows=split.train)
     times = [name for name in inputs if pd.api.types.is_datetime64_any_dtype(past[name].dtype)]
     event = TIME if TIME in past else ""
     leaks = discovery.find_leaks(past, TARGET, _kind(contest.task), inputs, times, event)
     warnings = [f"{leak.column} may know the target: {leak.evidence}" for leak in leaks]
-    shared = discovery.shared_rows(past, rows.iloc[split.holdout], inputs)
+    shared = discovery.shared_rows(past, store.read(table.uri, rows=split.holdout), inputs)
     if shared > 0.01 * len(split.holdout):
         warnings.append(
             f"{shared:,} of {len(split.holdout):,} holdout rows stand, equal in every input, among those fitted on"

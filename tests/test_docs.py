@@ -24,6 +24,14 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "infra" / "README.
 TUTORIAL = ROOT / "docs" / "tutorial.md"
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 
+#: Commands of other pages than the tutorial that need more than its project, and the tests that run them.
+ELSEWHERE = {
+    "init": "evergreen/cli/test_discovery.py", "train": "evergreen/cli/test_commands.py",
+    "up": "evergreen/cli/test_up.py", "deploy": "evergreen/cli/test_up.py",
+    "promote": "evergreen/cli/test_deciding.py", "rollback": "evergreen/cli/test_deciding.py",
+    "quarantine --release": "evergreen/cli/test_commands.py",
+}  # fmt: skip
+
 #: Runs commands one after another in one process, which starts one Prefect for all of them. Ten seconds of fitting are
 #: enough for pages that show how it is done.
 DRIVER = """
@@ -64,6 +72,25 @@ def commands(page: Path) -> list[str]:
     found = [line for block in blocks(page, "bash") for line in block.splitlines() if line.strip()]
     found += [command for block in blocks(page, "console") for command, _ in steps(block)]
     return found + re.findall(r"^ {4}((?:evergreen|make) .*)$", page.read_text(encoding="utf-8"), re.M)
+
+
+def on_other_pages() -> list[list[str]]:
+    """What the other pages tell one to run, about the tutorial's model and rows."""
+    found = []
+    for page in PAGES:
+        for line in commands(page) if page != TUTORIAL else ():
+            words = shlex.split(line, comments=True)
+            kind = " ".join([words[1], *(word for word in words if word == "--release")]) if len(words) > 1 else ""
+            if words[0] != "evergreen" or kind in ELSEWHERE:
+                continue
+            text = "\0".join(words[1:]).replace("flight-delay", "customers").replace("my-model", "customers")
+            text = re.sub(r"2013-\d\d-\d\d/2013-\d\d-\d\d", "2025-03-01/2025-04-01", text)
+            text = re.sub(r"2013-\d\d-\d\d-[A-Z][\w-]*", "C09000", text)
+            if words[1] == "backtest":  # two weeks of it, however long the page's own past is
+                text = "\0".join(["backtest", "customers", "--start", "2025-10-06", "--end", "2025-10-20"])
+            if text.split("\0") not in found:
+                found.append(text.split("\0"))
+    return found
 
 
 def masked(line: str) -> str:
@@ -134,7 +161,13 @@ def test_every_key_of_the_reference_has_a_meaning() -> None:
     assert [line for line in reference().splitlines() if re.search(r"\| *\|", line)] == []
 
 
-def test_the_tutorial_runs_and_prints_what_it_shows(tmp_path: Path) -> None:
+def test_commands_that_the_tutorials_project_cannot_run_are_run_by_tests_of_their_own() -> None:
+    for kind, place in ELSEWHERE.items():
+        text = (ROOT / "tests" / place).read_text(encoding="utf-8")
+        assert all(f'"{word}"' in text for word in kind.split()), (kind, place)
+
+
+def test_the_tutorial_runs_and_prints_what_it_shows_and_other_pages_commands_run_after_it(tmp_path: Path) -> None:
     (program,) = blocks(TUTORIAL, "python")
     (tmp_path / "table.py").write_text(program, encoding="utf-8")
     everything = [step for block in blocks(TUTORIAL, "console") for step in steps(block)]
@@ -144,11 +177,11 @@ def test_the_tutorial_runs_and_prints_what_it_shows(tmp_path: Path) -> None:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("EVERGREEN_", "PREFECT_"))}
     done = subprocess.run(
         [sys.executable, "-c", DRIVER],
-        input=json.dumps([words[1:] for words, _ in ours]),
+        input=json.dumps([*(words[1:] for words, _ in ours), *on_other_pages()]),
         cwd=tmp_path, env=kept, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    for (words, shown), said in zip(ours, json.loads(done.stdout), strict=True):
+    for (words, shown), said in zip(ours, json.loads(done.stdout)[: len(ours)], strict=True):
         lines = iter([masked(line) for line in said.splitlines()])
         for line in shown:
             if line != "...":

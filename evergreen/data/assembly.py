@@ -47,7 +47,9 @@ def assemble(rows: pd.DataFrame, joins: Sequence[pd.DataFrame], data: Data, as_o
     if len(joins) != len(data.join):
         raise DataError(f"{data.source}: {len(data.join)} joins are declared, {len(joins)} tables were given")
     moment = pd.Timestamp(as_of).tz_convert("UTC")
-    table = _ordered(_reserved(within_reach(rows.reset_index(drop=True)), data), data)
+    table = _reserved(within_reach(rows.reset_index(drop=True)), data)
+    del rows  # where nobody else holds them, each column goes as it is put in order
+    table = _ordered(table, data)
     for join, other in zip(data.join, joins, strict=True):
         table = join_table(table, other, join, moment, data.timezone)
     return _masked(table, data, moment)
@@ -107,9 +109,19 @@ def _label(rows: pd.DataFrame, data: Data) -> pd.Series:
 
 
 def _ordered(table: pd.DataFrame, data: Data) -> pd.DataFrame:
+    """The table by event time and key; ``table`` is used up, since two of a large one are one too many."""
     # Rows of equal content share a key where none is named; the label then settles their order.
     by = [*([TIME] if data.time else []), KEY, *([] if data.key else [TARGET])]
-    return table.sort_values(by, kind="stable", ignore_index=True)
+    order = table[by].sort_values(by, kind="stable").index.to_numpy()
+    if (order[1:] > order[:-1]).all():
+        return table
+    names, columns = list(table.columns), dict[str, pd.Series]()
+    step = 1 + len(names) // 32  # a few at a time: to take one away costs as much as the table is wide
+    for first in range(0, len(names), step):
+        some = names[first : first + step]
+        columns |= {name: table[name].take(order).reset_index(drop=True) for name in some}
+        table.drop(columns=some, inplace=True)
+    return pd.DataFrame(columns, copy=False)
 
 
 def _masked(table: pd.DataFrame, data: Data, as_of: pd.Timestamp) -> pd.DataFrame:

@@ -89,24 +89,12 @@ def _numbers(name: str, values: pd.Series, blocks: NDArray[np.int64], classes: b
     known = numbers[np.isfinite(numbers)]
     if not len(known):
         return
-    low, high = float(known.min()), float(known.max())
-    inner = float(np.quantile(known, 0.995) - np.quantile(known, 0.005)) or high - low
-    said = f"{name}: {low:.6g} to {high:.6g}"
     if classes:
-        levels = sorted(float(level) for level in np.unique(known))
-        yield Rule(
-            "expect_column_values_to_be_in_set",
-            {"column": name, "value_set": levels},
-            "critical",
-            f"{name}: the {len(levels)} classes",
-        )
+        levels = [float(level) for level in np.unique(known)]
+        kwargs = {"column": name, "value_set": levels}
+        yield Rule("expect_column_values_to_be_in_set", kwargs, "critical", f"{name}: the {len(levels)} classes")
         return
-    for margin, mostly, severity in ((0.1, 0.999, "warning"), (1.5, 0.9, "critical")):
-        least, most = low - margin * inner, high + margin * inner
-        if severity == "warning":  # what was never negative (or positive) is not expected to become so
-            least, most = max(least, 0.0) if low >= 0 else least, min(most, 0.0) if high <= 0 else most
-        kwargs = {"column": name, "min_value": floor(least), "max_value": ceil(most), "mostly": mostly}
-        yield Rule("expect_column_values_to_be_between", kwargs, severity, said)
+    yield from _range(name, known)
     deviation = float(known.std())
     mean = spread_of(numbers, blocks)
     wide = max(4 * mean.sd, 0.1 * deviation, 4 * deviation / np.sqrt(len(known)))
@@ -116,8 +104,24 @@ def _numbers(name: str, values: pd.Series, blocks: NDArray[np.int64], classes: b
         "warning",
         f"{name}: mean {mean.value:.6g}, from {mean.low:.6g} to {mean.high:.6g} over blocks",
     )
-    if brief:
-        return
+    if not brief:
+        yield from _shape(name, numbers, blocks, deviation)
+
+
+def _range(name: str, known: NDArray[np.float64]) -> Iterator[Rule]:
+    """Limits that nearly all values keep, and wide ones that most have to."""
+    low, high = float(known.min()), float(known.max())
+    inner = float(np.quantile(known, 0.995) - np.quantile(known, 0.005)) or high - low
+    for margin, mostly, severity in ((0.1, 0.999, "warning"), (1.5, 0.9, "critical")):
+        least, most = low - margin * inner, high + margin * inner
+        if severity == "warning":  # what was never negative (or positive) is not expected to become so
+            least, most = max(least, 0.0) if low >= 0 else least, min(most, 0.0) if high <= 0 else most
+        kwargs = {"column": name, "min_value": floor(least), "max_value": ceil(most), "mostly": mostly}
+        yield Rule("expect_column_values_to_be_between", kwargs, severity, f"{name}: {low:.6g} to {high:.6g}")
+
+
+def _shape(name: str, numbers: NDArray[np.float64], blocks: NDArray[np.int64], deviation: float) -> Iterator[Rule]:
+    """Quantiles, and that the values are not all one."""
     spreads = quantile_spreads(numbers, blocks, _QUANTILES)
     ranges = []
     for middle, below, above in spreads:
@@ -130,11 +134,10 @@ def _numbers(name: str, values: pd.Series, blocks: NDArray[np.int64], classes: b
         "warning",
         f"{name}: quantiles {', '.join(f'{middle.value:.5g}' for middle, _, _ in spreads)}",
     )
+    different = len(np.unique(numbers[np.isfinite(numbers)]))
+    kwargs = {"column": name, "min_value": 2}
     yield Rule(
-        "expect_column_unique_value_count_to_be_between",
-        {"column": name, "min_value": 2},
-        "warning",
-        f"{name}: {len(np.unique(known)):,} different values",
+        "expect_column_unique_value_count_to_be_between", kwargs, "warning", f"{name}: {different:,} different values"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
@@ -28,7 +29,7 @@ _PAIRS = (
 _ID_NAME = (
     r"(?i)(?:^|[^a-z])(?:id|ids|uuid|guid|key|index|idx|rownames?|row|rowid|nr|no|num|number|serial)(?:$|[^a-z])"
     r"|^Unnamed: 0$"
-    r"|[a-z]I[dD]$|_?pk$|^$|(?i:customerid|userid|patientid|orderid|invoice)"
+    r"|(?-i:[a-z]I[dD]$)|_?pk$|^$|customerid|userid|patientid|orderid|caseid|invoice"
 )
 
 
@@ -64,7 +65,7 @@ class Column:
 
 def named_like_an_id(name: str) -> bool:
     """Whether a name is one that people give to keys."""
-    return bool(pd.Series([name]).str.contains(_ID_NAME, regex=True).iloc[0])
+    return re.search(_ID_NAME, name) is not None
 
 
 def describe(frame: pd.DataFrame) -> list[Column]:
@@ -78,11 +79,12 @@ def describe(frame: pd.DataFrame) -> list[Column]:
 
 def twins(frame: pd.DataFrame) -> dict[str, str]:
     """Columns that repeat an earlier one value by value, each with that one."""
-    first: dict[int, list[str]] = {}
+    first: dict[tuple[object, ...], list[str]] = {}
     found = {}
     for name in frame.columns:
-        codes, _ = pd.factorize(frame[name])
-        digest = hash(codes.tobytes())
+        codes, levels = pd.factorize(frame[name])
+        # The first levels too: columns of which no value repeats all have the same codes.
+        digest = (hash(codes.tobytes()), *levels[:20])
         for other in first.setdefault(digest, []):
             if frame[name].equals(frame[other]):
                 found[str(name)] = other

@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from evergreen.discovery.values import looks_like_data
+
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _SEPARATORS = ",;\t|^~"
 #: Lines that are looked at, and lines that may stand before the table.
@@ -88,8 +90,9 @@ def find_layout(lines: Sequence[str], usual: str, encoding: tuple[str | None, st
     separator, fields = _separator(lines, usual)
     if fields < 2:
         return Layout(encoding[0], None, 0, (), reasons)
-    each = [len(_fields([line], separator)[0]) if line.strip() else 0 for line in lines]
-    first = next((at for at, count in enumerate(each) if count == fields), 0)
+    rows = [_fields([line], separator)[0] if line.strip() else [] for line in lines]
+    each = [len(row) for row in rows]
+    first = _below_titles(rows, fields, next((at for at, count in enumerate(each) if count == fields), 0))
     names: tuple[str, ...] = ()
     skip = first if first <= _MOST_BEFORE else 0
     if first == 1 and each[0] == fields - 1 >= 1:
@@ -104,6 +107,19 @@ def find_layout(lines: Sequence[str], usual: str, encoding: tuple[str | None, st
     if separator != usual:
         reasons["separator"] = f"splits the lines into {fields} fields each"
     return Layout(encoding[0], separator if separator != usual or skip else None, skip, names, reasons)
+
+
+def _below_titles(rows: Sequence[Sequence[str]], fields: int, first: int) -> int:
+    """The first line that is full of names, where above it stand titles that a spreadsheet has padded to all fields."""
+    filled = [sum(bool(cell.strip()) for cell in row) for row in rows]
+    usual = sorted(count for row, count in zip(rows, filled, strict=True) if len(row) == fields)
+    most = usual[len(usual) // 2] if usual else 0
+    at = first
+    while at < min(len(rows), _MOST_BEFORE) and 2 * filled[at] <= most:
+        at += 1
+    names = [cell.strip() for cell in rows[at]] if at < len(rows) else []
+    full = len(names) == fields and len(set(names)) == fields and all(names)
+    return at if full and not any(map(looks_like_data, names)) else first
 
 
 def _separator(lines: Sequence[str], usual: str) -> tuple[str, int]:

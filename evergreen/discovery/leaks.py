@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
-from evergreen.discovery.scores import as_numbers, roc_auc, single_score
+from evergreen.discovery.scores import Scorer, as_numbers, roc_auc
 from evergreen.spec import Task
 
 _MOST_ROWS, _MOST_CELLS = 50_000, 5_000_000
@@ -41,13 +42,14 @@ def find_leaks(
         One entry a column, the first reason that applies.
     """
     found = {leak.column: leak for leak in _after(frame, times, event)}
-    rows = frame[frame[target].notna()]
-    if len(rows) < _MIN_ROWS:
+    known = pd.Series(np.flatnonzero(frame[target].notna().to_numpy()))
+    if len(known) < _MIN_ROWS:
         return list(found.values())
     most = min(_MOST_ROWS, max(_MOST_CELLS // max(len(inputs), 1), 5_000))
-    if len(rows) > most:
-        rows = rows.sample(most, random_state=0).sort_index()
-    scores = {}
+    if len(known) > most:
+        known = known.sample(most, random_state=0).sort_index()
+    rows = frame.iloc[known]
+    scores, scorer = {}, Scorer(rows[target], task)
     for name in inputs:
         if name in found:
             continue
@@ -55,9 +57,12 @@ def find_leaks(
         if evidence:
             found[name] = Leak(name, evidence)
             continue
-        scores[name] = single_score(rows[name], rows[target], task)
+        scores[name] = scorer.score(rows[name])
+    best = sorted(scores, key=lambda name: -scores[name])[:4]
+    rarest = int(rows[target].value_counts().min())
     for name in scores:
-        evidence = _implausible(name, scores, task, rows, target)
+        others = [scores[other] for other in best if other != name]
+        evidence = _implausible(scores[name], others, task, len(scores), rarest)
         if evidence:
             found[name] = Leak(name, evidence)
     return [found[name] for name in dict.fromkeys([*inputs, *found]) if name in found]
@@ -70,10 +75,10 @@ def sorted_by_target(frame: pd.DataFrame, target: str, task: Task, ids: Sequence
         return []
     if len(rows) > _MOST_ROWS:
         rows = rows.sample(_MOST_ROWS, random_state=0).sort_index()
-    found = []
+    found, scorer = [], Scorer(rows[target], task)
     for name in ids:
         order = rows[name] if pd.api.types.is_numeric_dtype(rows[name].dtype) else rows[name].rank()
-        score = single_score(order, rows[target], task)
+        score = scorer.score(order)
         if score >= (0.9 if task == "binary" else 0.8):
             found.append(Leak(name, f"the id sorts by the target ({_said(task)} {score:.3f} by the id alone)"))
     return found
@@ -99,7 +104,7 @@ def shared_rows(train: pd.DataFrame, holdout: pd.DataFrame, inputs: Sequence[str
         return 0
     ours = pd.util.hash_pandas_object(train[list(inputs)], index=False)
     theirs = pd.util.hash_pandas_object(holdout[list(inputs)], index=False)
-    return int(theirs.isin(set(ours)).sum())
+    return int(theirs.isin(ours).sum())
 
 
 def _after(frame: pd.DataFrame, times: Iterable[str], event: str) -> Iterable[Leak]:
@@ -143,19 +148,26 @@ def _nulls_tell(values: pd.Series, target: pd.Series, task: Task) -> str:
     return ""
 
 
-def _implausible(name: str, scores: dict[str, float], task: Task, rows: pd.DataFrame, target: str) -> str:
-    score = scores[name]
-    limit = _IMPLAUSIBLE[task]
-    others = sorted((value for other, value in scores.items() if other != name), reverse=True)
+def _implausible(score: float, others: Sequence[float], task: Task, columns: int, rarest: int) -> str:
+    """Why a column's score is too good to be honest; empty where it is not.
+
+    Args:
+        score: How well it alone predicts the target.
+        others: The best scores of others.
+        task: What kind of thing the target is.
+        columns: How many columns have a score.
+        rarest: Rows of the rarest class.
+    """
     second = others[0] if others else (0.5 if task == "binary" else 0.0)
-    if score >= limit:
-        return f"alone it predicts the target with {_said(task)} {score:.3f} (next best column {second:.3f})"
+    said = f"alone it predicts the target with {_said(task)} {score:.3f}"
+    if score >= _IMPLAUSIBLE[task]:
+        return f"{said} (next best column {second:.3f})"
     # Short of perfect, but out of all proportion to the rest: nine tenths of what they leave unexplained.
     floor = 0.95 if task == "binary" else 0.9
     third = others[1] if len(others) > 1 else second
-    enough = task == "regression" or int(rows[target].value_counts().min()) >= _MIN_ROWS
-    if enough and score >= floor and len(others) >= 3 and (1 - score) < 0.15 * (1 - min(second, third)):
-        return f"alone it predicts the target with {_said(task)} {score:.3f}; the next best reach {second:.3f} and {third:.3f}"  # noqa: E501
+    enough = task == "regression" or rarest >= _MIN_ROWS
+    if enough and score >= floor and columns >= 4 and (1 - score) < 0.15 * (1 - min(second, third)):
+        return f"{said}; the next best reach {second:.3f} and {third:.3f}"
     return ""
 
 

@@ -19,6 +19,8 @@ rect{fill:#3d8361}.m rect{fill:#d98200}polyline{fill:none;stroke:#3d8361;stroke-
 """
 #: From here on a period's distribution is worth a look.
 _DRIFTED = 0.25
+#: Columns that the terminal shows; the page shows all.
+_MOST_LINES = 60
 
 
 def remarks(found: Profile, leaks: Sequence[Leak]) -> list[tuple[str, str]]:
@@ -73,7 +75,7 @@ def summary(title: str, found: Profile, leaks: Sequence[Leak]) -> str:
     """The same for a terminal: one line a column, then what is odd."""
     lines = [f"{title}: {found.rows:,} rows, {len(found.looks)} columns"]
     lines.append(f"{'column':28} {'kind':9} {'missing':>8} {'distinct':>9} {'target':>7} {'drift':>6}  what")
-    for look in found.looks:
+    for look in _few(found, leaks):
         column = look.column
         score = "" if look.association is None else f"{look.association:.3f}"
         drift = "" if look.drift is None else f"{look.drift:.2f}"
@@ -81,8 +83,18 @@ def summary(title: str, found: Profile, leaks: Sequence[Leak]) -> str:
             f"{column.name[:28]:28} {column.kind:9} {column.missing_share:8.1%} {column.distinct:9,} {score:>7} "
             f"{drift:>6}  {column.reason[:60]}"
         )
+    if len(found.looks) > _MOST_LINES:
+        lines.append(f"... and {len(found.looks) - _MOST_LINES:,} more, less telling; all are on the page")
     lines += [f"ODD  {name}: {words}" if name else f"ODD  {words}" for name, words in remarks(found, leaks)]
     return "\n".join(lines)
+
+
+def _few(found: Profile, leaks: Sequence[Leak]) -> list[Look]:
+    """As many columns as a terminal bears, in their order: those that are odd or tell most of the target first."""
+    odd = {name for name, _ in remarks(found, leaks)}
+    telling = sorted(found.looks, key=lambda one: (one.column.name not in odd, -(one.association or 0.0)))
+    kept = {one.column.name for one in telling[:_MOST_LINES]}
+    return [one for one in found.looks if one.column.name in kept]
 
 
 def _heads(found: Profile, target: str | None) -> Iterator[str]:

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from evergreen.discovery.columns import Column, describe, twins
-from evergreen.discovery.scores import single_score
+from evergreen.discovery.scores import Scorer
 from evergreen.spec import Task
 
 BINS, PERIODS, TOP = 30, 12, 12
@@ -80,11 +80,10 @@ def profile(frame: pd.DataFrame, target: str | None, task: Task | None, time: st
     if target is not None:
         sample = frame[frame[target].notna()]
         sample = sample.sample(_SAMPLE, random_state=0).sort_index() if len(sample) > _SAMPLE else sample
+    scorer = Scorer(sample[target], task) if target is not None and task is not None and len(sample) >= 50 else None
     looks = []
     for column in describe(frame):
-        score = None
-        if target is not None and task is not None and column.name != target and len(sample) >= 50:
-            score = single_score(sample[column.name], sample[target], task)
+        score = scorer.score(sample[column.name]) if scorer and column.name != target else None
         looks.append(_look(column, frame[column.name], period, score))
     hashes = pd.util.hash_pandas_object(frame, index=False).to_numpy()
     duplicates = len(hashes) - len(np.unique(hashes))

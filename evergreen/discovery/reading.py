@@ -33,7 +33,7 @@ _FOLDED = 200
 #: Days that Excel counts to, 1954 to 2064.
 _EXCEL = (20_000, 60_000)
 _DAY_NAME = r"(?i)(?:date|datum|fecha)"
-_TIME_NAME = r"(?i)(?:date|time|stamp|epoch|_ts|^ts$|_at$|created|updated)"
+_TIME_NAME = r"(?i)(?:date|time|stamp|epoch|created|updated|(?:^|[ _.-])(?:ts|at|on|when)$|(?-i:[a-z](?:Ts|At|On)$))"
 
 
 @dataclass
@@ -217,19 +217,21 @@ def _look_at_whole_numbers(found: Reading, name: str, values: pd.Series, time: s
 
 
 def _settle(found: Reading, looks: Mapping[str, NumberLook]) -> None:
-    """One writing for the whole file: that of most columns that show one."""
-    shown = Counter(
-        (look.thousands, look.decimal)
-        for name, look in looks.items()
-        if name in found.numbers and (look.thousands or look.decimal != ".")
-    )
-    if not shown:
+    """One writing for the whole file: the one that reads most columns, and that most of them show; others stay text."""
+    numbers = {name: look for name, look in looks.items() if name in found.numbers}
+    shown = [(look.thousands, look.decimal) for look in numbers.values()]
+    if not any(thousands or decimal != "." for thousands, decimal in shown):
         return
-    (found.thousands, found.decimal), _ = shown.most_common(1)[0]
-    for name, look in looks.items():
-        differs = look.decimal != found.decimal or (look.thousands not in (None, found.thousands))
-        if name in found.numbers and differs and not look.plain:
-            found.checks.append(f"{name}: writes its numbers in another way than the other columns; correct the source")
+
+    def held_by(writing: tuple[str | None, str]) -> tuple[int, int, int]:
+        readable = sum(writing in look.fits for look in numbers.values())
+        return readable, sum(decimal == writing[1] for _, decimal in shown), shown.count(writing)
+
+    found.thousands, found.decimal = max(dict.fromkeys(shown), key=held_by)
+    for name, look in numbers.items():
+        if (found.thousands, found.decimal) not in look.fits:
+            said = found.numbers.pop(name)
+            found.checks.append(f"{name}: {said}, in another way than the other columns: stays text; write them alike")
 
 
 def _share_of_data(values: pd.Series) -> float:

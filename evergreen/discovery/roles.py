@@ -111,8 +111,12 @@ def find_group(columns: Sequence[Column], taken: set[str]) -> Guess | None:
         if column.kind == "number" and not column.whole:
             continue
         each = (column.rows - column.missing) / max(column.distinct, 1)
-        told = any(word.lower().rstrip("s") in _WHO for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+", column.name))
-        if each >= 1.5 and column.distinct >= 8 and ((column.named_like_an_id and column.distinct >= 20) or told):
+        words = [word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+", column.name)]
+        # Numbers of accounts and number_of_rooms count things; account and room_number say which.
+        counts = column.kind == "number" and (words[:1] in (["num"], ["n"]) or "of" in words)
+        told = any((word if column.kind == "number" else word.rstrip("s")) in _WHO for word in words) and not counts
+        named = column.named_like_an_id and not counts
+        if each >= 1.5 and column.distinct >= 8 and ((named and column.distinct >= 20) or told):
             said = f"{column.distinct:,} values in {each:.1f} rows each"
             fit.append((not told, Guess(column.name, said, "should all rows of one stay on one side of a split?")))
     return min(fit, key=lambda one: one[0])[1] if fit else None

@@ -11,29 +11,29 @@ from evergreen.spec import Task
 _BINS = 50
 
 
-def single_score(values: pd.Series, target: pd.Series, task: Task, seed: int = 0) -> float:
-    """How well one column alone predicts the target, out of sample, in [0, 1].
+class Scorer:
+    """How well single columns predict a target, out of sample, in [0, 1].
 
     Half of the rows give each level (numbers: each of up to 50 bins of equal size) its mean target or its most
     frequent class; the other half is predicted, and the other way round. Binary: ROC AUC. Multiclass: the share of
     errors of the most frequent class that is avoided. Regression: the share of the variance of the target's ranks.
 
     Args:
-        values: The column.
-        target: Labels without nulls, of the same rows.
+        target: Labels without nulls.
         task: What kind of thing the target is.
         seed: Which rows are in which half.
     """
-    # A stream of our own: a made-up table may well have been drawn with the plain seed.
-    half = np.random.default_rng([seed, 0x1EAF]).random(len(target)) < 0.5
-    wanted = as_numbers(target, task)
-    scores = []
-    for fit in (half, ~half):
-        if not fit.any() or fit.all():
-            return 0.0
-        codes = _codes(values, fit)
-        scores.append(_score(codes, wanted, fit, task))
-    return float(np.mean(scores))
+
+    def __init__(self, target: pd.Series, task: Task, seed: int = 0) -> None:
+        # A stream of our own: a made-up table may well have been drawn with the plain seed.
+        half = np.random.default_rng([seed, 0x1EAF]).random(len(target)) < 0.5
+        self._halves = (half, ~half) if half.any() and not half.all() else ()
+        self._wanted, self._task = as_numbers(target, task), task
+
+    def score(self, values: pd.Series) -> float:
+        """The score of one column, of the same rows; 0 where there are too few to tell."""
+        scores = [_score(_codes(values, fit), self._wanted, fit, self._task) for fit in self._halves]
+        return float(np.mean(scores)) if scores else 0.0
 
 
 def as_numbers(target: pd.Series, task: Task) -> NDArray[np.float64]:
@@ -79,12 +79,24 @@ def _score(codes: NDArray[np.int64], wanted: NDArray[np.float64], fit: NDArray[n
     mean = wanted[fit].mean()
     # A level seen once says little: its mean is drawn towards that of all rows.
     means = (sums + mean) / (counts + 1)
-    guessed, truth = means[codes[~fit]], wanted[~fit]
+    truth = wanted[~fit]
     if task == "binary":
-        return roc_auc(guessed, truth > 0)
-    left = ((truth - guessed) ** 2).sum()
+        return _auc_of_levels(means, codes[~fit], truth > 0)
+    left = ((truth - means[codes[~fit]]) ** 2).sum()
     all_ = ((truth - mean) ** 2).sum()
     return float(max(0.0, 1 - left / all_)) if all_ > 0 else 0.0
+
+
+def _auc_of_levels(means: NDArray[np.float64], codes: NDArray[np.int64], positive: NDArray[np.bool_]) -> float:
+    """ROC AUC of rows whose score is their level's: counts by level say as much as the rows' ranks."""
+    scores, places = np.unique(means, return_inverse=True)
+    rows = np.bincount(places[codes], minlength=len(scores))
+    ones = np.bincount(places[codes[positive]], minlength=len(scores))
+    zeros = rows - ones
+    if not ones.any() or not zeros.any():
+        return 0.5
+    below = np.cumsum(zeros) - zeros
+    return float((ones * (below + zeros / 2)).sum() / (ones.sum() * float(zeros.sum())))
 
 
 def roc_auc(score: NDArray[np.float64], positive: NDArray[np.bool_]) -> float:

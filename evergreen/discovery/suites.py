@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import yaml
 
 from evergreen.discovery.limits import Rule
-from evergreen.discovery.writing import remark, scalar
+from evergreen.discovery.lines import remark, scalar
 
 _HEAD = """\
 # {how}

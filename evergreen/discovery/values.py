@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import product
 
@@ -61,18 +62,22 @@ _TWINS = {"%d/%m": "%m/%d", "%m/%d": "%d/%m", "%d-%m": "%m-%d", "%m-%d": "%d-%m"
 
 @dataclass(frozen=True)
 class NumberLook:
-    """How a column writes its numbers."""
+    """How a column writes its numbers; ``fits`` holds every way of writing in which they may be read."""
 
     thousands: str | None
     decimal: str
     unit: str
     plain: bool
+    fits: frozenset[tuple[str | None, str]] = frozenset(WRITINGS)
 
 
 def plain_numbers(values: pd.Series) -> pd.Series | None:
     """The numbers that any reader of CSV would read; None where there are none, or texts and codes (``007``) too."""
     texts = pa.array(values, pa.large_string(), from_pandas=True)
     texts = texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
+    quick = _numbers_alone(texts)
+    if quick is not None:
+        return quick
     texts = texts.filter(pc.invert(pc.fill_null(pc.is_in(texts, pa.array(PLAIN_MISSING, pa.large_string())), True)))
     if not len(texts) or not pc.all(pc.match_substring_regex(texts, f"^(?:{_PLAIN}|{_ENDLESS})$")).as_py():
         return None
@@ -81,6 +86,21 @@ def plain_numbers(values: pd.Series) -> pd.Series | None:
     whole = pc.all(pc.match_substring_regex(texts, r"^[+-]?\d{1,18}$")).as_py()
     plain = pc.replace_substring_regex(texts, r"^\+", "")
     return pd.Series(pc.cast(plain, pa.int64() if whole else pa.float64()).to_pandas())
+
+
+def _numbers_alone(texts: pa.Array) -> pd.Series | None:
+    """The numbers of a column that holds nothing else, as most do; None where a closer look is needed."""
+    try:
+        found = pc.cast(texts, pa.float64())
+    except pa.ArrowInvalid:
+        return None
+    if texts.null_count or not len(texts) or pc.any(pc.is_nan(found)).as_py():
+        return None
+    if pc.any(pc.match_substring_regex(texts, r"^(?:0\d|\s)|\s$")).as_py():
+        return None
+    with suppress(pa.ArrowInvalid):
+        found = pc.cast(texts, pa.int64())
+    return pd.Series(found.to_pandas())
 
 
 def ends_in_blanks(values: pd.Series) -> bool:
@@ -115,12 +135,16 @@ def number_look(counts: pd.Series, enough: float = 0.98, decimal_comma: bool = F
     writings = list(WRITINGS)
     if decimal_comma and not texts.str.fullmatch(r"[+-]?\d+").all():
         writings.sort(key=lambda writing: writing[1] != ",")
-    for thousands, decimal in writings:
-        fits = parts["number"].str.fullmatch(WRITINGS[thousands, decimal]).fillna(False).astype(bool)
-        if weights[fits.to_numpy()].sum() >= enough * total:
-            plain = thousands is None and bool(texts.str.fullmatch(_PLAIN).all())
-            return NumberLook(thousands, decimal, next(iter(units), ""), plain)
-    return None
+    fits = []
+    for writing in writings:
+        fitting = parts["number"].str.fullmatch(WRITINGS[writing]).fillna(False).astype(bool)
+        if weights[fitting.to_numpy()].sum() >= enough * total:
+            fits.append(writing)
+    if not fits:
+        return None
+    thousands, decimal = fits[0]
+    plain = thousands is None and bool(texts.str.fullmatch(_PLAIN).all())
+    return NumberLook(thousands, decimal, next(iter(units), ""), plain, frozenset(fits))
 
 
 def several_units(counts: pd.Series, enough: float = 0.98) -> list[str]:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 from evergreen.discovery.layout import Layout
+from evergreen.discovery.lines import commented, flow, in_flow, remark, scalar
 from evergreen.discovery.reading import Reading
 from evergreen.discovery.survey import Survey
 from evergreen.errors import UsageError
 
-_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*(?: [A-Za-z0-9_./-]+)*")
-_WORDS = frozenset(["null", "true", "false", "yes", "no", "on", "off", "y", "n"])
 _SMALL = 2000
 
 
@@ -29,26 +27,6 @@ def model_name(source: str) -> str:
     if not name:
         raise UsageError(f"{source}: gives no name for the model; say one: --name NAME")
     return name
-
-
-def scalar(value: object) -> str:
-    """A value as YAML reads it back: plain where that is safe, else in double quotes."""
-    if isinstance(value, str):
-        plain = _PLAIN.fullmatch(value) and value.lower() not in _WORDS
-        return value if plain else json.dumps(value, ensure_ascii=False)
-    if isinstance(value, float) and math.isinf(value):
-        return ".inf" if value > 0 else "-.inf"
-    return json.dumps(value)
-
-
-def flow(values: Iterable[object]) -> str:
-    """A list in one line."""
-    return "[" + ", ".join(_in_flow(value) for value in values) + "]"
-
-
-def remark(text: str) -> str:
-    """Text that may stand behind ``#``: one line without control characters."""
-    return re.sub(r"[\x00-\x1f\x7f\u0085\u2028\u2029]+", " ", text).strip()
 
 
 def model_file(name: str, source: str, found: Survey, reading: Reading, lead: str | None, how: str) -> str:
@@ -69,27 +47,18 @@ def model_file(name: str, source: str, found: Survey, reading: Reading, lead: st
     return "\n".join(lines) + "\n"
 
 
-def _in_flow(value: object) -> str:
-    text = scalar(value)
-    return json.dumps(value, ensure_ascii=False) if text == value and re.search(r"[,\[\]{}:#]", text) else text
-
-
-def _commented(text: str, why: str) -> str:
-    return f"{text:<44}# {remark(why)}"
-
-
 def _read(reading: Reading) -> list[str]:
     lines = _layout(reading.layout)
     if reading.missing:
         lines.append(
-            _commented(
+            commented(
                 f"    missing: {flow(reading.missing)}",
                 "; ".join(f"{word!r} in {where}" for word, where in reading.missing.items()),
             )
         )
     if reading.numbers:
         lines.append("    numbers:")
-        lines += [_commented(f"      - {scalar(name)}", why) for name, why in reading.numbers.items()]
+        lines += [commented(f"      - {scalar(name)}", why) for name, why in reading.numbers.items()]
         if reading.thousands:
             lines.append(f"    thousands: {scalar(reading.thousands)}")
         if reading.decimal != ".":
@@ -98,18 +67,18 @@ def _read(reading: Reading) -> list[str]:
         lines.append("    dates:")
         for name, (forms, why) in reading.dates.items():
             form = scalar(forms[0]) if len(forms) == 1 else flow(forms)
-            lines.append(_commented(f"      {scalar(name)}: {form}", why))
+            lines.append(commented(f"      {scalar(name)}: {form}", why))
     for key, columns in (("texts", reading.texts), ("fold", reading.fold)):
         if columns:
             lines.append(f"    {key}:")
-            lines += [_commented(f"      - {scalar(name)}", why) for name, why in columns.items()]
+            lines += [commented(f"      - {scalar(name)}", why) for name, why in columns.items()]
     lines += _sentinels(reading)
     needed = any(not line.lstrip().startswith("#") for line in lines)
     lines += _offers(reading, needed)
     lines += [f"    # check: {remark(check)}" for check in reading.checks]
     if needed:
         return ["  read:", *lines]
-    return [*([_commented("  read: {}", reading.blanks)] if reading.blanks else []), *(line[2:] for line in lines)]
+    return [*([commented("  read: {}", reading.blanks)] if reading.blanks else []), *(line[2:] for line in lines)]
 
 
 def _layout(layout: Layout) -> list[str]:
@@ -119,11 +88,11 @@ def _layout(layout: Layout) -> list[str]:
     if layout.separator:
         why = layout.reasons.get("separator", "")
         text = f"    separator: {json.dumps(layout.separator)}"
-        lines.append(_commented(text, why) if why else text)
+        lines.append(commented(text, why) if why else text)
     if layout.skip:
-        lines.append(_commented(f"    skip: {layout.skip}", layout.reasons.get("skip", "the line of names")))
+        lines.append(commented(f"    skip: {layout.skip}", layout.reasons.get("skip", "the line of names")))
     if layout.names:
-        lines += [_commented("    header: none", layout.reasons["names"]), f"    names: {flow(layout.names)}"]
+        lines += [commented("    header: none", layout.reasons["names"]), f"    names: {flow(layout.names)}"]
     return lines
 
 
@@ -157,7 +126,7 @@ def _number(value: float | str) -> object:
 def _roles(found: Survey, lead: str | None) -> list[str]:
     lines = []
     if found.key:
-        lines.append(_commented(f"  key: {scalar(found.key.value)}", found.key.reason))
+        lines.append(commented(f"  key: {scalar(found.key.value)}", found.key.reason))
         lines += _checks([found.key.check])
     else:
         lines.append(
@@ -165,27 +134,33 @@ def _roles(found: Survey, lead: str | None) -> list[str]:
             " its content. If one is the key: key: COLUMN"
         )
     if found.time:
-        lines.append(_commented(f"  time: {scalar(found.time.value)}", found.time.reason))
+        lines.append(commented(f"  time: {scalar(found.time.value)}", found.time.reason))
         lines += _checks([found.time.check])
         lines.append(
-            _commented(f"  lead: {lead}", "given by --lead")
+            commented(f"  lead: {lead}", "given by --lead")
             if lead
             else "  # check: a prediction is made at the event time itself; if it is made before: lead: 1d"
         )
         if found.days < 5:
             lines.append(f"  # check: only {found.days} days; a verdict needs four in the holdout alone")
     else:
-        lines.append("  # check: no event time was found: rows count as having no order. If there is one: time: COLUMN")
-    lines.append(
-        _commented(f"  target: {{column: {_in_flow(found.target)}}}", f"{found.task.task}: {found.task.reason}")
-    )
+        gaps = [
+            f"{remark(one.name)} lacks it in {one.missing:,} of {one.rows:,} rows"
+            for one in found.columns
+            if one.kind == "time" and 0 < one.missing_share < 0.05
+        ]
+        why = f" ({'; '.join(gaps)}: a total line, or rows without a day?)" if gaps else ""
+        lines.append(
+            f"  # check: no event time was found{why}: rows count as having no order. If there is one: time: COLUMN"
+        )
+    lines.append(commented(f"  target: {{column: {in_flow(found.target)}}}", f"{found.task.task}: {found.task.reason}"))
     lines += _checks(found.task.checks)
     if found.time:
         lines.append(
             "  # check: the label counts as known at once; if it takes a while: target: {column: ..., delay: 1d}"
         )
     if found.group and not found.group.check:
-        lines.append(_commented(f"  group: {scalar(found.group.value)}", found.group.reason))
+        lines.append(commented(f"  group: {scalar(found.group.value)}", found.group.reason))
     elif found.group:
         lines += [
             f"  # check: {remark(found.group.value)}: {remark(found.group.reason)}; {found.group.check}",
@@ -199,7 +174,7 @@ def _roles(found: Survey, lead: str | None) -> list[str]:
 
 
 def _features(found: Survey) -> list[str]:
-    active = [_commented(f"    - {scalar(name)}", why) for name, why in found.excluded.items()]
+    active = [commented(f"    - {scalar(name)}", why) for name, why in found.excluded.items()]
     suspects = [leak for leak in found.leaks if leak.column not in found.excluded]
     indent = "    " if active else "  "
     doubts = [
@@ -221,9 +196,7 @@ def _features(found: Survey) -> list[str]:
         notes.append(f"  # free text, read by its words (features.text: never would not): {remark(', '.join(free))}")
     lines = [*(["  exclude:", *active] if active else []), *doubts, *notes]
     if found.rows < _SMALL:
-        lines.append(
-            _commented("  min_level_rows: 3", f"only {found.rows:,} rows: rare levels may still say something")
-        )
+        lines.append(commented("  min_level_rows: 3", f"only {found.rows:,} rows: rare levels may still say something"))
     if not lines:
         return []
     values = [line for line in lines if not line.lstrip().startswith("#")]
@@ -231,7 +204,7 @@ def _features(found: Survey) -> list[str]:
 
 
 def _training(found: Survey) -> list[str]:
-    lines = ["training:", _commented(f"  task: {found.task.task}", found.task.reason)]
+    lines = ["training:", commented(f"  task: {found.task.task}", found.task.reason)]
     if found.rows * 0.2 < 200:
         lines += [
             "",

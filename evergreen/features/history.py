@@ -70,16 +70,22 @@ def add_history(
         if rule.by not in keys:
             keys[rule.by] = group_codes(frame, rule.by)
         when = known_at.get(rule.of, TIME)
-        known = _microseconds(frame[when], timezone)
         patience = rule.patience + (delay if when == KNOWN_AT else timedelta(0))
-        counts = frame[rule.of].notna().to_numpy() & (known != NEVER) & (known - time <= patience // _MICROSECOND)
-        windows = Windows(keys[rule.by], np.where(counts, known, NEVER), cut_off, rule.over // _MICROSECOND)
-        for take in rule.take:
-            added[history_name(rule, take)] = _aggregate(frame, windows, rule.of, take, where)
+        known = _known(frame[rule.of], _microseconds(frame[when], timezone), time, patience)
+        windows = Windows(keys[rule.by], known, cut_off, rule.over // _MICROSECOND)
+        added |= {history_name(rule, take): _aggregate(frame, windows, rule.of, take, where) for take in rule.take}
     clash = sorted(set(added) & set(frame.columns))
     if clash:
         raise SpecError(f"features.history: {clash[0]}: the table already has a column of this name")
     return pd.concat([frame, pd.DataFrame(added, index=frame.index)], axis=1)
+
+
+def _known(
+    values: pd.Series, known: NDArray[np.int64], time: NDArray[np.int64], patience: timedelta
+) -> NDArray[np.int64]:
+    """When each value became known; ``NEVER`` where there is none, or where that took longer than the patience."""
+    counts = values.notna().to_numpy() & (known != NEVER) & (known - time <= patience // _MICROSECOND)
+    return np.where(counts, known, NEVER)
 
 
 def group_codes(frame: pd.DataFrame, by: Sequence[str]) -> NDArray[np.int64]:

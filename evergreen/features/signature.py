@@ -48,6 +48,42 @@ def signature_frame(frame: pd.DataFrame, inputs: Sequence[str], kinds: Mapping[s
     return pd.DataFrame({name: _CASTS[kinds[name]](frame[name]) for name in inputs}, index=frame.index)
 
 
+class SignatureRows:
+    """The columns of ``signature_frame``, each made when it is asked for: never all of a large table at once.
+
+    Numbers are made anew each time, which costs less than to hold them; texts and times are kept.
+
+    Args:
+        frame: Rows with at least the columns.
+        kinds: What each column was in training.
+
+    Raises:
+        DataError: a column is missing.
+    """
+
+    def __init__(self, frame: pd.DataFrame, kinds: Mapping[str, str]) -> None:
+        _check(frame, list(kinds))
+        self._frame, self._kinds = frame, kinds
+        self._kept: dict[str, pd.Series] = {}
+
+    def __len__(self) -> int:
+        """The number of rows."""
+        return len(self._frame)
+
+    def __getitem__(self, name: str) -> pd.Series:
+        """One column."""
+        if name in self._kept:
+            return self._kept[name]
+        values = _CASTS[self._kinds[name]](self._frame[name])
+        if self._kinds[name] != "number":
+            self._kept[name] = values
+        return values
+
+    def frame(self, names: Sequence[str]) -> pd.DataFrame:
+        """Some of the columns."""
+        return pd.DataFrame({name: self[name] for name in names}, index=self._frame.index)
+
+
 def _check(frame: pd.DataFrame, columns: Sequence[str]) -> None:
     for name in columns:
         if name not in frame:

@@ -47,6 +47,11 @@ def open_place(url: str) -> tuple[Any, str]:
     return fs, path
 
 
+def is_near(fs: Any) -> bool:
+    """Whether a file system is this machine's own."""
+    return "file" in (fs.protocol if isinstance(fs.protocol, tuple | list) else (fs.protocol,))
+
+
 def what_broke(error: BaseException) -> str | None:
     """Why a place could not be read or written, and what to do, where it is no matter of the file's form."""
     said = " ".join(str(error).split()) or type(error).__name__

@@ -122,7 +122,11 @@ def read_all(
         timezone: The zone of times that carry none.
     """
     if how is None and time is None and isinstance(source, str):
-        how = read_sample(take_sample(source, root))[0].read
+        sample = take_sample(source, root)
+        reading, frame = read_sample(sample)
+        if sample.complete:
+            return frame
+        how = reading.read
     return read(source, root, time=time, timezone=timezone, how=how)
 
 

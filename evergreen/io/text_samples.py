@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ import pandas as pd
 
 from evergreen.discovery import Layout, find_encoding, has_header
 from evergreen.errors import DataError
-from evergreen.io.sources.opening import LONGEST, named, packing, parse, separator_of
+from evergreen.io.sources.opening import LONGEST, named, packing, parse, placed, separator_of
 
 #: Lines that are compared with the first one, to see whether it holds names.
 _HEADED = 400
@@ -66,7 +65,7 @@ def part_of(path: str, text: str, layout: Layout, header: bool | None) -> tuple[
         )
     if header is None:
         places = tuple(map(str, range(len(cells))))
-        below = texts_of(path, Part(_body(text), separator, places), layout.skip, _HEADED)
+        below = texts_of(path, Part(_beginning(_body(text)), separator, places), layout.skip, _HEADED)
         header = has_header(cells, below)
     if not header:
         return Part(text, separator, tuple(f"column_{at}" for at in range(1, len(cells) + 1))), True
@@ -141,6 +140,13 @@ def _body(text: str) -> str:
     return text.split("\n", 1)[1] if "\n" in text else ""
 
 
+def _beginning(text: str) -> str:
+    """Lines enough to look at; all of them where a cell may be cut that holds ends of lines."""
+    lines = text.split("\n", _HEADED)
+    head = "\n".join([*lines[:_HEADED], ""])
+    return head if len(lines) > _HEADED and head.count('"') % 2 == 0 else text
+
+
 def texts_of(path: str, part: Part, skip: int, most: int | None = None) -> pd.DataFrame:
     """The rows of a part (at most so many), every value as the text that stands there.
 
@@ -156,6 +162,4 @@ def texts_of(path: str, part: Part, skip: int, most: int | None = None) -> pd.Da
     except pd.errors.EmptyDataError:
         return pd.DataFrame(columns=list(part.names), dtype="str")
     except (pd.errors.ParserError, ValueError) as error:
-        said = " ".join(str(error).split())
-        said = re.sub(r"\bline (\d+)", lambda found: f"line {int(found[1]) + skip + 1}", said)
-        raise DataError(f"{path}: cannot be read as CSV ({said}); correct the line") from None
+        raise DataError(f"{path}: cannot be read as CSV ({placed(error, skip + 1)}); correct the line") from None

@@ -16,6 +16,7 @@ from evergreen.features.history import history_name
 from evergreen.features.rows.labels import Labels
 from evergreen.features.rows.numbers import number_column
 from evergreen.features.rows.plan import Column, Plan
+from evergreen.features.signature import SignatureRows
 from evergreen.functions import find_function, project_first
 from evergreen.settings import settings
 from evergreen.spec import Features
@@ -90,8 +91,9 @@ class Custom:
         """What its columns are called, and where they come from if they come from several inputs."""
         return f"{self.by.replace(':', '.').rsplit('.', 1)[-1]}({', '.join(self.names)})"
 
-    def learn(self, rows: pd.DataFrame, labels: Labels | None = None) -> Iterator[Floats]:
+    def learn(self, whole: SignatureRows, labels: Labels | None = None) -> Iterator[Floats]:
         """Learn from rows; gives the values of each column, (n,)."""
+        rows = whole.frame(self.names)
         self.fills = {
             name: number_column(name, name, rows[name].to_numpy(dtype=float), self.plan).fill
             for name in self.names
@@ -110,8 +112,9 @@ class Custom:
             self.columns.append(number_column(own, source, values, self.plan))
             yield values
 
-    def values(self, rows: pd.DataFrame) -> Iterator[Floats]:
+    def values(self, whole: SignatureRows) -> Iterator[Floats]:
         """The values of each column, (n,)."""
+        rows = whole.frame(self.names)
         made = self._called(rows) if ":" in self.by else _numbers(self.transformer.transform(self._taken(rows)))
         if made.shape[1] != len(self.columns):
             raise DataError(

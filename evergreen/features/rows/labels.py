@@ -23,11 +23,13 @@ class Labels:
     """Numbers of shape (n,): codes of so many classes, or quantities where there are none.
 
     ``blocks`` are the rows' groups, or their stretches of time, (n,); None where any two rows are independent.
+    ``weights`` are what each quantity is a rate of, its exposure, (n,); None where all count alike.
     """
 
     values: NDArray[np.float64]
     classes: int
     blocks: NDArray[np.int64] | None
+    weights: NDArray[np.float64] | None = None
 
     def folds(self, seed: int) -> Any:
         """How rows are dealt out: blocks stay together."""
@@ -39,7 +41,9 @@ class Labels:
         return KFold(min(_FOLDS, n), shuffle=True, random_state=seed)
 
 
-def labels_of(rows: pd.DataFrame, y: Any, task: Task | None, times: pd.Series | None) -> Labels | None:
+def labels_of(
+    rows: pd.DataFrame, y: Any, task: Task | None, times: pd.Series | None, weights: Any = None
+) -> Labels | None:
     """Labels of the rows, or None where nobody gave any.
 
     Args:
@@ -47,6 +51,7 @@ def labels_of(rows: pd.DataFrame, y: Any, task: Task | None, times: pd.Series | 
         y: Numbers, (n,).
         task: What is predicted.
         times: Event times.
+        weights: What each label is a rate of, (n,); None where all count alike.
     """
     if y is None:
         return None
@@ -62,4 +67,5 @@ def labels_of(rows: pd.DataFrame, y: Any, task: Task | None, times: pd.Series | 
         blocks = np.minimum((ranks - 1) * _FOLDS // max(len(values), 1), _FOLDS - 1).astype(np.int64)
     elif GROUP in rows:
         blocks = pd.factorize(rows[GROUP])[0].astype(np.int64)
-    return Labels(values, len(distinct) if several else 0, blocks)
+    weights = None if weights is None else np.asarray(weights, dtype=float)
+    return Labels(values, len(distinct) if several else 0, blocks, weights)

@@ -12,7 +12,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from evergreen.features.rows.labels import Labels
+from evergreen.features.rows.pieces import Piece
 from evergreen.features.rows.plan import MOST_LEVELS_IN_A_SET, ONE_HOT_LEVELS, Column, Plan
+from evergreen.features.signature import SignatureRows
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
@@ -23,7 +25,7 @@ _FEWEST_ROWS = 2
 _MOST_CLASSES = 10
 
 
-class Levels:
+class Levels(Piece):
     """A code a level, the frequent ones first; rare and unseen levels share one, a missing value has none.
 
     Args:
@@ -32,13 +34,11 @@ class Levels:
     """
 
     def __init__(self, plan: Plan, names: Sequence[str]) -> None:
-        self.plan = plan
-        self.names = list(names)
-        self.columns: list[Column] = []
+        super().__init__(plan, names)
         self.known: dict[str, str] = {}
         self.reasons: dict[str, str] = {}
 
-    def learn(self, rows: pd.DataFrame, labels: Any = None) -> Iterator[Floats]:
+    def learn(self, rows: SignatureRows, labels: Any = None) -> Iterator[Floats]:
         """Learn from rows; gives the codes of each column, (n,), NaN where the value is missing."""
         fewest = self.plan.min_level_rows
         for name in self.names:
@@ -54,7 +54,7 @@ class Levels:
             self.columns.append(self._column(name, kept))
             yield _floats(codes)
 
-    def values(self, rows: pd.DataFrame) -> Iterator[Floats]:
+    def values(self, rows: SignatureRows) -> Iterator[Floats]:
         """The codes of each column, (n,), NaN where the value is missing."""
         for name, known in self.known.items():
             yield _floats(level_codes(known, rows[name]))
@@ -72,13 +72,13 @@ class Levels:
         )  # fmt: skip
 
 
-class Means:
+class Means(Piece):
     """Of columns with many levels the mean label of each level, or how often it occurs.
 
     In training a row's level stands for the mean of other rows only (cross-fitting), so that no row learns its own
     label: those of other stretches of time, of other groups, or of other folds. Means of few rows are drawn towards the
     mean of all by as much as levels differ (Micci-Barreca 2001, A preprocessing scheme for high-cardinality categorical
-    attributes), by scikit-learn's ``TargetEncoder``.
+    attributes), by scikit-learn's ``TargetEncoder``; means of rates by the credibility of their exposure.
 
     Args:
         plan: What is to be made of them.
@@ -86,13 +86,11 @@ class Means:
     """
 
     def __init__(self, plan: Plan, names: Sequence[str]) -> None:
-        self.plan = plan
-        self.names = list(names) if plan.levels != "codes" else []
-        self.columns: list[Column] = []
+        super().__init__(plan, names if plan.levels != "codes" else ())
         self.known: dict[str, str] = {}
         self.tables: dict[str, Floats] = {}
 
-    def learn(self, rows: pd.DataFrame, labels: Labels | None = None) -> Iterator[Floats]:
+    def learn(self, rows: SignatureRows, labels: Labels | None = None) -> Iterator[Floats]:
         """Learn from rows and their labels; gives the values of each column, (n,), as training sees them."""
         for name in self.names:
             ranked = ranked_levels(rows[name], _FEWEST_ROWS)
@@ -109,7 +107,7 @@ class Means:
                 self.columns.append(Column(own, name, typical=float(self.tables[name][0, at])))
                 yield column
 
-    def values(self, rows: pd.DataFrame) -> Iterator[Floats]:
+    def values(self, rows: SignatureRows) -> Iterator[Floats]:
         """The values of each column, (n,)."""
         for name, known in self.known.items():
             table = self.tables[name]
@@ -124,6 +122,8 @@ class Means:
             table = np.log1p(np.bincount(codes, minlength=n).astype(float))[:, None]
             table[n - 2] = np.log1p(1.0)  # what is rare has been seen once, whatever all of it adds up to
             return table[codes], table
+        if labels.weights is not None:
+            return _rates(codes, n, labels, self.plan.seed)
         from sklearn.preprocessing import TargetEncoder
 
         kind = {0: "continuous", 2: "binary"}.get(labels.classes, "multiclass")
@@ -133,6 +133,36 @@ class Means:
         table = np.tile(means, (n, 1))
         table[encoder.categories_[0]] = np.column_stack(encoder.encodings_)
         return made, table
+
+
+def _rates(codes: Codes, n: int, labels: Labels, seed: int) -> tuple[Floats, Floats]:
+    """Mean rates of the rows (n, 1), each from rows of other folds, and of the levels (levels, 1)."""
+    weights = np.asarray(labels.weights)
+    made = np.empty(len(codes))
+    for others, own in labels.folds(seed).split(codes):
+        made[own] = _credible(codes[others], n, labels.values[others], weights[others])[codes[own]]
+    return made[:, None], _credible(codes, n, labels.values, weights)[:, None]
+
+
+def _credible(codes: Codes, n: int, rates: Floats, weights: Floats) -> Floats:
+    """The rate of each of n levels, drawn towards that of all by how little is known of it.
+
+    By Bühlmann and Straub (1970), Glaubwürdigkeit für Schadensätze: a level of exposure w has the weight w / (w + k),
+    where k is the variance within levels, for an exposure of 1, over that between them. A level without rows has the
+    rate of all.
+    """
+    mean = float(np.average(rates, weights=weights))
+    known = np.bincount(codes, weights=weights, minlength=n)
+    sums = np.bincount(codes, weights=weights * rates, minlength=n)
+    own = np.divide(sums, known, out=np.full(n, mean), where=known > 0)
+    levels = int((known > 0).sum())
+    within = float((weights * (rates - own[codes]) ** 2).sum()) / max(len(codes) - levels, 1)
+    spread = float((known * (own - mean) ** 2).sum()) - (levels - 1) * within
+    between = spread / max(float(known.sum() - (known**2).sum() / known.sum()), 1e-300)
+    if between <= 0:
+        return np.full(n, mean)
+    trust = known / (known + within / between) if within > 0 else (known > 0).astype(float)
+    return np.asarray(mean + trust * (own - mean))
 
 
 def ranked_levels(values: pd.Series, fewest: int) -> list[str]:

@@ -6,16 +6,17 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
+from evergreen.features.rows.pieces import Piece
 from evergreen.features.rows.plan import Column, Plan
+from evergreen.features.signature import SignatureRows
 
 Floats = NDArray[np.float64]
 Matrix = NDArray[np.float32]
 
 
-class Numbers:
+class Numbers(Piece):
     """The columns of numbers.
 
     Args:
@@ -24,12 +25,10 @@ class Numbers:
     """
 
     def __init__(self, plan: Plan, names: Sequence[str]) -> None:
-        self.plan = plan
-        self.names = list(names)
-        self.columns: list[Column] = []
+        super().__init__(plan, names)
         self.bounds: list[tuple[float, float]] = []
 
-    def learn(self, rows: pd.DataFrame, labels: Any = None) -> Iterator[Floats]:
+    def learn(self, rows: SignatureRows, labels: Any = None) -> Iterator[Floats]:
         """Learn from rows; gives the values of each column, (n,)."""
         for name in self.names:
             values = rows[name].to_numpy(dtype=float)
@@ -38,7 +37,7 @@ class Numbers:
             self.columns.append(number_column(name, name, clipped, self.plan))
             yield clipped
 
-    def values(self, rows: pd.DataFrame) -> Iterator[Floats]:
+    def values(self, rows: SignatureRows) -> Iterator[Floats]:
         """The values of each column, (n,)."""
         for name, bounds in zip(self.names, self.bounds, strict=True):
             yield np.clip(rows[name].to_numpy(dtype=float), *bounds)

@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from evergreen.features.rows.pieces import Piece
 from evergreen.features.rows.plan import Column, Plan
+from evergreen.features.signature import SignatureRows
 
 Floats = NDArray[np.float64]
 
@@ -21,7 +23,7 @@ _MOST_ROWS = 20_000
 _DISTINCT, _WORDS = 0.5, 4.0
 
 
-class Texts:
+class Texts(Piece):
     """Columns of free text: how many words, and where the text lies among others (latent semantic analysis).
 
     Args:
@@ -30,13 +32,11 @@ class Texts:
     """
 
     def __init__(self, plan: Plan, names: Sequence[str]) -> None:
-        self.plan = plan
-        self.names = list(names)
-        self.columns: list[Column] = []
+        super().__init__(plan, names)
         self.weights: dict[str, Floats] = {}
         self.directions: dict[str, Floats] = {}
 
-    def learn(self, rows: pd.DataFrame, labels: Any = None) -> Iterator[Floats]:
+    def learn(self, rows: SignatureRows, labels: Any = None) -> Iterator[Floats]:
         """Learn from rows; gives the values of each column, (n,), NaN where there is no text."""
         for name in self.names:
             texts = rows[name].dropna()
@@ -49,7 +49,7 @@ class Texts:
                 self.columns.append(Column(own, name, fill=median, mark=self.plan.mark and not at, typical=median))
                 yield values
 
-    def values(self, rows: pd.DataFrame) -> Iterator[Floats]:
+    def values(self, rows: SignatureRows) -> Iterator[Floats]:
         """The values of each column, (n,), NaN where there is no text."""
         for name in self.names:
             yield from self._made(name, rows[name])

@@ -11,7 +11,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from evergreen.features.rows.numbers import number_column
-from evergreen.features.rows.plan import Column, Plan
+from evergreen.features.rows.pieces import Piece
+from evergreen.features.rows.plan import Plan
+from evergreen.features.signature import SignatureRows
 
 Floats = NDArray[np.float64]
 
@@ -26,7 +28,7 @@ TREND = "trend"
 _MOST_PAIRED = 6
 
 
-class Times:
+class Times(Piece):
     """The event time and the other columns of times.
 
     The event gives the calendar, and the row's age where the plan says so: the days since the first row of training, up
@@ -40,13 +42,11 @@ class Times:
     """
 
     def __init__(self, plan: Plan, names: Sequence[str]) -> None:
-        self.plan = plan
-        self.names = list(names)
-        self.columns: list[Column] = []
+        super().__init__(plan, names)
         self.parts: dict[str, list[str]] = {}
         self.age: tuple[float, float] = (0.0, 0.0)
 
-    def learn(self, rows: pd.DataFrame, labels: Any = None) -> Iterator[Floats]:
+    def learn(self, rows: SignatureRows, labels: Any = None) -> Iterator[Floats]:
         """Learn from rows; gives the values of each column, (n,)."""
         event = self.plan.time_column
         dated = [*([event] if event else []), *(self.names if self.plan.dates else ())]
@@ -58,11 +58,11 @@ class Times:
             self.columns.append(number_column(name, source, values, self.plan, period))
             yield values
 
-    def values(self, rows: pd.DataFrame) -> Iterator[Floats]:
+    def values(self, rows: SignatureRows) -> Iterator[Floats]:
         """The values of each column, (n,)."""
         return (values for _, _, _, values in self._made(rows))
 
-    def _made(self, rows: pd.DataFrame) -> Iterator[tuple[str, str, float, Floats]]:
+    def _made(self, rows: SignatureRows) -> Iterator[tuple[str, str, float, Floats]]:
         """Name, source, period and values of each column."""
         event = self.plan.time_column
         for name in self.names:

@@ -22,7 +22,7 @@ from evergreen.features.rows.numbers import Numbers, finite
 from evergreen.features.rows.plan import Column, Plan
 from evergreen.features.rows.texts import Texts, is_free_text
 from evergreen.features.rows.times import Times
-from evergreen.features.signature import column_kinds, signature_frame
+from evergreen.features.signature import SignatureRows, column_kinds
 
 Matrix = NDArray[np.float32]
 Layout = list[tuple[int, float, float, bool]]
@@ -58,8 +58,13 @@ class RowFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.fit_transform(X, y)
         return self
 
-    def fit_transform(self, X: pd.DataFrame, y: Any = None, **params: Any) -> Matrix:
+    def fit_transform(self, X: pd.DataFrame, y: Any = None, weight: Any = None) -> Matrix:
         """Learn from rows and labels; the matrix as training sees it: no row's means know its own label.
+
+        Args:
+            X: The rows, n of them.
+            y: Their labels as numbers, (n,).
+            weight: Where labels are rates, what they are rates of, (n,).
 
         Raises:
             DataError: an input is missing, or none of them varies.
@@ -70,9 +75,9 @@ class RowFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         looked = [name for name in self.inputs if name not in unused]
         extra = [plan.time_column] if plan.time_column and plan.time_column not in looked else []
         self.kinds_ = {k: str(v) for k, v in column_kinds(X, [*looked, *extra], plan.categorical).items()}
-        rows = signature_frame(X, list(self.kinds_), self.kinds_)
+        rows = SignatureRows(X, self.kinds_)
         times = rows[plan.time_column] if plan.time_column else None
-        labels = labels_of(X, y, plan.task, times)
+        labels = labels_of(X, y, plan.task, times, weight)
         self.pieces_ = self._pieces(rows, looked)
         kept, made = Kept(plan), deque[Matrix]()
         self.columns_: list[Column] = []
@@ -93,9 +98,10 @@ class RowFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         if not made:
             raise DataError("no input varies in these rows; look at features.exclude and at the window's length")
         self.dropped_ = {name: why for name, why in self.dropped_.items() if name not in self.sources_}
-        matrix = np.empty((len(rows), len(made)), dtype=np.float32)
+        # Column by column in memory: as the matrix fills, its parts go, and it takes no room before.
+        matrix = np.empty((len(rows), len(made)), dtype=np.float32, order="F")
         for at in range(len(made)):
-            matrix[:, at] = made.popleft()  # as the matrix fills, its parts go
+            matrix[:, at] = made.popleft()
         return matrix
 
     def transform(self, X: pd.DataFrame) -> Matrix:
@@ -105,7 +111,7 @@ class RowFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             DataError: an input is missing.
         """
         check_is_fitted(self, "columns_")
-        rows = signature_frame(X, list(self.kinds_), self.kinds_)
+        rows = SignatureRows(X, self.kinds_)
         matrix = np.empty((len(rows), len(self.columns_)), dtype=np.float32)
         for at, values in enumerate(self._values(rows)):
             matrix[:, at] = finite(values)
@@ -155,13 +161,13 @@ class RowFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         own = [at for at, source in enumerate(self.sources_) if source == name]
         return self.transform(rows)[:, own]
 
-    def _values(self, rows: pd.DataFrame) -> Iterator[Any]:
+    def _values(self, rows: SignatureRows) -> Iterator[Any]:
         for piece, places in zip(self.pieces_, self.places_, strict=True):
             if places:
                 wanted = set(places)
                 yield from (values for at, values in enumerate(piece.values(rows)) if at in wanted)
 
-    def _pieces(self, rows: pd.DataFrame, looked: Sequence[str]) -> list[Any]:
+    def _pieces(self, rows: SignatureRows, looked: Sequence[str]) -> list[Any]:
         plan = self.plan
         of = {kind: [name for name in looked if self.kinds_[name] == kind] for kind in ("number", "text", "time")}
         free = [name for name in of["text"] if name not in plan.categorical and self._is_free(name, rows)]
@@ -176,6 +182,6 @@ class RowFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             *custom,
         ]
 
-    def _is_free(self, name: str, rows: pd.DataFrame) -> bool:
+    def _is_free(self, name: str, rows: SignatureRows) -> bool:
         asked = self.plan.text
         return is_free_text(rows[name]) if asked == "auto" else asked != "never" and name in asked

@@ -60,6 +60,10 @@ def call(source: str, root: Path, columns: Sequence[str] | None, window: dict[st
     for one in columns or ():
         if one not in names:
             raise DataError(f"{source}: no column {one}{did_you_mean(one, names)}")
+    for name, values in rows.items():
+        held = sorted({type(value).__name__ for value in values.dropna()}) if values.dtype == object else []
+        if "str" in held and len(held) > 1:
+            raise DataError(f"{source}: column {name} mixes {' and '.join(held)}; give it one type")
     return rows if columns is None else rows[list(columns)]
 
 

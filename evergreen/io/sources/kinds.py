@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 
@@ -61,3 +61,18 @@ def common_kind(kinds: Iterable[str]) -> str | None:
 def of_kind(rows: pd.DataFrame, kinds: Mapping[str, str]) -> pd.DataFrame:
     """The rows with the type of each column's kind."""
     return rows.astype({name: _TYPES[kind] for name, kind in kinds.items()})
+
+
+def joined(parts: Sequence[pd.DataFrame], kinds: Mapping[str, str]) -> pd.DataFrame:
+    """Parts of a table one below the other, with the type of each column's kind and a fresh index.
+
+    A column of the parts goes as the whole one is made, so that a table is never held twice: of ``parts`` nothing is
+    left.
+    """
+    if not kinds:
+        return pd.concat(parts, ignore_index=True)
+    columns = {
+        name: pd.concat([of_kind(part.pop(name).to_frame(), {name: kind}) for part in parts], ignore_index=True)[name]
+        for name, kind in kinds.items()
+    }
+    return pd.DataFrame(columns, copy=False)

@@ -139,8 +139,7 @@ class Lines:
 
 def unreadable(file: File, error: BaseException, how: Read | None, above: int = 0) -> DataError:
     """What went wrong with a file of text, and what to do; ``above`` lines stand before those that were counted."""
-    said = " ".join(str(error).split())
-    said = re.sub(r"\bline (\d+)", lambda found: f"line {int(found[1]) + above}", said)
+    said = placed(error, above)
     if isinstance(error, UnicodeError):
         named = (how.encoding if how else None) or "UTF-8"
         return DataError(
@@ -148,6 +147,20 @@ def unreadable(file: File, error: BaseException, how: Read | None, above: int = 
             "frequent), or save it as UTF-8"
         )
     return DataError(f"{file.path}: {what_broke(error) or f'cannot be read as CSV ({said}); correct the line'}")
+
+
+def placed(error: BaseException, above: int) -> str:
+    """What pandas says of a file of text, by the file's own lines.
+
+    Args:
+        error: Of which lines or rows are counted from the first line of data.
+        above: Lines that stand before it.
+    """
+    said = " ".join(str(error).split())
+    open_quote = re.search(r"EOF inside string starting at row (\d+)", said)
+    if open_quote:  # rows are counted from 0 here, lines below from 1
+        return f"a quote that opens in line {int(open_quote[1]) + 1 + above} is never closed"
+    return re.sub(r"\bline (\d+)", lambda found: f"line {int(found[1]) + above}", said)
 
 
 def packing(path: str) -> str | None:

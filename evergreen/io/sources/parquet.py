@@ -15,7 +15,7 @@ import pyarrow.ipc as ipc
 import pyarrow.parquet as pq
 
 from evergreen.errors import DataError, did_you_mean
-from evergreen.io.places import FAILURES, what_broke
+from evergreen.io.places import FAILURES, is_near, what_broke
 from evergreen.io.sources.listing import File
 
 #: Local times differ from UTC by less; the exact window is cut after they have become moments.
@@ -59,15 +59,22 @@ def read_parquet(
         if is_opaque(flat[name][1]):
             raise DataError(f"{files[0].path}: column {name} holds {flat[name][1]}; flatten it, or leave it out")
     partitioning = ds.partitioning(pa.schema(folders), flavor="hive") if folders else None
-    form = files[0].kind.lower()
     try:
         dataset = ds.dataset(
-            [file.path for file in files], schema=schema, format=form, filesystem=fs, partitioning=partitioning
-        )
-        table = dataset.to_table(columns=list(dict.fromkeys(flat[name][0] for name in names)), filter=window)
-        return plain(flattened(table).select(names))
+            [file.path for file in files], schema=schema, format=_format(fs, files[0].kind), filesystem=fs,
+            partitioning=partitioning,
+        )  # fmt: skip
+        taken = list(dict.fromkeys(flat[name][0] for name in names))
+        return plain(flattened(dataset.to_table(columns=taken, filter=window)).select(names))
     except (pa.ArrowException, *FAILURES) as error:
         raise _unreadable(files[0], error) from error
+
+
+def _format(fs: Any, kind: str) -> ds.FileFormat:
+    """How files are read: those at hand without a buffer for whole row groups, which holds a table twice."""
+    if kind == "Feather":
+        return ds.FeatherFileFormat()
+    return ds.ParquetFileFormat(default_fragment_scan_options=ds.ParquetFragmentScanOptions(pre_buffer=not is_near(fs)))
 
 
 def _flat(schema: pa.Schema, before: str = "", top: str = "") -> Iterator[tuple[str, tuple[str, pa.DataType]]]:
@@ -186,6 +193,7 @@ def plain(table: pa.Table) -> pd.DataFrame:
     Decimals become floats, dates datetimes, times of day and durations seconds, dictionaries what they stand for, and
     booleans with nulls nullable.
     """
+    column = None
     for index, field in enumerate(table.schema):
         column, kind = table.column(index), field.type
         if pa.types.is_dictionary(kind):
@@ -200,10 +208,14 @@ def plain(table: pa.Table) -> pd.DataFrame:
         else:
             continue
         table = table.set_column(index, field.name, column)
-    frame: pd.DataFrame = table.to_pandas()
     nullable = {
         field.name: "boolean"
         for field in table.schema
         if pa.types.is_boolean(field.type) and table.column(field.name).null_count
     }
+    # A table of its own: the one that was given may still be looked at, this one may not. Each column goes as its
+    # values are taken over, unless somebody else holds it.
+    taken = pa.Table.from_arrays(table.columns, schema=table.schema)
+    del table, column
+    frame: pd.DataFrame = taken.to_pandas(split_blocks=True, self_destruct=True)
     return frame.astype(nullable) if nullable else frame

@@ -10,7 +10,7 @@ import pandas as pd
 
 from evergreen.errors import DataError, EmptyWindow, did_you_mean
 from evergreen.io.places import FAILURES
-from evergreen.io.sources.kinds import NULL, TEXT, common_kind, kind_of, of_kind
+from evergreen.io.sources.kinds import NULL, TEXT, common_kind, joined, kind_of
 from evergreen.io.sources.listing import File
 from evergreen.io.sources.opening import begin, opened, parse, unreadable
 from evergreen.spec import Read
@@ -60,13 +60,14 @@ def read_text(
         part, found = _table(fs, file, [name for name in names if name in wanted], keep or _all, how)
         given = {name: file.hive.get(name) for name in hive if name in wanted and name not in names}
         parts.append(part.assign(**given).reindex(columns=wanted))
+        del part
         if found is not None:  # a header alone says nothing about types
             hives = {name: NULL if value is None else TEXT for name, value in given.items()}
             kinds.append((file.path, dict.fromkeys(wanted, NULL) | found | hives))
     if not kinds:
         raise EmptyWindow(f"{files[0].path}: no rows in {len(files)} file{'s' * (len(files) > 1)}; write some first")
     final = {name: _common(name, kinds) for name in wanted}
-    return pd.concat([of_kind(part, final) for part in parts], ignore_index=True)
+    return joined(parts, final)
 
 
 def _all(rows: pd.DataFrame) -> pd.DataFrame:
@@ -100,7 +101,7 @@ def _table(
         # What was read as a number in one piece is text by another: 007 must stay 007, so it is read once more.
         mixed = {name for name in names if kinds[name] == TEXT and not seen[name] <= {TEXT, NULL}}
         if not mixed:
-            return pd.concat([of_kind(part, kinds) for part in kept], ignore_index=True), kinds
+            return joined(kept, kinds), kinds
         texts |= mixed
 
 

@@ -66,7 +66,9 @@ class Window:
         if moments.isna().any():
             where = f"{self.source}: {self.time}"
             raise DataError(f"{where}: {int(moments.isna().sum()):,} rows have no time; fill it in or drop them")
-        return rows.assign(**{self.time: moments})[self._inside(moments)].reset_index(drop=True)
+        inside = self._inside(moments)
+        rows = rows.assign(**{self.time: moments})
+        return (rows if inside.all() else rows[inside]).reset_index(drop=True)  # all of them would be a copy
 
     def _moments(self, times: pd.Series) -> pd.Series:
         return to_utc(times, self.timezone, f"{self.source}: {self.time}", repeated=self.repeated)

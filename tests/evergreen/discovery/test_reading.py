@@ -83,3 +83,21 @@ def test_a_plain_table_needs_no_reading() -> None:
 )
 def test_a_missing_header_is_noticed(first: list[str], rows: list[list[str]], named: bool) -> None:
     assert has_header(first, pd.DataFrame(rows * 10, dtype="str")) is named
+
+
+def test_the_way_of_writing_that_reads_most_columns_is_taken_and_others_stay_text() -> None:
+    raw = texts(growth=["22.3%", "1.5%"] * 20, share=["0,06", "1,25"] * 20, sales=["2,819", "112"] * 20)
+    found = find_reading(raw)
+    read = found.read
+    assert read is not None
+    assert (read.numbers, read.thousands, read.decimal) == (("growth", "sales"), ",", ".")
+    assert clean(raw, read)["sales"].head(2).tolist() == [2819, 112]
+    assert "share: numbers, written like '0,06', in another way than the other columns: stays text" in found.checks[0]
+
+
+@pytest.mark.parametrize("name", ["sold_at", "Sold at", "soldAt", "ts", "created"])
+def test_seconds_since_1970_are_found_where_the_name_says_that_they_are_times(name: str) -> None:
+    read = find_reading(texts(**{name: [str(1_700_000_000 + 60 * at) for at in range(40)]})).read
+    assert read is not None
+    assert read.dates == {name: ("seconds",)}
+    assert find_reading(texts(format=[str(1_700_000_000 + 60 * at) for at in range(40)])).read is None

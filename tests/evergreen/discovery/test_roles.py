@@ -2,7 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evergreen.discovery import Hints, Survey, survey
+from evergreen.discovery import Hints, Reading, Survey, model_file, profile, summary, survey
+from evergreen.discovery.columns import twins
 from evergreen.discovery.roles import find_task
 from evergreen.errors import DataError
 
@@ -77,6 +78,35 @@ def test_a_customer_with_several_rows_is_a_group() -> None:
     assert found.value == "customer"
 
 
+@pytest.mark.parametrize("name", ["number_of_rooms", "num_users", "open_accounts", "paid"])
+def test_what_counts_things_is_no_group(name: str) -> None:
+    assert look(frame(**{name: np.arange(300) % 60})).group is None
+
+
+def test_columns_are_twins_where_their_values_are_and_not_where_none_repeats() -> None:
+    rows = pd.DataFrame({"a": np.arange(50), "b": np.arange(50) + 1, "c": np.arange(50) * 1.0, "d": np.arange(50)})
+    assert twins(rows) == {"d": "a"}
+
+
 def test_what_cannot_help_is_excluded_with_its_reason() -> None:
     found = look(frame(same="a", twin=np.arange(300) % 17, copy=np.arange(300) % 17))
     assert found.excluded == {"same": "always 'a'", "copy": "repeats twin value by value"}
+
+
+def test_a_time_that_a_total_line_lacks_is_named_where_no_event_time_was_found() -> None:
+    days = pd.Series(pd.date_range("2024-01-01", periods=300)).where(np.arange(300) < 299)
+    text = model_file("m", "m.csv", look(frame(day=days)), Reading(), None, "by hand")
+    assert "no event time was found (day lacks it in 1 of 300 rows: a total line" in text
+
+
+def test_a_terminal_shows_what_is_odd_of_hundreds_of_columns() -> None:
+    rng = np.random.default_rng(0)
+    rows = pd.DataFrame({f"n{at}": rng.normal(size=100) for at in range(200)}).assign(n150="a")
+    lines = summary("wide", profile(rows, None, None, None), ()).splitlines()
+    assert len(lines) == 2 + 60 + 1 + 1
+    assert any(line.startswith("n150 ") for line in lines)
+    assert "... and 140 more" in lines[-2]
+
+
+def test_two_hundred_names_are_classes_where_each_has_rows_enough() -> None:
+    assert find_task(pd.Series([f"class {at % 200}" for at in range(4000)], name="y")).task == "multiclass"

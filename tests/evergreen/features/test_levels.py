@@ -84,3 +84,21 @@ def test_fifty_thousand_levels_take_two_columns_and_a_few_megabytes() -> None:
     matrix = rows.fit_transform(frame, (RNG.random(n) < 0.5).astype(float))
     assert matrix.shape == (n, 2)
     assert len(skops.io.dumps(rows)) < 5_000_000
+
+
+def test_a_mean_rate_weighs_what_it_is_a_rate_of_and_trusts_little_exposure_little() -> None:
+    exposure = RNG.gamma(0.5, 1.0, N) + 0.01
+    claims = RNG.poisson(exposure * (0.1 + 0.4 * WORTH))
+    rows = RowFeatures(["shop"], Plan(task="count", levels="target"))
+    made = rows.fit_transform(pd.DataFrame({"shop": SHOPS}), claims / exposure, exposure)[:, 0]
+    shops = pd.DataFrame({"shop": [f"shop{at}" for at in range(200)]})
+    told, true = rows.transform(shops)[:, 0], 0.1 + 0.4 * np.arange(200) / 200
+    plain = RowFeatures(["shop"], Plan(task="count", levels="target"))
+    plain.fit_transform(pd.DataFrame({"shop": SHOPS}), claims / exposure)
+    assert np.abs(told - true).mean() < 0.7 * np.abs(plain.transform(shops)[:, 0] - true).mean()
+    assert abs(told.mean() - claims.sum() / exposure.sum()) < 0.03
+    noise = RNG.poisson(0.3 * exposure) / exposure
+    alone = RowFeatures(["shop"], Plan(task="count", levels="target", drop=False))
+    own = alone.fit_transform(pd.DataFrame({"shop": SHOPS}), noise, exposure)[:, 0]
+    assert abs(np.corrcoef(own, noise)[0, 1]) < 0.06
+    assert np.isfinite(made).all()

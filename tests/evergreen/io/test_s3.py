@@ -15,6 +15,8 @@ from evergreen.io.places import open_place
 from evergreen.io.sources import read
 from evergreen.io.store import Store
 from evergreen.settings import settings
+from evergreen.spec import ModelSpec
+from tasks.data import take_snapshot
 
 FIRST, SECOND = datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 1, 2, tzinfo=UTC)
 ROWS = pd.DataFrame(
@@ -159,6 +161,26 @@ def test_the_store_lives_on_s3_and_is_cleaned_there(
     remove(here, items[0])
     with pytest.raises(StoreError, match=rf"{written.uri}: no such table"):
         store.read(written.uri)
+
+
+def test_late_rows_of_an_old_window_make_a_new_snapshot_and_are_named(
+    bucket: Any, project: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    monkeypatch.setenv("EVERGREEN_STORE", "s3://bucket/late/tables")
+    spec = ModelSpec.model_validate(
+        {
+            "model": "trips",
+            "data": {"source": "s3://bucket/late/in", "key": "id", "time": "at", "target": {"column": "y"}},
+        }
+    )
+    put(ROWS.assign(y=0), bucket.folder / "late" / "in" / "1.parquet")
+    first = take_snapshot.fn(spec, datetime(2024, 1, 3, tzinfo=UTC))
+    put(ROWS.assign(y=1, id=[4, 5, 6]).head(2), bucket.folder / "late" / "in" / "2.parquet")
+    again = take_snapshot.fn(spec, datetime(2024, 1, 4, tzinfo=UTC))
+    assert (again.rows, again.digest != first.digest) == (first.rows + 2, True)
+    assert again.uri.startswith("s3://bucket/late/tables/snapshots/")
+    assert "2 rows came late, of 2023-12-31 23:59 to 2024-01-01 00:00 UTC" in caplog.text
 
 
 def test_a_table_whose_upload_breaks_off_is_not_there(

@@ -47,6 +47,7 @@ def seen(path: Path) -> pd.DataFrame:
         ("blank_lines.csv", laid(end="\n\n")),
         ("no_ending", laid()),
         ("title.csv", "Customers of 2024\nexported; by hand\n" + laid()),
+        ("padded_title.csv", "Customers of 2024;;\n;;\n" + laid(";")),
         ("comment.csv", "# made, by a program\n\n" + laid(";")),
         ("quoted.csv", CLEAN.to_csv(index=False, quoting=1)),
         ("list.json", CLEAN.to_json(orient="records")),
@@ -148,6 +149,7 @@ def test_what_is_no_table_is_called_by_its_name(tmp_path: Path, head: bytes, sai
     [
         (laid().replace("27,Bonn", "27,Bonn,7,8", 1), r"line 4, saw 5\); correct the line"),
         (laid().replace("27", "2\0", 1), "line 4 holds a zero byte"),
+        (laid().replace("27,Bonn", '27,"Bonn', 1), "a quote that opens in line 4 is never closed"),
         ("<html>\n<body>Please sign in</body>\n</html>\n", "has one column: '<html>'"),
     ],
 )

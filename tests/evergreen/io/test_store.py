@@ -177,3 +177,38 @@ def test_a_table_that_is_gone_is_not_read_from_memory(tmp_path: Path) -> None:
     Path(uri).unlink()
     with pytest.raises(StoreError, match="no such table"):
         store.read(uri)
+
+
+@pytest.mark.parametrize("large", [0, 2**40])
+def test_rows_are_read_by_their_positions_whether_a_table_is_kept_or_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, large: int
+) -> None:
+    monkeypatch.setattr("evergreen.io.tables._LARGE", large)
+    monkeypatch.setattr("evergreen.io.tables._ROW_GROUP", 7)
+    frame = pd.DataFrame({"key": np.arange(40), "text": [f"t{n}" if n % 3 else None for n in range(40)]})
+    frame["text"] = frame["text"].astype("str")
+    store = Store(str(tmp_path))
+    uri = store.write(frame, "features").uri
+    assert store.columns(uri) == ["key", "text"]
+    for places in ([3, 6, 7, 20, 39], list(range(5, 30)), list(range(40)), []):
+        wanted = frame.iloc[places].reset_index(drop=True)
+        found = store.read(uri, rows=np.array(places, dtype=np.int64))
+        pd.testing.assert_frame_equal(found, wanted)
+        found = store.read(uri, ["text"], np.array(places, dtype=np.int64))
+        pd.testing.assert_frame_equal(found, wanted[["text"]])
+
+
+def test_only_a_column_whose_values_repeat_is_written_with_a_dictionary(tmp_path: Path) -> None:
+    rows = 5000
+    frame = pd.DataFrame({"new": np.arange(rows) / 7, "again": np.arange(rows) % 5 / 7})
+    stored = Store(str(tmp_path)).write(frame, "features")
+    group = pq.ParquetFile(stored.uri).metadata.row_group(0)
+    encodings = {group.column(at).path_in_schema: group.column(at).encodings for at in range(2)}
+    assert not any("DICTIONARY" in one for one in encodings["new"])
+    assert any("DICTIONARY" in one for one in encodings["again"])
+
+
+def test_a_digest_does_not_depend_on_how_many_values_are_hashed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = digest(table())
+    monkeypatch.setattr("evergreen.io.digests._AT_A_TIME", 2)
+    assert digest(table()) == whole
