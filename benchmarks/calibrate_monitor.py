@@ -28,9 +28,10 @@ CORRELATION = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.75)
 HORIZON = (12, 52, 365)
 RATIO = (0.0, 0.15, 0.3, 0.45, 0.6, 0.9)  # tolerance over the standard deviation of a window's figure
 #: Shares of years with a false alarm: without a change, and at the bound. A short reference can neither show nor rule
-#: out strong dependence, and is held to less.
+#: out strong dependence, and is held to less; the shortest ones to less still.
 NO_CHANGE, AT_BOUND = 0.03, 0.10
 SHORT, NO_CHANGE_SHORT, AT_BOUND_SHORT = 20, 0.02, 0.06
+SHORTEST, AT_BOUND_SHORTEST = 10, 0.04
 INDEPENDENT, STRONGEST = 0.5, 0.6  # share of years without correlation; the strongest of the others
 NEAREST = 5  # a quantile is taken over this fraction of the years: those whose estimated correlation is nearest
 BATCH, BURN_IN = 1_500, 30
@@ -60,8 +61,10 @@ def extremes(rng: np.random.Generator, years: int, windows: int) -> tuple[Floats
     return baseline.correlation, largest
 
 
-def quantiles(correlation: Floats, largest: Floats, no_change: float, at_bound: float) -> Floats:
-    """Thresholds, (correlations, horizons, ratios), for two shares of years with a false alarm."""
+def quantiles(windows: int, correlation: Floats, largest: Floats) -> Floats:
+    """Thresholds for a reference of so many windows, (correlations, horizons, ratios)."""
+    no_change = NO_CHANGE_SHORT if windows <= SHORT else NO_CHANGE
+    at_bound = AT_BOUND_SHORTEST if windows <= SHORTEST else AT_BOUND_SHORT if windows <= SHORT else AT_BOUND
     order = np.argsort(correlation, kind="stable")
     ranked, values = correlation[order], largest[order]
     size = max(len(order) // NEAREST, 200)
@@ -79,8 +82,7 @@ def calibrate(windows: int, years: int) -> Floats:
     """Thresholds for one length of the reference."""
     rng = np.random.default_rng(windows)
     parts = [extremes(rng, BATCH, windows) for _ in range(max(years // BATCH, 1))]
-    shares = (NO_CHANGE_SHORT, AT_BOUND_SHORT) if windows <= SHORT else (NO_CHANGE, AT_BOUND)
-    return quantiles(np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts]), *shares)
+    return quantiles(windows, np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts]))
 
 
 def main() -> None:

@@ -104,7 +104,9 @@ def main() -> None:
         for name, fires in (("NannyML", nannyml_fires), ("Evidently", evidently_fires)):
             if year < limits[name]:
                 fired[name].append(fires(past, live, rows))
-    np.savez(sys.argv[2], allow_pickle=False, **{name: np.stack(each) for name, each in fired.items() if each})
+    # No further argument: an older numpy takes every one for an array.
+    found: dict[str, Any] = {name: np.stack(each) for name, each in fired.items() if each}
+    np.savez(sys.argv[2], **found)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,8 @@
 """Predicting a Parquet file of 1,000,000 rows beside the bare booster, reading and writing included on both sides.
 
+What is judged is our rows per second divided by the bare side's: 1 is as fast, and above 1 is faster, which batches
+that are read, scored and written in turn can be. The target of 0.9 leaves a tenth for types, checks and keys.
+
 The model is a LightGBM that the flow ``train`` found on 20,000 rows of the same table; the bare side takes its booster,
 reads the file with pyarrow, predicts all rows at once, and writes key and probabilities as Parquet.
 """
@@ -71,7 +74,8 @@ def _compare(root: Path) -> None:
     word = "kept" if value >= _WANTED else "MISSED"
     print(f"{_ROWS:,} rows by {_COLUMNS}, {booster.num_trees()} trees, rows per second")
     print(f"  predict {statistics.median(ours):,.0f}   bare booster {statistics.median(theirs):,.0f}")
-    print(f"  {value:.2f} of it ({min(ratio):.2f} to {max(ratio):.2f})   target {_WANTED:g}: {word}")
+    print(f"  predict's rows per second are {value:.2f} of the bare booster's ({min(ratio):.2f} to {max(ratio):.2f})")
+    print(f"  target at least {_WANTED:g}: {word}")
 
 
 def _frame() -> pd.DataFrame:

@@ -1,4 +1,8 @@
-"""Forty rules on 1,000,000 rows by 20 columns beside one pandas pass that computes the same numbers by hand."""
+"""Forty rules on 1,000,000 rows by 20 columns beside one pandas pass that computes the same numbers by hand.
+
+Beside both stands what the same suite costs on 100 rows: what Great Expectations takes to build, order and report forty
+rules, whatever computes their numbers. No pass that is quicker than its own can bring a suite below that floor.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ from benchmarks.runs import seconds
 from evergreen.io import suites
 from evergreen.validation import RuleSpec, Suite
 
-_ROWS, _ROUNDS = 1_000_000, 3
+_ROWS, _FEW, _ROUNDS = 1_000_000, 100, 3
 _WANTED = 3.0
 _NUMBERS, _LEVELS = 12, 6
 _NAMES = [f"level {n}" for n in range(40)]
@@ -22,9 +26,10 @@ def main() -> None:
     """Print both times, in turns, and the ratio with its spread."""
     frame, suite = _frame(), _suite()
     suites.warm_up()
-    suites.validate(frame.head(100), suite)  # what is imported on the first use is no part of a pass
-    ours, theirs = [], []
+    suites.validate(frame.head(_FEW), suite)  # what is imported on the first use is no part of a pass
+    ours, theirs, floor = [], [], []
     for _ in range(_ROUNDS):
+        floor.append(seconds(lambda: suites.validate(frame.head(_FEW), suite), time.process_time))
         theirs.append(seconds(lambda: _by_hand(frame), time.process_time))
         ours.append(seconds(lambda: suites.validate(frame, suite), time.process_time))
     ratio = [mine / other for mine, other in zip(ours, theirs, strict=True)]
@@ -32,6 +37,8 @@ def main() -> None:
     word = "kept" if value <= _WANTED else "MISSED"
     print(f"{len(suite.expectations)} rules on {len(frame):,} rows by {len(frame.columns)} columns, CPU seconds")
     print(f"  suite {statistics.median(ours):.2f}   by hand {statistics.median(theirs):.2f}")
+    least = statistics.median(floor)
+    print(f"  on {_FEW} rows {least:.2f}: the floor, {least / statistics.median(theirs):.2f} times")
     print(f"  {value:.2f} times ({min(ratio):.2f} to {max(ratio):.2f})   target {_WANTED:g}: {word}")
 
 

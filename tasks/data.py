@@ -42,9 +42,22 @@ def take_snapshot(
         # Windows do not hold their end, and times are counted in microseconds.
         end = end or as_of + data.lead + timedelta(microseconds=1)
     since = start - spec.run_up if start else None
-    rows = read(
+    # What was read goes as it is assembled: rows that had a name here would be held a second time.
+    joins = (_joined(join, spec, as_of, since) for join in data.join)
+    table = assemble(_rows(spec, as_of, since, end), list(joins), data, as_of)
+    stored = Store(str(here.store)).write(table, "snapshots")
+    logger.info("%s: %s rows as known at %s", spec.model, f"{stored.rows:,}", f"{as_of:%Y-%m-%d %H:%M} UTC")
+    taken = Snapshot(stored.uri, stored.rows, stored.digest, as_of, start, end)
+    if data.time:
+        _name_difference(spec, taken)
+    return taken
+
+
+def _rows(spec: ModelSpec, as_of: datetime, since: datetime | None, end: datetime | None) -> pd.DataFrame:
+    data = spec.data
+    return read(
         data.source,
-        here.project,
+        settings().project,
         time=data.time,
         start=since,
         end=end,
@@ -53,13 +66,6 @@ def take_snapshot(
         how=data.read,
         as_of=as_of,
     )
-    joins = [_joined(join, spec, as_of, since) for join in data.join]
-    stored = Store(str(here.store)).write(assemble(rows, joins, data, as_of), "snapshots")
-    logger.info("%s: %s rows as known at %s", spec.model, f"{stored.rows:,}", f"{as_of:%Y-%m-%d %H:%M} UTC")
-    taken = Snapshot(stored.uri, stored.rows, stored.digest, as_of, start, end)
-    if data.time:
-        _name_difference(spec, taken)
-    return taken
 
 
 def _name_difference(spec: ModelSpec, taken: Snapshot) -> None:

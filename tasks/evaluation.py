@@ -61,8 +61,13 @@ def compare(
         judges.confidence,
         seconds,
         contest.classes,
+        _decisions(spec, challenger, other),
     )
     return replace(evidence, chosen=judges.chosen, judged=_keep_keys(rows))
+
+
+def _decisions(spec: ModelSpec, ours: ModelVersion, other: ModelVersion | None) -> evaluation.Decisions:
+    return evaluation.decisions_of(ours.threshold, other.threshold if other else None, spec.training.costs)
 
 
 def _left_out(
@@ -131,7 +136,7 @@ def report(
 ) -> None:
     """Show what was found, in both UIs: values, plots, importances, the verdict with its reasons."""
     registry = Registry(settings())
-    rows = Store(str(settings().store)).read(table.uri).iloc[contest.split.holdout]
+    rows = Store(str(settings().store)).read(table.uri, rows=contest.split.holdout)
     pipeline = registry.load(challenger)
     looked_at = pipeline.named_steps["rows"]
     summary = evaluation.summary(spec.model, evidence, verdict, links(run_id)) + features.summarised(looked_at)
@@ -188,7 +193,7 @@ def measure(spec: ModelSpec, snapshot: Snapshot, table: FeatureTable, version: M
     slices = spec.promotion.slices
     evidence = evaluation.against_trivial(
         rows, version.task, metric, target, prediction, version.classes, slices, seconds,
-        spec.training.exposure,
+        spec.training.exposure, _decisions(spec, version, None),
     )  # fmt: skip
     registry.log(run_id, metrics=evidence.values | {f"{metric}_low": evidence.ours.low, "rows": evidence.rows})
     Records(settings().workspace).keep_measurement(version, run_key(spec, snapshot), evidence)

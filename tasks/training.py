@@ -14,7 +14,7 @@ import pandas as pd
 from prefect import task
 
 from evergreen import evaluation, features, training
-from evergreen.handoffs import TIME, FeatureTable, ModelVersion
+from evergreen.handoffs import RESERVED, TIME, FeatureTable, ModelVersion
 from evergreen.io.candidates import Candidates, search_digest
 from evergreen.io.records import Records
 from evergreen.io.registry import Registry
@@ -32,7 +32,7 @@ _LOOKING_BACK = 0.35
 @task
 def reserve(spec: ModelSpec, table: FeatureTable, seen_by: ModelVersion | None) -> Contest:
     """Set apart the holdout that neither side has seen, and the rows that choices may use."""
-    rows = Store(str(settings().store)).read(table.uri)
+    rows = read_reserved(table)
     contest = training.reserve(rows, spec.training, seen_by, table.snapshot.as_of)
     evaluation.check_metric(contest.task, contest.metric)
     parts = (contest.split.train, contest.split.tuning, contest.split.holdout)
@@ -48,8 +48,7 @@ def still_does(spec: ModelSpec, table: FeatureTable, contest: Contest, champion:
     evidence = next((one.evidence for one in decisions[::-1] if one.version.version == champion.version), None)
     if evidence is None or evidence.metric != contest.metric:
         return False
-    rows = Store(str(settings().store)).read(table.uri)
-    train, tuning = rows.iloc[contest.split.train], rows.iloc[contest.split.tuning]
+    train, tuning = read_parts(table, contest)
     problem = problem_of(spec, table.inputs, contest.task, contest.classes)
     recipe, before = training.Recipe.from_json(champion.recipe), evidence.ours.value
     return training.still_does(recipe, train, tuning, problem, before)
@@ -64,14 +63,14 @@ def fit(
 
     A search begins with the champion's recipe.
     """
-    rows = Store(str(settings().store)).read(table.uri)
     problem = problem_of(spec, table.inputs, contest.task, contest.classes)
     if recipe:
         chosen = training.Recipe.from_json(recipe)
     else:
         first = training.Recipe.from_json(champion.recipe) if champion else None
-        chosen = search(spec, rows, contest, problem, run_id, table.digest, first)
-    return _store(spec, table, rows.iloc[contest.choosing], problem, chosen, run_id)
+        chosen = search(spec, read_parts(table, contest), contest, problem, run_id, table.digest, first)
+    rows = Store(str(settings().store)).read(table.uri, rows=contest.choosing)
+    return _store(spec, table, rows, problem, chosen, run_id)
 
 
 @task
@@ -79,10 +78,22 @@ def refit(
     spec: ModelSpec, table: FeatureTable, contest: Contest, challenger: ModelVersion, run_id: str
 ) -> ModelVersion:
     """Fit the challenger's recipe on everything known; with a time the holdout is included."""
-    rows = Store(str(settings().store)).read(table.uri)
-    known = rows.iloc[training.known_rows(rows, contest, table.snapshot.as_of)]
+    positions = training.known_rows(read_reserved(table), contest, table.snapshot.as_of)
+    known = Store(str(settings().store)).read(table.uri, rows=positions)
     recipe = training.Recipe.from_json(challenger.recipe)
     return _store(spec, table, known, problem_of(spec, table.inputs, contest.task, contest.classes), recipe, run_id)
+
+
+def read_reserved(table: FeatureTable) -> pd.DataFrame:
+    """All rows of a table, of its columns those that say when, of whom and with which label they are."""
+    store = Store(str(settings().store))
+    return store.read(table.uri, [name for name in store.columns(table.uri) if name in RESERVED])
+
+
+def read_parts(table: FeatureTable, contest: Contest) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows to fit on and to tune by; of a large table no others are held."""
+    store = Store(str(settings().store))
+    return store.read(table.uri, rows=contest.split.train), store.read(table.uri, rows=contest.split.tuning)
 
 
 def problem_of(spec: ModelSpec, inputs: Sequence[str], task_: Task, classes: tuple[str, ...]) -> training.Problem:
@@ -91,21 +102,20 @@ def problem_of(spec: ModelSpec, inputs: Sequence[str], task_: Task, classes: tup
 
 
 def search(
-    spec: ModelSpec, rows: pd.DataFrame, contest: Contest, problem: training.Problem, run_id: str, digest: str,
-    first: training.Recipe | None = None,
+    spec: ModelSpec, parts: tuple[pd.DataFrame, pd.DataFrame], contest: Contest, problem: training.Problem,
+    run_id: str, digest: str, first: training.Recipe | None = None,
 ) -> training.Recipe:  # fmt: skip
     """Try candidates within the budget, each a child run, beginning with those that an interrupted search finished.
 
     ``digest`` is that of the feature table, ``first`` the champion's recipe; the best recipe is returned.
     """
-    registry = Registry(settings())
-    train, tuning = rows.iloc[contest.split.train], rows.iloc[contest.split.tuning]
+    registry, (train, tuning) = Registry(settings()), parts
 
     def log_candidate(finished: training.Finished, value: float) -> None:
         metrics = {f"tuning_{contest.metric}": value}
         registry.log_child(run_id, finished.recipe.name, finished.recipe.settings, metrics, finished.seconds)
 
-    memory = Candidates(settings().workspace, spec.model, search_digest(digest, rows, contest, problem))
+    memory = Candidates(settings().workspace, spec.model, search_digest(digest, parts, contest, problem))
     looks, end = spec.training.window in ("weighted", "auto"), time.monotonic() + spec.training.budget.total_seconds()
     within = training.with_budget(problem, (1 - _LOOKING_BACK) * spec.training.budget) if looks else problem
     found = training.find_recipe(train, tuning, within, time.monotonic, memory, log_candidate, first=first)

@@ -1,6 +1,7 @@
 """How good a model is: values, contests on the same rows, and figures."""
 
 from evergreen.evaluation.contest import paired
+from evergreen.evaluation.decisions import Decisions, decisions_of
 from evergreen.evaluation.influence import dependence_figure, shap_figure
 from evergreen.evaluation.metrics import METRICS, Metric, Values, check_metric, evaluate, trivial_prediction
 from evergreen.evaluation.plots import curve_figure, figures
@@ -9,11 +10,13 @@ from evergreen.evaluation.summary import summary
 
 __all__ = [
     "METRICS",
+    "Decisions",
     "Metric",
     "Values",
     "against_trivial",
     "check_metric",
     "curve_figure",
+    "decisions_of",
     "dependence_figure",
     "evaluate",
     "figures",

@@ -8,10 +8,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from evergreen.evaluation.decisions import DECIDED, Decisions, costs_of, moved
 from evergreen.evaluation.metrics import WITH_INTERVAL, check_metric, evaluate
 from evergreen.handoffs import Evidence, Interval, SliceEvidence
 from evergreen.spec import Task
-from evergreen.statistics import metric_interval, paired_interval, quantile_levels
+from evergreen.statistics import COST, metric_interval, paired_interval, quantile_levels
+
+#: Both sides decide from one half on.
+EVENLY = Decisions()
 
 
 def paired(
@@ -28,6 +32,7 @@ def paired(
     block_name: str = "days",
     largest: int = 10,
     classes: Sequence[str] | None = None,
+    decisions: Decisions = EVENLY,
 ) -> Evidence:
     """Compare the challenger (``ours``) with the other side on rows that neither has seen.
 
@@ -45,13 +50,18 @@ def paired(
         block_name: What a block is, in the plural.
         largest: Levels a column that are looked at.
         classes: Names of the classes or the quantiles, for the values of each; the classes' codes by default.
+        decisions: How each side decides between two classes. Where errors have costs, what they cost a row is among the
+            values, with its interval.
 
     Raises:
         SpecError: the metric does not fit the task.
     """
     check_metric(task, metric)
     target = np.asarray(frame_target, dtype=np.float64)
-    mine, other = np.asarray(ours, dtype=np.float64), np.asarray(theirs, dtype=np.float64)
+    scores, other = np.asarray(ours, dtype=np.float64), np.asarray(theirs, dtype=np.float64)
+    mine = scores
+    if metric in DECIDED and task == "binary":
+        mine, other = moved(scores, decisions.ours), moved(other, decisions.theirs)
     if not len(target):
         # The champion has seen all that is labelled: there is nothing to judge by, and the gate says so.
         unknown = Interval(np.nan, np.nan, np.nan)
@@ -67,7 +77,13 @@ def paired(
         for column, levels in (slices or {}).items()
         for level, rows in _largest_levels(levels, largest)
     ]
-    judged = evaluate(task, target, mine, classes or quantile_levels(metric) or None)
+    judged = evaluate(task, target, scores, classes or quantile_levels(metric) or None, decisions.ours)
+    intervals = {name: metric_interval(name, target, scores, days) for name in judged.values if name in WITH_INTERVAL}
+    if decisions.costs and task == "binary":
+        each = costs_of(target, scores, decisions.ours, decisions.costs)
+        # A mean like any other: that of the distances between the costs and nothing.
+        intervals[COST] = metric_interval("mae", np.zeros(len(each)), each, days)
+        judged.values[COST] = intervals[COST].value
     return Evidence(
         metric=metric,
         rows=len(target),
@@ -82,7 +98,7 @@ def paired(
         block_name="rows" if blocks is None else block_name,
         confidence=confidence,
         undefined=judged.undefined,
-        intervals={name: metric_interval(name, target, mine, days) for name in judged.values if name in WITH_INTERVAL},
+        intervals=intervals,
     )
 
 

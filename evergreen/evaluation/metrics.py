@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from evergreen.errors import SpecError, did_you_mean
+from evergreen.evaluation.decisions import DECIDED, EVEN, moved
 from evergreen.spec import TASKS, Task, quantile_metric
 from evergreen.statistics import base_name, decide_class, greater_is_better, metric_value
 
@@ -85,7 +86,10 @@ def check_metric(task: Task, name: str) -> Metric:
     return replace(METRICS[base], name=name, function=partial(metric_value, name))
 
 
-def evaluate(task: Task, target: ArrayLike, prediction: ArrayLike, classes: Sequence[object] | None = None) -> Values:
+def evaluate(
+    task: Task, target: ArrayLike, prediction: ArrayLike, classes: Sequence[object] | None = None,
+    threshold: float = EVEN,
+) -> Values:  # fmt: skip
     """All values of a prediction.
 
     Precision, recall, F1 and the areas are those of class 1 for a binary task, and for a multiclass one the mean over
@@ -97,14 +101,20 @@ def evaluate(task: Task, target: ArrayLike, prediction: ArrayLike, classes: Sequ
         target: (n,): 0/1, class codes 0..k-1, or numbers.
         prediction: (n,): P(class 1), or numbers; (n, k) for k classes.
         classes: Names of the codes 0..k-1, or the quantiles, which must be given; the codes themselves by default.
+        threshold: From which probability class 1 is decided, for the metrics of decisions.
     """
     truth, scores = np.asarray(target, dtype=np.float64), np.asarray(prediction, dtype=np.float64)
     if task == "quantile":
         return _of_quantiles(truth, scores, [float(str(level)) for level in classes or ()])
-    values = {name: metric.function(truth, scores) for name, metric in METRICS.items() if task in metric.tasks}
+    hard = moved(scores, threshold) if task == "binary" else scores
+    values = {
+        name: metric.function(truth, hard if name in DECIDED else scores)
+        for name, metric in METRICS.items()
+        if task in metric.tasks
+    }
     undefined = {name: _why_undefined(name, truth, scores) for name, value in values.items() if np.isnan(value)}
     if TASKS[task].classes and len(truth):
-        decided = decide_class(scores)
+        decided = decide_class(hard)
         scores = np.column_stack([1 - scores, scores]) if task == "binary" else scores
         names = list(classes) if classes is not None else list(range(scores.shape[1]))
         for code, label in enumerate(names):

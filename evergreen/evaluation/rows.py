@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from evergreen.evaluation.contest import paired
+from evergreen.evaluation.contest import EVENLY, paired
+from evergreen.evaluation.decisions import Decisions
 from evergreen.evaluation.metrics import trivial_prediction
 from evergreen.handoffs import DAY, GROUP, Evidence
 from evergreen.spec import Task
@@ -26,6 +27,7 @@ def paired_rows(
     confidence: float = 0.95,
     seconds_per_row: float = 0.0,
     classes: Sequence[str] = (),
+    decisions: Decisions = EVENLY,
 ) -> Evidence:
     """Compare two sides on the same rows of a table.
 
@@ -40,6 +42,7 @@ def paired_rows(
         confidence: Of the one-sided bounds of gains.
         seconds_per_row: The challenger's scoring time.
         classes: Names of the classes, in the order of their codes.
+        decisions: How each side decides between two classes, and what errors cost.
     """
     target, ours, theirs = predictions
     blocks, name = _blocks(rows)
@@ -56,6 +59,7 @@ def paired_rows(
         seconds_per_row=seconds_per_row,
         block_name=name,
         classes=classes or None,
+        decisions=decisions,
     )
 
 
@@ -96,9 +100,11 @@ def against_trivial(
     slices: Sequence[str] = (),
     seconds_per_row: float = 0.0,
     exposure: str | None = None,
+    decisions: Decisions = EVENLY,
 ) -> Evidence:
     """Measure one model on rows of a table, beside the best constant for the same rows; arguments as above."""
     trivial = trivial_rows(rows, rows, task, target, classes, exposure)
     return paired_rows(
-        rows, task, metric, (target, ours, trivial), "trivial", slices, seconds_per_row=seconds_per_row, classes=classes
+        rows, task, metric, (target, ours, trivial), "trivial", slices, seconds_per_row=seconds_per_row,
+        classes=classes, decisions=decisions,
     )  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -14,6 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from evergreen.errors import StoreError
+
+#: Numbers whose bytes are made at once.
+_AT_A_TIME = 1 << 20
 
 
 def digest(frame: pd.DataFrame) -> str:
@@ -49,9 +52,10 @@ def digest_of(frame: pd.DataFrame, table: pa.Table) -> str:
     def one(column: str) -> bytes:
         values = table.column(column)
         state = hashlib.sha256(f"{column}\0{frame[column].dtype}\0{len(values)}\0".encode())
-        for part in _parts(values):
-            state.update(len(part).to_bytes(8, "little"))
-            state.update(part)
+        for size, pieces in _parts(values):
+            state.update(size.to_bytes(8, "little"))
+            for piece in pieces:
+                state.update(piece)
         return state.digest()
 
     with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as threads:  # hashing lets go of the GIL
@@ -59,23 +63,32 @@ def digest_of(frame: pd.DataFrame, table: pa.Table) -> str:
     return hashlib.sha256(len(frame).to_bytes(8, "little") + b"".join(columns)).hexdigest()[:32]
 
 
-def _parts(values: pa.ChunkedArray) -> Iterator[Any]:
-    """The bytes of a column, the same for equal values whatever lies under nulls or beyond a slice."""
-    yield np.packbits(pc.is_null(values).to_numpy().astype(bool, copy=False)).data if values.null_count else b""
+def _parts(values: pa.ChunkedArray) -> Iterator[tuple[int, Iterable[Any]]]:
+    """The bytes of a column, the same for equal values whatever lies under nulls or beyond a slice.
+
+    Each part is its length in items, and pieces that follow each other: numbers are made a piece at a time.
+    """
+    yield _whole(np.packbits(pc.is_null(values).to_numpy().astype(bool, copy=False)).data if values.null_count else b"")
     kind = values.type
     if pa.types.is_dictionary(kind):
         array = values.combine_chunks() if values.num_chunks != 1 else values.chunk(0)
-        yield str(kind.ordered).encode()
+        yield _whole(str(kind.ordered).encode())
         yield from _parts(pa.chunked_array([array.dictionary]))
         yield from _parts(pa.chunked_array([array.indices.cast(pa.int64())]))
     elif pa.types.is_null(kind):
-        yield b""
+        yield _whole(b"")
     elif pa.types.is_boolean(kind):
-        yield np.packbits(pc.fill_null(values, False).to_numpy()).data
+        yield _whole(np.packbits(pc.fill_null(values, False).to_numpy()).data)
     elif pa.types.is_primitive(kind):
-        yield np.ascontiguousarray(_filled(values)).data
+        starts = range(0, len(values), _AT_A_TIME)
+        yield len(values), (np.ascontiguousarray(_filled(values.slice(at, _AT_A_TIME))) for at in starts)
     else:
-        yield from _texts(values)
+        yield from map(_whole, _texts(values))
+
+
+def _whole(part: Any) -> tuple[int, Iterable[Any]]:
+    """A part in one piece."""
+    return len(part), (part,)
 
 
 def _filled(values: pa.ChunkedArray) -> np.ndarray:

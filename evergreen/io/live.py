@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 import pandas as pd
 
 from evergreen import labels, scoring
-from evergreen.handoffs import CUT_OFF, KEY, KNOWN_AT, TARGET, TIME
+from evergreen.data.times import local_day
+from evergreen.handoffs import CUT_OFF, KEY, KNOWN_AT, TARGET, TIME, ModelVersion
 from evergreen.io.records import Ledger, Role
 from evergreen.io.store import Store
 from evergreen.settings import settings
@@ -109,6 +110,30 @@ def corrected_labels(spec: ModelSpec, since: datetime | None, as_of: datetime) -
             # A correction became known when it was found, whatever the source says.
             parts.append(rows.loc[(rows[KNOWN_AT] == pd.Timestamp(batch.as_of)).to_numpy(), TIME])
     return pd.concat(parts, ignore_index=True) if parts else pd.Series(dtype="datetime64[us, UTC]")
+
+
+def unseen_days(spec: ModelSpec, version: ModelVersion, as_of: datetime, enough: int) -> int | None:
+    """On how many whole days after those that a version has seen labels have become known since it was fitted.
+
+    Args:
+        spec: The model.
+        version: The version.
+        as_of: The run's clock.
+        enough: Counting ends with so many.
+
+    Returns:
+        At most ``enough``; None where rows have no time.
+    """
+    if version.fitted_until is None:
+        return None
+    zone, days = spec.data.timezone, set[int]()
+    seen = int(local_day(pd.Series([pd.Timestamp(version.fitted_until - _MICROSECOND)]), zone).iloc[0])
+    for batch in reversed(Ledger(settings().workspace).label_batches(spec.model, as_of)):
+        if batch.as_of <= version.fitted_as_of or len(days) >= enough:
+            break
+        found = local_day(Store(str(settings().store)).read(batch.uri, [TIME])[TIME], zone)
+        days.update(int(day) for day in found[found > seen].unique())
+    return min(len(days), enough)
 
 
 def _overlaps(span: tuple[pd.Timestamp, pd.Timestamp] | None, start: datetime | None, end: datetime | None) -> bool:

@@ -9,24 +9,24 @@ import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
-from evergreen.errors import StoreError, did_you_mean
+from evergreen.errors import StoreError
 from evergreen.io.digests import arrow_table, digest_of
-from evergreen.io.places import FAILURES, open_place, what_broke
+from evergreen.io.memory import give_back
+from evergreen.io.places import FAILURES, is_near, open_place, what_broke
 from evergreen.io.recent import Recent
+from evergreen.io.tables import is_large, metadata, read_frame, span, taken, write_parquet
 
 log = logging.getLogger(__name__)
 
 _DAY_SECONDS = 86_400
-#: Small enough that a reader of one day skips most of a year, large enough to compress well.
-_ROW_GROUP = 131_072
 
 
 @dataclass(frozen=True)
@@ -74,20 +74,46 @@ class Store:
             raise StoreError(f"{path}: {what if _is_near(path) else _far(error)}") from error
         return StoredTable(path, len(frame), name)
 
-    def read(self, uri: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
-        """Read a table, or some of its columns, with the types it was written with and a fresh index.
+    def read(
+        self, uri: str, columns: Sequence[str] | None = None, rows: NDArray[np.int64] | None = None
+    ) -> pd.DataFrame:
+        """Read a table, or a part of it, with the types it was written with and a fresh index.
 
-        A whole table stays in memory until another is read; what the caller does to its frame does not touch it.
+        A whole table stays in memory until another is read, unless it is large: of that one only what is asked for is
+        ever there. What the caller does to its frame does not touch what is kept.
+
+        Args:
+            uri: As ``write`` gave it.
+            columns: Some of its columns, in this order.
+            rows: Positions of some of its rows, ascending.
 
         Raises:
             StoreError: there is no such table or column, or its file is damaged.
         """
         try:
             fs, inner = open_place(uri)
-            if columns is not None:
-                return _frame(fs, inner, list(columns))[list(columns)]
-            whole = _whole.get(f"{uri} {fs.ukey(inner)}", lambda: _frame(fs, inner, None))
-            return whole.copy(deep=False)
+            large = is_large(uri)
+            if large:
+                give_back()
+            if columns is not None or large:
+                found = read_frame(fs, inner, columns, rows)
+                pa.default_memory_pool().release_unused()  # the pieces that the columns were put together from
+                return found if columns is None else found[list(columns)]
+            whole = _whole.get(f"{uri} {fs.ukey(inner)}", lambda: read_frame(fs, inner))
+            return whole.copy(deep=False) if rows is None else taken(whole, rows).reset_index(drop=True)
+        except FileNotFoundError:
+            raise StoreError(f"{uri}: no such table; run again what wrote it") from None
+        except (pa.ArrowException, *FAILURES) as error:
+            raise StoreError(f"{uri}: {_unread(error)}") from error
+
+    def columns(self, uri: str) -> list[str]:
+        """The names of a table's columns.
+
+        Raises:
+            StoreError: there is no such table, or its file is damaged.
+        """
+        try:
+            return list(metadata(uri).schema.names)
         except FileNotFoundError:
             raise StoreError(f"{uri}: no such table; run again what wrote it") from None
         except (pa.ArrowException, *FAILURES) as error:
@@ -100,7 +126,7 @@ class Store:
             StoreError: there is no such table, or its file is damaged.
         """
         try:
-            return _span(uri, column)
+            return span(uri, column)
         except FileNotFoundError:
             raise StoreError(f"{uri}: no such table; run again what wrote it") from None
         except (pa.ArrowException, *FAILURES) as error:
@@ -110,31 +136,8 @@ class Store:
 _whole: Recent[pd.DataFrame] = Recent()
 
 
-def _frame(fs: Any, path: str, columns: list[str] | None) -> pd.DataFrame:
-    with fs.open(path, "rb") as file:
-        parquet = pq.ParquetFile(file)
-        names = parquet.schema_arrow.names
-        for column in columns or ():
-            if column not in names:
-                raise StoreError(f"{path}: no column {column}{did_you_mean(column, names)}")
-        found: pd.DataFrame = parquet.read(columns=columns).to_pandas()
-        return found
-
-
-@lru_cache(maxsize=4096)  # tables never change
-def _span(uri: str, column: str) -> tuple[Any, Any] | None:
-    fs, inner = open_place(uri)
-    with fs.open(inner, "rb") as file:
-        found = pq.ParquetFile(file).metadata
-        place = found.schema.names.index(column)
-        parts = [found.row_group(group).column(place).statistics for group in range(found.num_row_groups)]
-    if not parts or not all(part is not None and part.has_min_max for part in parts):
-        return None
-    return min(part.min for part in parts), max(part.max for part in parts)
-
-
 def _write(fs: Any, path: str, table: pa.Table) -> None:
-    if "file" not in (fs.protocol if isinstance(fs.protocol, tuple | list) else (fs.protocol,)):
+    if not is_near(fs):
         _upload(fs, path, table)
         return
     target = Path(path)
@@ -143,7 +146,7 @@ def _write(fs: Any, path: str, table: pa.Table) -> None:
     aside = target.with_name(f"{target.stem}.{uuid.uuid4().hex}.part")
     try:
         with aside.open("wb") as file:
-            pq.write_table(table, file, compression="zstd", row_group_size=_ROW_GROUP)
+            write_parquet(table, file)
             file.flush()
             os.fsync(file.fileno())
         aside.replace(target)
@@ -164,7 +167,7 @@ def _upload(fs: Any, path: str, table: pa.Table) -> None:
     """
     with tempfile.TemporaryDirectory(prefix="evergreen-table-") as folder:
         whole = Path(folder) / "table.parquet"
-        pq.write_table(table, whole, compression="zstd", row_group_size=_ROW_GROUP)
+        write_parquet(table, whole)
         fs.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
         fs.put_file(str(whole), path)
 

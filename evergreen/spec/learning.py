@@ -159,7 +159,7 @@ class Training(Part):
     max_members: Annotated[int, Field(ge=2)] = 8
     """Models in an ensemble."""
     max_scoring_factor: Annotated[float, Field(ge=1)] = 4.0
-    """What scoring by an ensemble may cost, in multiples of the best single model; 0.1 ms a row is always allowed."""
+    """What scoring by an ensemble may cost, in multiples of the best single model; 0.03 ms a row is always allowed."""
     class_weight: Literal["none", "balanced"] | dict[str, Annotated[float, Field(gt=0)]] = "none"
     """balanced: classes count equally; or the weight of each class by name, 1 for those that are not named."""
     calibrate: Literal["auto", "never"] = "auto"
@@ -225,7 +225,8 @@ class Promotion(Part):
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
     """Confidence of the one-sided interval."""
     floors: dict[str, float] = Field(default_factory=dict)
-    """The worst acceptable value of a metric: a minimum, for losses a maximum."""
+    """The worst acceptable value of a metric: a minimum, for losses a maximum; `cost`, with training.costs, is what
+    errors may cost a row in the mean."""
     slices: Names = ()
     """Columns whose largest levels are judged on their own."""
     slice_margin: Annotated[float, Field(ge=0)] = 0.01

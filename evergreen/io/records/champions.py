@@ -7,10 +7,8 @@ place in it meet in the primary key: one of them wins, the other learns that the
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
 
 import sqlalchemy as sql
 
@@ -28,46 +26,17 @@ from evergreen.io.records.database import (
     now,
     who,
 )
-from evergreen.io.records.texts import evidence_of, text_of, verdict_of, version_of
-
-#: How a version became champion: by the gate's rule, by a person, or by a rollback to it.
-Kind = Literal["superior", "not_worse", "by hand", "rollback"]
-
-
-@dataclass(frozen=True)
-class Reign:
-    """One row of the champion history: which version became champion, how, as of when, by whom, why."""
-
-    sequence: int
-    version: ModelVersion
-    kind: Kind
-    as_of: datetime
-    who: str
-    at: str
-    why: str
-    evidence: Evidence | None
-
-
-@dataclass(frozen=True)
-class Decision:
-    """The verdict of one finished training, the version that it left, and what had called for it."""
-
-    version: ModelVersion
-    verdict: Verdict
-    evidence: Evidence | None
-    as_of: datetime
-    cause: str
-    at: str
-
-
-@dataclass(frozen=True)
-class TrialRecord:
-    """How the probation of a champion ended: shown to be worse than the one before it, or better on average."""
-
-    worse: bool
-    better: bool
-    why: str
-    as_of: datetime
+from evergreen.io.records.history import (
+    Decision,
+    Kind,
+    Reign,
+    TrialRecord,
+    crowning,
+    decision_of,
+    kind_of,
+    reign_of,
+)
+from evergreen.io.records.texts import evidence_of, text_of
 
 
 class Records:
@@ -89,7 +58,7 @@ class Records:
     def champions(self, model: str) -> list[Reign]:
         """The whole champion history of a model, oldest first."""
         query = sql.select(CHAMPIONS).where(CHAMPIONS.c.model == model).order_by(CHAMPIONS.c.sequence)
-        return [_reign(row) for row in self._database.rows(query)]
+        return [reign_of(row) for row in self._database.rows(query)]
 
     def settle(
         self,
@@ -118,8 +87,8 @@ class Records:
             with self._database.begin() as connection:
                 connection.execute(sql.insert(VERDICTS), [row])
                 if verdict.promote:
-                    crowned = _crown(
-                        version, expected, _kind(verdict), version.fitted_as_of, "; ".join(verdict.reasons)
+                    crowned = crowning(
+                        version, expected, kind_of(verdict), version.fitted_as_of, "; ".join(verdict.reasons)
                     )
                     connection.execute(sql.insert(CHAMPIONS), [crowned | {"evidence": row["evidence"]}])
         except sql.exc.IntegrityError:
@@ -133,7 +102,7 @@ class Records:
             ChampionMoved: another version was crowned meanwhile.
         """
         try:
-            self._database.insert(CHAMPIONS, [_crown(version, expected, kind, as_of, why)])
+            self._database.insert(CHAMPIONS, [crowning(version, expected, kind, as_of, why)])
         except sql.exc.IntegrityError:
             raise self._moved(version) from None
 
@@ -156,7 +125,7 @@ class Records:
             with self._database.begin() as connection:
                 connection.execute(sql.insert(TRIALS), [row])
                 if trial.worse:
-                    back = _crown(previous, reign, "rollback", trial.as_of, trial.why)
+                    back = crowning(previous, reign, "rollback", trial.as_of, trial.why)
                     connection.execute(sql.insert(CHAMPIONS), [back])
         except sql.exc.IntegrityError:
             if reign.sequence not in self.trials(model):
@@ -182,13 +151,13 @@ class Records:
     def decision(self, model: str, run_key: str) -> Decision | None:
         """The recorded outcome of a training with exactly these inputs, if one finished."""
         query = sql.select(VERDICTS).where(VERDICTS.c.model == model, VERDICTS.c.run_key == run_key)
-        found = [_decision(row) for row in self._database.rows(query)]
+        found = [decision_of(row) for row in self._database.rows(query)]
         return found[0] if found else None
 
     def decisions(self, model: str) -> list[Decision]:
         """Every recorded outcome of a model's trainings, oldest first."""
         query = sql.select(VERDICTS).where(VERDICTS.c.model == model).order_by(VERDICTS.c.at)
-        return [_decision(row) for row in self._database.rows(query)]
+        return [decision_of(row) for row in self._database.rows(query)]
 
     def measurement(self, version: ModelVersion, run_key: str) -> Evidence | None:
         """What measuring a version with exactly these inputs showed, if it was done before."""
@@ -232,29 +201,3 @@ class Records:
         """The keys of released rows."""
         query = sql.select(RELEASES.c.row_key).where(RELEASES.c.model == model)
         return frozenset(row["row_key"] for row in self._database.rows(query))
-
-
-def _kind(verdict: Verdict) -> Kind:
-    return "not_worse" if any(rule.name == "not_worse" for rule in verdict.rules) else "superior"
-
-
-def _crown(version: ModelVersion, expected: Reign | None, kind: Kind, as_of: datetime, why: str) -> dict[str, Any]:
-    return {
-        "model": version.model, "sequence": expected.sequence + 1 if expected else 1, "version": version.version,
-        "detail": text_of(version), "kind": kind, "as_of": moment(as_of), "who": who(), "at": now(), "why": why,
-        "evidence": None,
-    }  # fmt: skip
-
-
-def _reign(row: Any) -> Reign:
-    return Reign(
-        row["sequence"], version_of(row["detail"]), row["kind"], datetime.fromisoformat(row["as_of"]), row["who"],
-        row["at"], row["why"], evidence_of(row["evidence"]),
-    )  # fmt: skip
-
-
-def _decision(row: Any) -> Decision:
-    return Decision(
-        version_of(row["detail"]), verdict_of(row["verdict"]), evidence_of(row["evidence"]),
-        datetime.fromisoformat(row["as_of"]), row["cause"], row["at"],
-    )  # fmt: skip

@@ -77,6 +77,8 @@ def validate(frame: pd.DataFrame, suite: Suite) -> list[Outcome]:
         results: dict[int, Any] = {}
         for result in batch.validate(built, result_format=_FORMAT).results:
             results[getattr(result.expectation_config, "meta", {})["id"]] = result
+        # The context stays the process's current one, and would hold the rows until the next takes its place.
+        context.data_sources.delete("frames")
     return [_outcome(rule, results[index], frame) for index, rule in enumerate(suite.expectations)]
 
 
