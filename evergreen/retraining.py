@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from evergreen.handoffs import Firing, Health, Rule
 from evergreen.spec import Retraining, Trigger
+from evergreen.statistics import MIN_BLOCKS
 
 _DAY = timedelta(days=1)
 
@@ -31,8 +32,10 @@ class Situation:
     """All that the rules look at, as it was known at ``as_of``.
 
     ``new_rows`` counts labels that became known since the champion was fitted, ``unseen_rows`` those that a gate could
-    judge by. ``performance`` is held where the champion's performance is shown to have fallen. ``healths`` are the
-    champion's windows, oldest first. ``refused`` lists attempts that ended without a verdict: when, and why.
+    judge by; ``unseen_days`` the whole days after those that it was fitted on with such labels, at most as many as a
+    verdict needs, None where rows have no time. ``performance`` is held where the champion's performance is shown to
+    have fallen. ``healths`` are the champion's windows, oldest first. ``refused`` lists attempts that ended without a
+    verdict: when, and why.
     """
 
     model: str
@@ -48,6 +51,7 @@ class Situation:
     refused: tuple[tuple[datetime, str], ...] = ()
     under_way: str = ""
     frozen: str = ""
+    unseen_days: int | None = None
 
 
 def decide_retraining(now: Situation, rules: Retraining, window: timedelta, min_rows: int) -> Firing:
@@ -182,8 +186,12 @@ def _not_refused(now: Situation, window: timedelta) -> Rule:
 
 
 def _enough_unseen(now: Situation, min_rows: int) -> Rule:
-    held = now.unseen_rows >= min_rows
-    return Rule("unseen rows", held, f"{now.unseen_rows:,} unseen labelled rows to judge by: {_at(held)} {min_rows:,}")
+    enough = now.unseen_rows >= min_rows
+    reason = f"{now.unseen_rows:,} unseen labelled rows to judge by: {_at(enough)} {min_rows:,}"
+    if now.unseen_days is not None and now.unseen_days < MIN_BLOCKS:
+        days = f"{now.unseen_days or 'no'} whole day{'' if now.unseen_days == 1 else 's'}"
+        return Rule("unseen rows", False, f"{reason}; they lie on {days}, a verdict needs {MIN_BLOCKS}")
+    return Rule("unseen rows", enough, reason)
 
 
 def _at(held: bool) -> str:

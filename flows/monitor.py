@@ -15,8 +15,9 @@ from tasks.launching import announce, tell
 from tasks.monitoring import look
 from tasks.promotion import find_champion, find_champions
 from tasks.reporting import report_health
-from tasks.retraining import judge_probation, lived_already, open_firings, weigh
-from tasks.runs import alone, find_spec, run_name, scheduled_time
+from tasks.retraining import judge_probation, lived_already, open_firings, under_way, weigh
+from tasks.runs import find_spec, run_name, scheduled_time
+from tasks.turns import alone
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,6 @@ def monitor(model: str, as_of: datetime | None = None) -> Monitored:
         firing = weigh(spec, find_champion(model) or champion, as_of)
         report_health(spec, healths, trial, firing, as_of)
         tell(spec, trial, firing)
-        waiting = [one for one in open_firings(model, as_of) if not announce(one)]
-        outcomes = [train(model, as_of, "; ".join(one.reasons), one.cause, spec.retraining.search) for one in waiting]
+        waiting = [one for one in open_firings(model, as_of) if not announce(one) and not under_way(one)]
+    outcomes = [train(model, as_of, "; ".join(one.reasons), one.cause, spec.retraining.search) for one in waiting]
     return Monitored(healths, trial, firing, tuple(outcomes))

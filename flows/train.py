@@ -15,8 +15,9 @@ from tasks.discovery import warn_of_leaks
 from tasks.evaluation import compare, report
 from tasks.features import build_features
 from tasks.promotion import approve, find_champion, find_decision, find_opponent, settle
-from tasks.runs import alone, answering, find_spec, logged_run, note_table, run_name, scheduled_time
+from tasks.runs import answering, find_spec, logged_run, note_table, run_name, scheduled_time
 from tasks.training import fit, refit, reserve, still_does
+from tasks.turns import alone
 from tasks.validation import validate
 
 
@@ -51,7 +52,7 @@ def train(
     """
     spec = find_spec(model)
     as_of = scheduled_time(as_of)
-    with alone("training", model), answering(model, cause, as_of):
+    with answering(model, cause, as_of), alone("training", model) as turn:
         snapshot = take_snapshot(spec, as_of)
         champion = find_champion(model)
         recipe = champion.recipe if champion and search == "refit" else None
@@ -71,7 +72,7 @@ def train(
                 warn_of_leaks(spec, table, contest, run_id)
             challenger = fit(spec, table, contest, run_id, recipe, champion)
             evidence = compare(spec, table, contest, challenger, opponent)
-            verdict = approve(spec, evidence, decide(evidence, spec.promotion))
+            verdict = approve(spec, evidence, decide(evidence, spec.promotion), turn)
             report(spec, table, contest, challenger, evidence, verdict, run_id)
             final = refit(spec, table, contest, challenger, run_id) if verdict.promote else challenger
             version = settle(spec, snapshot, final, champion, evidence, verdict, asked, cause)

@@ -52,11 +52,12 @@ def find_history(spec: ModelSpec, table: FeatureTable, start: datetime, run_id: 
         known = rows.assign(**{TARGET: rows[TARGET].where(rows[KNOWN_AT] <= pd.Timestamp(start))})
         contest = training.reserve(known, spec.training, None, start)
         problem = problem_of(spec, table.inputs, contest.task, contest.classes)
-        found = search(spec, known, contest, problem, run_id, table.digest)
+        parts = known.iloc[contest.split.train], known.iloc[contest.split.tuning]
+        found = search(spec, parts, contest, problem, run_id, table.digest)
         recipe, task_, classes = found.to_json(), contest.task, contest.classes
     watched = spec.monitoring.model_dump_json() + spec.probation.model_dump_json()
-    parts = (table.digest, spec.digest, watched, recipe, installed("evergreen"), installed("lightgbm"))
-    digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
+    made_from = (table.digest, spec.digest, watched, recipe, installed("evergreen"), installed("lightgbm"))
+    digest = hashlib.sha256("\0".join(made_from).encode()).hexdigest()[:24]
     return History(rows, table.inputs, spec, recipe, task_, classes, digest)
 
 

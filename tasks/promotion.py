@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 from prefect import task
 from prefect.exceptions import FlowPauseTimeout
@@ -19,6 +20,7 @@ from evergreen.io.registry import Registry
 from evergreen.settings import settings
 from evergreen.spec import ModelSpec
 from tasks.runs import run_key
+from tasks.turns import Turn
 
 logger = logging.getLogger(__name__)
 
@@ -49,24 +51,39 @@ class Approval(RunInput):
     why: str = ""
 
 
-def approve(spec: ModelSpec, evidence: Evidence, verdict: Verdict) -> Verdict:
+def approve(spec: ModelSpec, evidence: Evidence, verdict: Verdict, turn: Turn) -> Verdict:
     """Ask a person before a promotion, where the spec says so: the flow is paused with a form in the Prefect UI.
 
-    Nobody's answer in time keeps the champion, like a no. The champion of a frozen model stays without asking.
+    Nobody's answer in time keeps the champion, like a no. The champion of a frozen model stays without asking, and
+    after asking if it was frozen meanwhile. Others may train while a person is waited for: who is crowned first is
+    settled by compare-and-set.
     """
+    for step in (_unless_frozen, partial(_asked, evidence=evidence, turn=turn), _unless_frozen):
+        if not verdict.promote:
+            break
+        verdict = step(spec, verdict)
+    return verdict
+
+
+def _unless_frozen(spec: ModelSpec, verdict: Verdict) -> Verdict:
     frozen = Watching(settings().workspace).frozen(spec.model)
-    if frozen and verdict.promote:
-        rule = Rule("frozen", False, f"the model is frozen by {frozen.who}: {frozen.why}; the champion stays")
-        return replace(verdict, promote=False, rules=(*verdict.rules, rule))
-    if spec.approval is None or not verdict.promote:
+    if not frozen:
+        return verdict
+    rule = Rule("frozen", False, f"the model is frozen by {frozen.who}: {frozen.why}; the champion stays")
+    return replace(verdict, promote=False, rules=(*verdict.rules, rule))
+
+
+def _asked(spec: ModelSpec, verdict: Verdict, evidence: Evidence, turn: Turn) -> Verdict:
+    if spec.approval is None:
         return verdict
     form = Approval.with_initial_data(description=evaluation.summary(spec.model, evidence, verdict))
-    try:
-        answer = pause_flow_run(wait_for_input=form, timeout=int(spec.approval.total_seconds()), key="approval")
-        word = "approved by a person" if answer.approve else "refused by a person"
-        rule = Rule("approval", answer.approve, f"{word}{f': {answer.why}' if answer.why else ''}")
-    except FlowPauseTimeout:
-        rule = Rule("approval", False, f"nobody approved within {spec.approval}; the champion stays")
+    with turn.let_go():
+        try:
+            answer = pause_flow_run(wait_for_input=form, timeout=int(spec.approval.total_seconds()), key="approval")
+            word = "approved by a person" if answer.approve else "refused by a person"
+            rule = Rule("approval", answer.approve, f"{word}{f': {answer.why}' if answer.why else ''}")
+        except FlowPauseTimeout:
+            rule = Rule("approval", False, f"nobody approved within {spec.approval}; the champion stays")
     return replace(verdict, promote=rule.held, rules=(*verdict.rules, rule))
 
 
@@ -98,14 +115,19 @@ def settle(
 ) -> ModelVersion:
     """Register the version, commit the verdict (and the new champion) in one transaction, then move the alias.
 
+    What a training on the same inputs settled, while this one waited for a person, stands.
+
     Raises:
         ChampionMoved: another version was crowned while this one was judged.
     """
     records, registry = Records(settings().workspace), Registry(settings())
+    earlier = records.decision(spec.model, key := run_key(spec, snapshot, recipe))
+    if earlier:
+        return earlier.version
     version = registry.register(candidate, {"evergreen.verdict": "promoted" if verdict.promote else "kept"})
     # The reign that was judged against, not whatever reigns by now: the database settles the race.
     judged = [reign for reign in records.champions(spec.model) if champion and reign.version == champion]
-    records.settle(run_key(spec, snapshot, recipe), version, verdict, evidence, judged[-1] if judged else None, cause)
+    records.settle(key, version, verdict, evidence, judged[-1] if judged else None, cause)
     project(records.champions(spec.model), registry)
     return version
 

@@ -9,7 +9,7 @@ from prefect import task
 
 from evergreen import evaluation, labels, monitoring, promotion, retraining, scoring, training
 from evergreen.handoffs import KEY, TARGET, Evidence, Firing, ModelVersion, Rule, WindowValue
-from evergreen.io.live import read_live
+from evergreen.io.live import read_live, unseen_days
 from evergreen.io.records import Ledger, Records, Reign, TrialRecord, Watching
 from evergreen.io.registry import Registry
 from evergreen.io.trainings import past_trainings
@@ -17,9 +17,10 @@ from evergreen.monitoring import Bounds
 from evergreen.retraining import Situation
 from evergreen.settings import settings
 from evergreen.spec import ModelSpec
-from evergreen.statistics import greater_is_better
+from evergreen.statistics import MIN_BLOCKS, greater_is_better
 from tasks.monitoring import find_reference
 from tasks.promotion import project
+from tasks.turns import ANSWER, taken
 
 logger = logging.getLogger(__name__)
 
@@ -93,6 +94,7 @@ def _beside(spec: ModelSpec, new: Reign, old: Reign, windows: list[Bounds], as_o
         predictions,
         f"champion {old.version.version}",
         confidence=promotion.trial_confidence(spec.probation),
+        decisions=evaluation.decisions_of(new.version.threshold, old.version.threshold, spec.training.costs),
     )
 
 
@@ -127,6 +129,14 @@ def open_firings(model: str, as_of: datetime) -> list[Firing]:
     return [one for one in Watching(settings().workspace).pending(model) if one.as_of <= as_of]
 
 
+def under_way(firing: Firing) -> bool:
+    """Whether a training of this workspace answers a decision of this model just now, or waits for a person's word."""
+    if not taken(ANSWER, firing.model):
+        return False
+    logger.info("%s: a training for %s is under way already", firing.model, firing.cause)
+    return True
+
+
 def situation(spec: ModelSpec, champion: ModelVersion, as_of: datetime) -> Situation:
     """The recorded history of a model as the retraining rules look at it."""
     here = settings()
@@ -150,6 +160,7 @@ def situation(spec: ModelSpec, champion: ModelVersion, as_of: datetime) -> Situa
         tuple(one for one in watching.closed(spec.model).values() if one[0] <= as_of),
         pending[0].cause if pending else "",
         f"{frozen.why} (by {frozen.who})" if frozen else "",
+        unseen_days(spec, champion, as_of, MIN_BLOCKS),
     )
 
 

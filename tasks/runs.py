@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
-import logging
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -24,8 +21,7 @@ from evergreen.io.registry import Registry
 from evergreen.monitoring import window_of, windows_between
 from evergreen.settings import settings
 from evergreen.spec import ModelSpec, load_spec
-
-logger = logging.getLogger(__name__)
+from tasks.turns import ANSWER, alone
 
 #: The tag of an MLflow run that holds its feature table's URI.
 TABLE_TAG = "evergreen.feature_table"
@@ -71,39 +67,24 @@ def run_key(spec: ModelSpec, snapshot: Snapshot, recipe: str | None = None) -> s
 
 
 @contextmanager
-def alone(kind: str, model: str) -> Iterator[None]:
-    """Wait until no other process of this workspace does the same for this model; one that dies lets go by itself."""
-    folder = settings().workspace / "locks"
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / f"{kind}-{model}").open("a+") as place:
-        try:
-            fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            place.seek(0)
-            who = place.read().strip() or "another process"
-            logger.warning("%s: %s does a %s already; waiting until it ends (Ctrl-C gives up)", model, who, kind)
-            fcntl.flock(place, fcntl.LOCK_EX)
-        place.truncate(0)
-        place.write(f"process {os.getpid()}")
-        place.flush()
-        yield
-
-
-@contextmanager
 def answering(model: str, cause: str, as_of: datetime) -> Iterator[None]:
     """Close a retraining decision that this run answers, whatever becomes of it; a verdict closes it by itself.
 
-    A run that is killed leaves it open: the next monitor run starts the training again.
+    No two runs answer at once. One that is killed leaves it open: the next monitor run starts the training again.
     """
-    watching = Watching(settings().workspace)
-    try:
+    if not cause:
         yield
-    except EvergreenError as error:
-        if cause:
+        return
+    watching = Watching(settings().workspace)
+    with alone(ANSWER, model):
+        try:
+            yield
+        except EvergreenError as error:
             watching.close(model, cause, as_of, str(error))
-        raise
-    if cause and cause in {firing.cause for firing in watching.pending(model)}:
-        watching.close(model, cause, as_of, "nothing was new: rows, spec and program are those of an earlier verdict")
+            raise
+        if cause in {firing.cause for firing in watching.pending(model)}:
+            why = "nothing was new: rows, spec and program are those of an earlier verdict"
+            watching.close(model, cause, as_of, why)
 
 
 @contextmanager

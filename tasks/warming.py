@@ -8,6 +8,7 @@ it that ends it when that command ends.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 import logging
@@ -99,18 +100,17 @@ def _read(link: socket.socket) -> Order:
 
 def _accompany(link: socket.socket, run: int) -> int:
     """Tell the command the run's process number and its end; end the run where the command ends first."""
-    try:
+    with contextlib.suppress(OSError):  # the command has ended
         link.sendall(NUMBER.pack(run))
-        while True:
+        while not (select.select([link], [], [], _BLINK)[0] and not link.recv(1)):
             done, status = os.waitpid(run, os.WNOHANG)
             if done:
+                run = 0  # the number may be another process's from now on
                 link.sendall(NUMBER.pack(os.waitstatus_to_exitcode(status)))
                 return 0
-            if select.select([link], [], [], _BLINK)[0] and not link.recv(1):
-                break
-    except OSError:
-        pass
-    os.kill(run, signal.SIGKILL)
+    if run:
+        os.kill(run, signal.SIGKILL)
+        os.waitpid(run, 0)  # not every machine has someone who clears away what has lost its parent
     return 1
 
 

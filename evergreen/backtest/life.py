@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from evergreen import evaluation, labels, monitoring, promotion, scoring
 from evergreen.backtest.world import Fit, World
-from evergreen.handoffs import TARGET, TIME, Firing, Health, Rule, Verdict
+from evergreen.handoffs import DAY, TARGET, TIME, Firing, Health, Rule, Verdict
 from evergreen.monitoring import Bounds
 from evergreen.retraining import PastTraining, Situation, decide_retraining
 from evergreen.spec import Retraining
-from evergreen.statistics import greater_is_better
+from evergreen.statistics import MIN_BLOCKS, greater_is_better
 
 Positions = NDArray[np.int64]
 
@@ -175,7 +175,7 @@ def _judge_trial(world: World, life: Life, as_of: datetime) -> None:
     sides = (world.target[rows], world.fit(new).at(rows), world.fit(old).at(rows))
     evidence = evaluation.paired_rows(
         world.history.rows.iloc[rows], world.history.task, world.metric, sides, "champion",
-        confidence=promotion.trial_confidence(probation),
+        confidence=promotion.trial_confidence(probation), decisions=world.decisions(),
     )  # fmt: skip
     trial = promotion.judge_trial(evidence, len(ripe), probation)
     if trial.over:
@@ -210,12 +210,19 @@ def _situation(world: World, life: Life, start: datetime, as_of: datetime) -> Si
         len(life.reigns),
         moment,
         champion.version.fitted_rows,
-        fresh,
-        fresh,
+        len(fresh),
+        len(fresh),
         _performance(world, moment, healths),
         healths,
         tuple(PastTraining(one.as_of, one.cause, one.promoted, life.worth.get(one.as_of)) for one in life.trainings),
+        unseen_days=_unseen_days(world, champion, fresh),
     )
+
+
+def _unseen_days(world: World, champion: Fit, fresh: Positions) -> int:
+    """On how many whole days after those that the champion has seen there are new labels, as far as it matters."""
+    day = world.history.rows[DAY].to_numpy()
+    return min(len(np.unique(day[fresh][day[fresh] > day[champion.first - 1]])), MIN_BLOCKS)
 
 
 def _performance(world: World, moment: datetime, healths: Sequence[Health]) -> Rule:

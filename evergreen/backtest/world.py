@@ -123,10 +123,10 @@ class World:
         """Which rows had a label at a moment: (n,)."""
         return np.isfinite(self.target) & (self._known <= _stamp(as_of))
 
-    def known_between(self, since: datetime, until: datetime, first_event: datetime) -> int:
-        """How many labels of events from ``first_event`` on became known in ``(since, until]``."""
-        fresh = (self._known > _stamp(since)) & (self._known <= _stamp(until)) & np.isfinite(self.target)
-        return int(fresh[self.position(first_event) :].sum())
+    def known_between(self, since: datetime, until: datetime, first_event: datetime) -> NDArray[np.int64]:
+        """Positions of the events from ``first_event`` on whose label became known in ``(since, until]``."""
+        fresh, first = self.labelled(until) & (self._known > _stamp(since)), self.position(first_event)
+        return np.flatnonzero(fresh[first:]) + first
 
     def view(self, as_of: datetime) -> pd.DataFrame:
         """The feature table as a training as of a moment would have had it: no later row, no later label.
@@ -209,9 +209,15 @@ class World:
             name = "trivial"
         rules = self.spec.promotion
         evidence = evaluation.paired_rows(
-            judged, history.task, self.metric, (target, ours, theirs), name, rules.slices, rules.confidence
+            judged, history.task, self.metric, (target, ours, theirs), name, rules.slices, rules.confidence,
+            decisions=self.decisions(champion is None),
         )  # fmt: skip
         return Contested(evidence, promotion.decide(evidence, rules), float(part["seconds"]))
+
+    def decisions(self, trivial: bool = False) -> evaluation.Decisions:
+        """How the recipe decides between two classes, beside itself or a constant."""
+        threshold = training.Recipe.from_json(self.history.recipe).threshold
+        return evaluation.decisions_of(threshold, None if trivial else threshold, self.spec.training.costs)
 
     def _challenge(self, rows: pd.DataFrame, contest: training.Contest, rolled: bool) -> Arrays:
         recipe, every = training.Recipe.from_json(self.history.recipe), self.spec.training.holdout_refit

@@ -25,7 +25,7 @@ from evergreen.cli.servers import mlflow_command, prefect_command, server_enviro
 from evergreen.errors import UsageError
 from evergreen.settings import Settings
 
-_STARTING_SECONDS = 180
+_STARTING_SECONDS = 300
 _POOL, _ENGINE = "evergreen", "prefect.engine"
 #: On macOS system libraries do not outlive a fork: there each run does its own imports.
 _FORKS = sys.platform != "darwin"
@@ -169,7 +169,7 @@ class Crew:
         with contextlib.suppress(OSError, subprocess.TimeoutExpired):
             if _ask(f"{self._up.prefect}/api/flow_runs/count", states):
                 command = [sys.executable, "-c", "from tasks.recovery import recover; recover(alone=True)"]
-                subprocess.run(command, capture_output=True, env=self._clerk, check=False, timeout=60)
+                subprocess.run(command, capture_output=True, env=self._clerk, check=False, timeout=120)
 
     def _launch(self, part: Part) -> None:
         part.start()

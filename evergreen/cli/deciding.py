@@ -146,6 +146,8 @@ def _next(here: Settings, watching: Watching, firing: Firing) -> tuple[str, ...]
 
 def _answer(watching: Watching, decisions: list[Decision], firing: Firing) -> str:
     """What became of a decision to train."""
+    from tasks.turns import ANSWER, taken
+
     for one in decisions:
         if one.cause == firing.cause:
             word = "promoted" if one.verdict.promote else "not promoted"
@@ -155,6 +157,8 @@ def _answer(watching: Watching, decisions: list[Decision], firing: Firing) -> st
     closed = watching.closed(firing.model).get(firing.cause)
     if closed:
         return f"the training ended without a verdict: {closed[1]}"
+    if taken(ANSWER, firing.model):
+        return "the training is under way, or waits for a person's word in the Prefect UI"
     return "the training has not ended yet; if it died, the next monitor run starts it again"
 
 

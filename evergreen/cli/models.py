@@ -65,9 +65,10 @@ def _print_model(reigns: list[Reign], decisions: list[Decision], name: str) -> N
     if reigns:
         typer.echo("  champion history")
     for reign in reigns:
-        typer.echo(
-            f"    {reign.sequence}. version {reign.version.version} by {reign.who} at {reign.at[:16]}: {reign.why}"
-        )
+        # Why the gate let it pass stands with the version above; a person or a rollback has words of its own.
+        why = {"superior": "shown to be better", "not_worse": "shown to be not worse"}.get(reign.kind, reign.why)
+        since = f"since {reign.as_of:%Y-%m-%d %H:%M}, by {reign.who} at {reign.at[:16]}"
+        typer.echo(f"    {reign.sequence}. version {reign.version.version} {since}: {why}")
 
 
 def _print_slices(slices: Sequence[SliceEvidence], of: int) -> None:

@@ -113,7 +113,10 @@ def print_monitored(name: str, found: Monitored) -> None:
     for outcome in found.outcomes:
         print_outcome(name, outcome)
     if found.firing.fire and not found.outcomes:
-        typer.echo(f"the Prefect server was told, and starts the training; see: evergreen why {name}")
+        typer.echo(
+            "the Prefect server was told and starts the training, or it is under way already; "
+            f"see: evergreen why {name}"
+        )
 
 
 def backtest(

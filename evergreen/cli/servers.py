@@ -85,7 +85,7 @@ def free_port(wanted: int) -> int:
 
 
 @contextlib.contextmanager
-def serving(command: list[str], here: Settings, name: str, url: str, seconds: float = 120) -> Iterator[None]:
+def serving(command: list[str], here: Settings, name: str, url: str, seconds: float = 300) -> Iterator[None]:
     """Run a server in a session of its own until the block ends; its log lies in the workspace.
 
     Raises:

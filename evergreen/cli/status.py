@@ -5,6 +5,9 @@ from __future__ import annotations
 import base64
 import json
 import os
+import shutil
+import sys
+import textwrap
 import urllib.request
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -42,11 +45,14 @@ class Status:
     age_days: float | None
     metric: str
     window: str | None
+    fallen: bool
     drifted: bool
     estimated_low: bool
-    health: str
+    health: tuple[str, ...]
+    drift: str | None
     decision: str | None
     cool_down: str | None
+    budget: str | None
     pending: tuple[str, ...]
     frozen: str | None
     quarantined: int
@@ -92,11 +98,14 @@ def _status(here: Settings, model: str, flows: dict[str, FlowTimes]) -> Status:
         age_days=_age(reign),
         metric=_metric(reign, health),
         window=f"{health.start:%Y-%m-%d} to {health.end:%Y-%m-%d}" if health else None,
+        fallen=bool(firing and any(rule.name == "performance" and rule.held for rule in firing.triggers)),
         drifted=bool(health and health.drifted),
         estimated_low=bool(health and health.estimated_low),
-        health="; ".join(health.reasons) if health else "",
+        health=health.reasons if health else (),
+        drift=_drift(health),
         decision=_decision(firing),
-        cool_down=next((rule.reason for rule in firing.bars if rule.name == "cool_down"), None) if firing else None,
+        cool_down=_bar(firing, "cool_down"),
+        budget=_bar(firing, "budget"),
         pending=tuple(one.cause for one in watching.pending(model)),
         frozen=f"by {freeze.who}: {freeze.why}" if freeze else None,
         quarantined=sum(not row["released"] for row in records.quarantined(model)),
@@ -122,40 +131,62 @@ def _metric(reign: Reign | None, health: Health | None) -> str:
     return ", ".join(parts)
 
 
+def _drift(health: Health | None) -> str | None:
+    if health is None or not health.drift:
+        return None
+    return f"{sum(column.drifted for column in health.drift)} of {len(health.drift)} columns have drifted"
+
+
 def _decision(firing: Firing | None) -> str | None:
     if firing is None:
         return None
+    if not firing.called:
+        return f"{firing.as_of:%Y-%m-%d}: do not train; nothing calls for it"
     return f"{firing.as_of:%Y-%m-%d}: {'train' if firing.fire else 'do not train'}; {'; '.join(firing.reasons)}"
+
+
+def _bar(firing: Firing | None, name: str) -> str | None:
+    return next((rule.reason for rule in firing.bars if rule.name == name), None) if firing else None
 
 
 def _print(one: Status) -> None:
     typer.secho(one.model, bold=True)
     if one.champion is None:
-        typer.echo(f"  champion  none yet; run: evergreen train {one.model}")
+        _row("champion", f"none yet; run: evergreen train {one.model}")
     else:
-        typer.echo(
-            f"  champion  version {one.champion} since {one.crowned_as_of}, knows rows of {one.age_days:,.0f} days ago"
-        )
+        age = f"knows the world of {one.age_days:,.0f} days ago"
+        _row("champion", f"version {one.champion} since {one.crowned_as_of} UTC, {age}")
+    # The first reason is what was realised, or why that is not known; the rest is in the report, and in JSON.
+    health = f"{_condition(one)}, {one.window}: {next(iter(one.health), '')}"
     for title, text in (
         ("metric", one.metric),
-        ("health", f"{_condition(one)}, {one.window}: {one.health}" if one.window else "no window was looked at yet"),
-        ("decision", one.decision),
+        ("health", health if one.window else "no window was looked at yet"),
+        ("drift", one.drift),
+        ("decision", one.decision and f"{one.decision}; see: evergreen why {one.model}"),
         ("cool-down", one.cool_down),
+        ("budget", one.budget),
         ("waiting", ", ".join(one.pending)),
         ("frozen", one.frozen),
         ("scored", one.scored_until and f"cut-offs up to {one.scored_until} UTC"),
         ("aside", one.quarantined and f"{one.quarantined:,} rows in quarantine; see: evergreen quarantine {one.model}"),
     ):
         if text:
-            typer.echo(f"  {title:9} {text}")
+            _row(title, str(text))
     for flow, times in one.flows.items():
         last = f"last {times.last} {(times.state or '').lower()}" if times.last else "never ran"
-        typer.echo(f"  {flow:9} {last}" + (f", next {times.next}" if times.next else ""))
+        _row(flow, last + (f", next {times.next}" if times.next else ""))
+
+
+def _row(title: str, text: str) -> None:
+    """A line, folded where a person's terminal is narrower."""
+    line, width = f"  {title:9} {text}", shutil.get_terminal_size().columns
+    folds = sys.stdout.isatty() and width > 40
+    typer.echo(textwrap.fill(line, width, subsequent_indent=" " * 12, break_on_hyphens=False) if folds else line)
 
 
 def _condition(one: Status) -> str:
-    words = [word for word, true in (("drifted", one.drifted), ("estimated to be low", one.estimated_low)) if true]
-    return " and ".join(words) or "well"
+    found = (("fallen", one.fallen), ("drifted", one.drifted), ("estimated to be low", one.estimated_low))
+    return " and ".join(word for word, true in found if true) or "well"
 
 
 def _flow_times(here: Settings) -> dict[str, dict[str, FlowTimes]] | None:

@@ -35,7 +35,7 @@ NO_HEARTBEAT = ("PREFECT_FLOWS", '{"heartbeat_frequency": null}')
 
 
 @contextlib.contextmanager
-def prefect(here: Settings, seconds: float = 90) -> Iterator[None]:
+def prefect(here: Settings, seconds: float = 300) -> Iterator[None]:
     """Start what runs flows; the block imports them, and at its end Prefect answers.
 
     Where a server is named already (``PREFECT_API_URL``, a profile or a ``prefect.toml``), nothing is started. While

@@ -61,47 +61,39 @@ def observe(
         rules: The spec's monitoring part.
         slices: Columns whose largest levels are looked at on their own.
     """
-    metric, labelled = reference.metric, np.isfinite(seen.target)
-    realised: WindowValue | None = None
-    parts: tuple[WindowSlice, ...] = ()
-    if seen.ripe:
-        days = seen.rows[DAY].to_numpy()[labelled]
-        realised = window_value(metric, seen.target[labelled], seen.predictions[labelled], days, seen.bounds)
-        parts = tuple(_slices(metric, seen, labelled, slices))
+    realised, parts = _realised(seen, reference, slices)
     estimated = None
     if reference.estimator and len(seen.rows):
         estimated = estimate(reference.estimator, seen.predictions, seen.features)
+    low = estimated is not None and _below(estimated, reference)
     drift = find_drift(
         reference.profile, count(seen.features, reference.profile, seen.predictions), effect=rules.drift_effect
     )
     moved = [column.name for column in drift if column.drifted]
     drifted = bool(drift) and len(moved) >= rules.drift_share * len(drift)
-    low = estimated is not None and _below(estimated, reference)
+    labelled, reasons = int(np.isfinite(seen.target).sum()), (
+        _say_realised(realised, reference, seen.words),
+        _say_estimated(estimated, seen, reference, low),
+        _say_drift(moved, drift, drifted),
+        _say_volume(seen, reference),
+        _say_freshness(seen, rules),
+    )  # fmt: skip
     return Health(
-        version.model,
-        version.version,
-        *seen.bounds,
-        seen.as_of,
-        len(seen.rows),
-        seen.late,
-        int(labelled.sum()),
-        metric,
-        realised,
-        estimated,
-        parts,
-        drift,
-        drifted,
-        low,
-        seen.seconds,
-        seen.peak_mb,
-        (
-            _say_realised(realised, reference, seen.words),
-            _say_estimated(estimated, seen, reference, low),
-            _say_drift(moved, drift, drifted),
-            _say_volume(seen, reference),
-            _say_freshness(seen, rules),
-        ),
-    )
+        version.model, version.version, *seen.bounds, seen.as_of, len(seen.rows), seen.late, labelled,
+        reference.metric, realised, estimated, parts, drift, drifted, low, seen.seconds, seen.peak_mb, reasons,
+    )  # fmt: skip
+
+
+def _realised(
+    seen: Seen, reference: Reference, slices: Sequence[str]
+) -> tuple[WindowValue | None, tuple[WindowSlice, ...]]:
+    """The figure of the labelled rows and of the slices' levels; None while there are not enough labels."""
+    if not seen.ripe:
+        return None, ()
+    metric, labelled = reference.metric, np.isfinite(seen.target)
+    days = seen.rows[DAY].to_numpy()[labelled]
+    value = window_value(metric, seen.target[labelled], seen.predictions[labelled], days, seen.bounds)
+    return value, tuple(_slices(metric, seen, labelled, slices))
 
 
 def _slices(metric: str, seen: Seen, labelled: NDArray[np.bool_], slices: Sequence[str]) -> list[WindowSlice]:

@@ -1,10 +1,18 @@
 """How sure a figure is: values of metrics, intervals over blocks of rows, and paired gains."""
 
-from evergreen.statistics.estimates import METRIC_NAMES, base_name, greater_is_better, metric_value, quantile_levels
+from evergreen.statistics.estimates import (
+    COST,
+    METRIC_NAMES,
+    base_name,
+    greater_is_better,
+    metric_value,
+    quantile_levels,
+)
 from evergreen.statistics.intervals import MIN_BLOCKS, bounded, metric_error, metric_interval, paired_interval
 from evergreen.statistics.sums import DEVIANCES, decide_class
 
 __all__ = [
+    "COST",
     "DEVIANCES",
     "METRIC_NAMES",
     "MIN_BLOCKS",

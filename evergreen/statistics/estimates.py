@@ -20,6 +20,8 @@ _EXACT_DELETIONS = 100
 
 _LOSSES = frozenset({"log_loss", "brier", "mae", "rmse", "mape", "pinball", "width", *DEVIANCES})
 METRIC_NAMES = ("roc_auc", "pr_auc", *SUMS)
+#: What errors cost a row in the mean: reported where the spec says what each costs.
+COST = "cost"
 
 
 def quantile_levels(metric: str) -> tuple[float, ...]:
@@ -47,6 +49,8 @@ def greater_is_better(metric: str) -> bool:
     Raises:
         SpecError: there is no such metric.
     """
+    if metric == COST:
+        return False
     if base_name(metric) not in METRIC_NAMES:
         raise SpecError(f"metric {metric!r}: unknown{did_you_mean(metric, METRIC_NAMES)}")
     return base_name(metric) not in _LOSSES

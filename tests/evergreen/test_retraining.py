@@ -75,6 +75,7 @@ def test_one_window_of_drift_is_no_drift_yet() -> None:
         ("budget", {"trainings": (trained(80, "a"), trained(60, "b"), trained(40))}),
         ("refused", {"refused": ((NOW - 3 * DAY, "validation failed"),)}),
         ("unseen rows", {"unseen_rows": 199}),
+        ("unseen rows", {"unseen_days": 3}),
     ],
 )
 def test_each_bar_alone_suppresses_a_training_and_says_so(bar: str, changes: dict[str, object]) -> None:
@@ -84,6 +85,16 @@ def test_each_bar_alone_suppresses_a_training_and_says_so(bar: str, changes: dic
     assert [rule.name for rule in firing.bars if not rule.held] == [bar]
     assert firing.reasons[0] == "roc_auc fell"
     assert firing.reasons[1:] == tuple(rule.reason for rule in firing.bars if not rule.held)
+
+
+@pytest.mark.parametrize(("days", "said"), [(0, "no whole days"), (1, "1 whole day,"), (3, "3 whole days")])
+def test_a_training_waits_for_as_many_whole_days_as_its_verdict_needs(days: int, said: str) -> None:
+    firing = decide(performance=FELL, unseen_days=days)
+    assert not firing.fire
+    assert said in firing.reasons[-1]
+    assert firing.reasons[-1].endswith("a verdict needs 4")
+    assert decide(performance=FELL, unseen_days=4).fire
+    assert decide(performance=FELL, unseen_days=None).fire
 
 
 def test_a_refused_attempt_is_repeated_after_a_window() -> None:

@@ -2,17 +2,24 @@ from __future__ import annotations
 
 import threading
 import time
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
+import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType
 from prefect.client.schemas.objects import StateType
 from prefect.flow_runs import resume_flow_run
 
+from evergreen.errors import ChampionMoved
 from evergreen.io.records import Records, Watching
 from evergreen.settings import settings
 from flows.train import train
+from tasks.promotion import crown_by_hand
+from tasks.runs import find_spec
+from tasks.turns import ANSWER, taken
 
 APRIL = datetime(2026, 3, 30, tzinfo=UTC)
 
@@ -20,7 +27,8 @@ APRIL = datetime(2026, 3, 30, tzinfo=UTC)
 def ask(project: Path, seconds: int) -> None:
     path = project / "deployments" / "churn.yaml"
     path.write_text(path.read_text().replace("families: [lightgbm, linear]", "families: [linear]"))
-    path.write_text(path.read_text() + f"approval: {seconds}s\n")
+    text = "".join(line for line in path.read_text().splitlines(keepends=True) if "approval" not in line)
+    path.write_text(f"{text}approval: {seconds}s\n")
 
 
 def test_nobody_answers_and_there_is_no_champion(project: Path) -> None:
@@ -32,22 +40,55 @@ def test_nobody_answers_and_there_is_no_champion(project: Path) -> None:
 
 
 def test_a_person_approves_in_the_form_and_the_version_is_crowned(project: Path) -> None:
-    ask(project, 120)
+    ask(project, 300)
     answered: list[str] = []
     thread = threading.Thread(target=answer, args=(answered,), daemon=True)
     thread.start()
     outcome = train("churn", APRIL)
-    thread.join(timeout=60)
+    thread.join(timeout=300)
     assert answered
     assert outcome.verdict.promote
     assert outcome.verdict.reasons[-1] == "approved by a person: looks right"
     assert [reign.version.version for reign in Records(settings().workspace).champions("churn")] == [1]
 
 
-def answer(answered: list[str]) -> None:
-    """Fill in the form of the first paused run, as the Prefect UI does."""
+def test_while_a_person_is_waited_for_others_may_train_and_who_is_crowned_first_stays(project: Path) -> None:
+    ask(project, 1)
+    assert not train("churn", APRIL - timedelta(days=3)).verdict.promote
+    ask(project, 300)
+    answered: list[str] = []
+    free: list[bool] = []
+
+    def meanwhile() -> None:
+        free.extend([not taken("training", "churn"), taken(ANSWER, "churn")])
+        crown_by_hand.fn(find_spec("churn"), 1, APRIL, "the other one")
+
+    thread = threading.Thread(target=answer, args=(answered, meanwhile), daemon=True)
+    thread.start()
+    with pytest.raises(ChampionMoved, match="version 1 became champion meanwhile; version 2 was judged"):
+        train("churn", APRIL, cause="churn-v0-0")
+    thread.join(timeout=300)
+    assert free == [True, True]
+    assert [reign.version.version for reign in Records(settings().workspace).champions("churn")] == [1]
+    assert "became champion meanwhile" in Watching(settings().workspace).closed("churn")["churn-v0-0"][1]
+
+
+def test_a_model_that_is_frozen_while_a_person_is_waited_for_keeps_its_champion(project: Path) -> None:
+    ask(project, 300)
+    answered: list[str] = []
+    freeze = partial(Watching(settings().workspace).freeze, "churn", True, "audit")
+    threading.Thread(target=answer, args=(answered, freeze), daemon=True).start()
+    outcome = train("churn", APRIL)
+    assert answered
+    assert [rule.name for rule in outcome.verdict.rules][-2:] == ["approval", "frozen"]
+    assert not outcome.verdict.promote
+    assert Records(settings().workspace).champions("churn") == []
+
+
+def answer(answered: list[str], meanwhile: Callable[[], object] = lambda: None) -> None:
+    """Fill in the form of the first paused run, as the Prefect UI does; something happens before that."""
     paused = FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.PAUSED])))
-    deadline = time.monotonic() + 110
+    deadline = time.monotonic() + 290
     while time.monotonic() < deadline and not answered:
         with get_client(sync_client=True) as client:
             runs = [
@@ -55,6 +96,7 @@ def answer(answered: list[str]) -> None:
             ]
         for run in runs:
             if run.state and run.state.is_paused():
+                meanwhile()
                 resume_flow_run(run.id, run_input={"approve": True, "why": "looks right"})
                 answered.append(str(run.id))
         time.sleep(0.5)

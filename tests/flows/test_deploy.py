@@ -98,7 +98,7 @@ def steps(*changes: Any) -> list[str]:
     return [f"{change.action} {change.name}" for change in changes]
 
 
-def until(true: Callable[[], Any], seconds: float = 60) -> Any:
+def until(true: Callable[[], Any], seconds: float = 300) -> Any:
     """What a question answers once it answers something; the server's own services take their time."""
     deadline = time.monotonic() + seconds
     while not (answer := true()):

@@ -119,15 +119,16 @@ Point = tuple[str, str, int, str]
 class Driver:
     """Runs flows in processes of their own, which share their imports."""
 
-    def __init__(self, server: str, project: Path) -> None:
+    def __init__(self, server: Server, project: Path) -> None:
         # The process must find the program where this one does, also where it is not installed.
         paths = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
         places = {"EVERGREEN_PROJECT": str(project), "EVERGREEN_WORKSPACE": str(project / ".evergreen")}
+        prefect = {"PREFECT_API_URL": f"{server.url}/api", "PREFECT_HOME": server.home}
         self.log, self._orders = project / "run.log", 0
         self._process = subprocess.Popen(
             [sys.executable, "-c", DRIVER, str(self.log)],
             cwd=project,
-            env=os.environ | places | {"PREFECT_API_URL": server, "PYTHONPATH": paths},
+            env=os.environ | places | prefect | {"PYTHONPATH": paths},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -152,7 +153,7 @@ class Driver:
         return self.end()[0]
 
     def close(self) -> None:
-        self._process.communicate(timeout=60)
+        self._process.communicate(timeout=300)
 
     def _said(self) -> list[int]:
         """The answer to the last order; what a failed test did not wait for is passed over."""
@@ -165,22 +166,26 @@ class Driver:
 
 
 class Server:
-    """A Prefect server that can be killed and comes back at the same place, on the same state."""
+    """A Prefect server that can be killed and comes back at the same place, on the same state.
+
+    Its database is its own: the server that other tests' flows start by themselves would write to it too, and a run
+    that meets a locked database tries again for two minutes without a word.
+    """
 
     def __init__(self, folder: Path) -> None:
-        self._port, self._log = free_port(0), folder / "server.log"
+        self._port, self._log, self.home = free_port(0), folder / "server.log", str(folder / "prefect")
         self.url = f"http://127.0.0.1:{self._port}"
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                prefect_command(self._port), stdout=log, stderr=log, env=server_environment(self.url),
-                start_new_session=True,
+                prefect_command(self._port), stdout=log, stderr=log, start_new_session=True,
+                env={**server_environment(self.url), "PREFECT_HOME": self.home},
             )  # fmt: skip
 
     def wait(self) -> None:
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 300
         while True:
             with suppress(OSError), urllib.request.urlopen(f"{self.url}/api/health", timeout=2):
                 return
@@ -255,7 +260,7 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lived]:
     turning().to_csv(project / "data" / "customers.csv", index=False)
     server = Server(root)
     server.start()
-    driver = Driver(f"{server.url}/api", project)  # imports while the server starts
+    driver = Driver(server, project)  # imports while the server starts
     try:
         server.wait()
         whole = Lived(project, server, driver, {})
@@ -421,7 +426,7 @@ def test_a_run_that_is_killed_from_outside_is_done_by_the_next(
     lived.back_to(flow, week)
     folder = lived.workspace / "store" / sign
     before = set(folder.glob("*.parquet"))
-    (process,), deadline = lived.driver.start(flow, week), time.monotonic() + 120
+    (process,), deadline = lived.driver.start(flow, week), time.monotonic() + 300
     while set(folder.glob("*.parquet")) == before:
         assert time.monotonic() < deadline, lived.driver.log.read_text()
         time.sleep(0.01)
@@ -447,7 +452,7 @@ def test_a_server_that_dies_between_two_runs_or_in_the_middle_of_one_and_comes_b
         if sign:
             began = set((lived.workspace / "store" / sign).glob("*.parquet"))
             lived.driver.start(flow, week)
-            deadline = time.monotonic() + 120
+            deadline = time.monotonic() + 300
             while set((lived.workspace / "store" / sign).glob("*.parquet")) == began:
                 assert time.monotonic() < deadline, lived.driver.log.read_text()
                 time.sleep(0.01)

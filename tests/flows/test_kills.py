@@ -135,12 +135,12 @@ def test_a_training_that_is_killed_from_outside_promotes_nothing_and_is_done_by_
     workspace = small / ".evergreen"
     command = str(Path(sys.executable).parent / "evergreen")
     process = started(server, command, "train", "churn", "--as-of", f"{MARCH:%Y-%m-%d}")
-    deadline = time.monotonic() + 240
+    deadline = time.monotonic() + 300
     while not list(workspace.glob("store/features/*.parquet")) and process.poll() is None:
         assert time.monotonic() < deadline
         time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=300)
     assert process.returncode == -signal.SIGKILL, output.decode()
     assert Records(workspace).champions("churn") == Records(workspace).decisions("churn") == []
     outcome = train("churn", MARCH)

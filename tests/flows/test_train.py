@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
@@ -70,6 +70,16 @@ def test_without_unseen_rows_the_champion_stays(first: Outcome, project: Path) -
     assert outcome.verdict.too_little
     assert not outcome.verdict.promote
     assert [reign.version.version for reign in Records(settings().workspace).champions("churn")] == [1]
+
+
+def test_before_a_whole_new_day_has_passed_there_is_too_little_to_judge_by(first: Outcome) -> None:
+    """Rows of the very day that the champion was fitted into are no verdict, and no error either."""
+    again = train("churn", MARCH + timedelta(hours=18))
+    assert again.evidence is not None
+    assert 0 < again.evidence.rows < 40
+    assert again.verdict.too_little
+    assert not again.verdict.promote
+    assert "1 days: too few for an interval" in "; ".join(again.verdict.reasons)
 
 
 def test_a_champion_is_measured_on_a_later_window(first: Outcome) -> None:

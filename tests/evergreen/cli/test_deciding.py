@@ -19,6 +19,7 @@ from evergreen.io.records import Records, Watching
 from evergreen.retraining import PastTraining, Situation, decide_retraining
 from evergreen.settings import settings
 from evergreen.spec import Retraining
+from tasks.turns import ANSWER, alone
 
 DAY = timedelta(days=1)
 WEEK = 7 * DAY
@@ -145,6 +146,8 @@ def test_why_says_what_became_of_a_decision_to_train(project: Path) -> None:
     assert fired.fire
     watching.keep_firing(fired)
     assert "has not ended yet" in run("why", "churn")
+    with alone(ANSWER, "churn"):
+        assert "under way, or waits for a person's word" in run("why", "churn")
     watching.close("churn", fired.cause, JUNE, "the data failed validation")
     assert "without a verdict: the data failed validation" in run("why", "churn")
     verdict = Verdict(True, (Rule("gain", True, "gains"),))

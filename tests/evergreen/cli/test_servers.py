@@ -24,9 +24,9 @@ def test_both_uis_answer_and_stop_although_the_shell_started_them_with_ctrl_c_ig
         assert process.stdout is not None
         ports = [urlsplit(process.stdout.readline().split()[1]).port for _ in range(2)]
         for port in ports:
-            assert urllib.request.urlopen(f"http://127.0.0.1:{port}", timeout=60).status == 200
+            assert urllib.request.urlopen(f"http://127.0.0.1:{port}", timeout=300).status == 200
         process.send_signal(sign)
-        output, errors = process.communicate(timeout=60)
+        output, errors = process.communicate(timeout=300)
     finally:
         process.kill()
     assert process.returncode == 0, errors

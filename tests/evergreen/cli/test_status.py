@@ -51,7 +51,7 @@ def test_status_shows_what_the_records_say_of_every_model(watched: Path) -> None
     for words in (
         "version 1 since 2026-03-01",
         "roc_auc 0.800 when it was judged, 0.710 in the last window",
-        "drifted, 2026-03-01 to 2026-03-08: roc_auc 0.71, 0.05 below its reference",
+        "fallen and drifted, 2026-03-01 to 2026-03-08: roc_auc 0.71, 0.05 below its reference",
         "2026-03-08: do not train; roc_auc fell; the last training was 7 days ago: cool-down 28 days",
         "1 rows in quarantine",
         "no Prefect server runs",

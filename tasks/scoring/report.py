@@ -1,0 +1,42 @@
+"""Show in both UIs what was scored."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from prefect.artifacts import create_markdown_artifact
+
+from evergreen import scoring
+from evergreen.handoffs import ValidationReport
+from evergreen.io.records import Scoring
+from evergreen.io.registry import Registry
+from evergreen.settings import settings
+from evergreen.spec import ModelSpec
+
+#: Quantiles of the predictions that a run shows.
+_PERCENT = (5, 25, 50, 75, 95)
+
+
+def publish(spec: ModelSpec, entry: Scoring, predictions: pd.DataFrame, report: ValidationReport, run_id: str) -> None:
+    """Log the champion's new entry with its figures in MLflow, and as an artifact of the Prefect run."""
+    values, late = predictions[scoring.PREDICTION].to_numpy(), int(predictions[scoring.LATE].sum())
+    metrics = {
+        "rows": entry.rows, "late_rows": late, "quarantined_rows": report.quarantined, "seconds": entry.seconds,
+        "rows_per_second": entry.rows / max(entry.seconds, 1e-3), "peak_mb": entry.peak_mb,
+    }  # fmt: skip
+    if len(values):
+        metrics["prediction_mean"] = float(values.mean())
+        quantiles = np.quantile(values, np.array(_PERCENT) / 100)
+        metrics |= {f"prediction_q{level:02d}": float(q) for level, q in zip(_PERCENT, quantiles, strict=True)}
+    Registry(settings()).log(run_id, metrics=metrics, params={"version": entry.version, "predictions": entry.uri})
+    create_markdown_artifact(key=f"{spec.model}-score", markdown=_summary(entry, late, report.quarantined))
+
+
+def _summary(entry: Scoring, late: int, quarantined: int) -> str:
+    return (
+        f"# {entry.model}: {entry.rows:,} rows scored\n\n"
+        f"| | |\n|---|---|\n"
+        f"| cut-offs | after {entry.since:%Y-%m-%d %H:%M} up to {entry.until:%Y-%m-%d %H:%M} UTC |\n"
+        f"| version | {entry.version} |\n| late | {late:,} |\n| quarantined | {quarantined:,} |\n"
+        f"| took | {entry.seconds:.1f} s, {entry.peak_mb:,.0f} MB |\n| predictions | `{entry.uri}` |\n"
+    )
