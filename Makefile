@@ -54,8 +54,8 @@ bench-gate: install ## how often the gate promotes equal, worse and better model
 bench-overhead: install ## what the platform costs beside a plain script that does the same work, and where it goes
 	$(BIN)/python -m benchmarks.overhead
 
-bench-growth: install ## time and peak memory of a training on the flights repeated to 1, 2 and 4 million rows
-	$(BIN)/python -m benchmarks.growth
+bench-growth: install ## time and peak memory of a training on 1, 2, 4 million flights and 1 to 8 million rows by 30 (TABLE=wide MILLIONS=4)
+	OMP_WAIT_POLICY=passive $(BIN)/python -m benchmarks.growth $(if $(TABLE),--table $(TABLE)) $(if $(MILLIONS),--millions $(MILLIONS))
 
 bench-monitor-rules: install ## how often the watching rule fires falsely, and how late it finds a fall, beside other rules
 	$(BIN)/python -m benchmarks.monitor_rules

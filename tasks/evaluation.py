@@ -98,7 +98,8 @@ def _other_side(
 ) -> Floats:
     if other:
         return training.predict(Registry(settings()).load(other), contest.task, rows, len(contest.classes))
-    seen = frame.iloc[contest.choosing]
+    looked_at = [TARGET, *([spec.training.exposure] if spec.training.exposure else [])]
+    seen = frame[looked_at].iloc[contest.choosing]
     target, _ = training.encode_target(seen[TARGET], contest.task, contest.classes)
     return evaluation.trivial_rows(seen, rows, contest.task, target, contest.classes, spec.training.exposure)
 

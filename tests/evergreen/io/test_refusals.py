@@ -17,7 +17,7 @@ import sqlalchemy
 from evergreen.data import assemble, refuse_infinities
 from evergreen.errors import DataError, EmptyWindow, EvergreenError
 from evergreen.io.sources import opening, read
-from evergreen.spec import Data
+from evergreen.spec import Data, Sql
 
 NOON = datetime(2024, 3, 1, 12, tzinfo=UTC)
 ROWS = pd.DataFrame(
@@ -149,3 +149,30 @@ def test_a_file_on_s3_that_is_no_table_is_named(
     (bucket.folder / "broken.csv").write_bytes(content)
     with pytest.raises(DataError, match=rf"bucket/broken\.csv: .*{said}"):
         read("s3://bucket/broken.csv", tmp_path)
+
+
+def test_a_wrong_password_is_refused_in_words_that_do_not_hold_it(postgres: str, tmp_path: Path) -> None:
+    engine = sqlalchemy.create_engine(postgres.replace("postgresql://", "postgresql+psycopg://", 1))
+    with engine.begin() as connection:
+        connection.exec_driver_sql("create role reader login password 'r1ght'")
+        rules = Path(str(connection.exec_driver_sql("show hba_file").scalar()))
+        before = rules.read_text()
+        rules.write_text(f"local all reader scram-sha-256\n{before}")
+        connection.exec_driver_sql("select pg_reload_conf()")
+    patient = f"{postgres}&connect_timeout=300"  # however slow the machine is
+    right, wrong = (patient.replace("postgres:@", f"reader:{word}@", 1) for word in ("r1ght", "s3cr"))
+
+    def read_until_refused() -> None:
+        while True:  # the server may take a moment to read its rules again: until then any password will do
+            read(Sql(sql="select 1 as x", url=wrong), tmp_path)
+
+    try:
+        with pytest.raises(DataError, match=r"refuses these credentials.*correct user and password") as refused:
+            read_until_refused()
+        assert "s3cr" not in str(refused.value)
+        assert len(read(Sql(sql="select 1 as x", url=right), tmp_path)) == 1
+    finally:
+        rules.write_text(before)
+        with engine.begin() as connection:
+            connection.exec_driver_sql("select pg_reload_conf()")
+        engine.dispose()

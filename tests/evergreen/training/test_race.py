@@ -220,12 +220,12 @@ def test_others_begin_where_boosting_grows_a_tree_for_each_of_many_classes() -> 
 
 def test_a_proposal_that_takes_too_long_ends_no_search(monkeypatch: pytest.MonkeyPatch) -> None:
     from evergreen.training import folds
-    from evergreen.training.watch import OutOfTime
+    from evergreen.training.watch import OutOfTime, Watch
 
     clock = Slow(monkeypatch, 2.0)
     quick, tried = folds.fit_on, list[str]()
 
-    def fit_on(recipe: training.Recipe, matrices: Matrices, watch: folds.Watch) -> Finished:
+    def fit_on(recipe: training.Recipe, matrices: Matrices, watch: Watch) -> Finished:
         tried.append(recipe.name)
         if recipe.name == "lightgbm-1":
             clock.now += 1.0
