@@ -87,7 +87,8 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bucket]:
     server = subprocess.Popen(
         [str(Path(get_path("scripts")) / "rclone"), "serve", "s3", str(root), "--addr", f"127.0.0.1:{port}",
          "--auth-key", "ours,hush", "-q", "--config", str(root.parent / "rclone.conf"),
-         "--dir-cache-time", "0s", "--vfs-cache-mode", "off"],
+         # Not 0s: the server would look through its folders without a pause, and at times never let a request in.
+         "--dir-cache-time", "1ms", "--vfs-cache-mode", "off"],
     )  # fmt: skip
     try:
         _wait(port, server)
