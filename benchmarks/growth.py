@@ -3,7 +3,8 @@
 Each size is a fresh process in a fresh workspace; peak memory is the process's own (VmHWM), stage by stage. One fixed
 candidate, the first of the list, is fitted, so that no size tries more recipes than another. Boosting still stops when
 the tuning rows say so; the rounds are printed, and fitting stands in a column of its own, since rounds belong to the
-data and not to the platform. Growth is told in CPU seconds: on a machine that does other things they say more.
+data and not to the platform. Growth is told in CPU seconds, which say more on a machine that does other things, and in
+wall seconds without the fitting.
 """
 
 from __future__ import annotations
@@ -81,6 +82,11 @@ class Size:
         """Wall seconds of fitting and scoring."""
         return sum(self.cost.seconds.get(label, 0.0) for label in _FITTING)
 
+    @property
+    def platform(self) -> float:
+        """Wall seconds of everything else."""
+        return self.cost.wall - self.fitting
+
 
 def make_flights(folder: Path, millions: float) -> Path:
     """The year of flights so often that its rows come nearest to so many."""
@@ -138,6 +144,7 @@ def verdicts(sizes: list[Size], most: float) -> list[str]:
     lines = []
     for one, two in itertools.pairwise(sizes):
         for name, before, after in (
+            ("time a row, fitting left out", one.platform / one.rows, two.platform / two.rows),
             ("CPU time a row", one.cost.cpu / one.rows, two.cost.cpu / two.rows),
             ("peak memory a row", one.peak / one.rows, two.peak / two.rows),
         ):

@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -23,9 +22,6 @@ import pandas as pd
 from benchmarks.dirt import TABLES, Table, fetch, lay_down, licence
 from benchmarks.plain import plain_predictions
 from evergreen.errors import EvergreenError
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass

@@ -12,12 +12,12 @@ from evergreen.promotion import Trial
 from flows.train import Outcome, train
 from tasks.labels import take_labels
 from tasks.launching import announce, tell
+from tasks.locks import alone
 from tasks.monitoring import look
 from tasks.promotion import find_champion, find_champions
 from tasks.reporting import report_health
 from tasks.retraining import judge_probation, lived_already, open_firings, under_way, weigh
 from tasks.runs import find_spec, run_name, scheduled_time
-from tasks.turns import alone
 
 
 @dataclass(frozen=True)

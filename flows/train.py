@@ -14,10 +14,10 @@ from tasks.data import take_snapshot
 from tasks.discovery import warn_of_leaks
 from tasks.evaluation import compare, report
 from tasks.features import build_features
+from tasks.locks import alone
 from tasks.promotion import approve, find_champion, find_decision, find_opponent, settle
 from tasks.runs import answering, find_spec, logged_run, note_table, run_name, scheduled_time
 from tasks.training import fit, refit, reserve, still_does
-from tasks.turns import alone
 from tasks.validation import validate
 
 
@@ -52,7 +52,7 @@ def train(
     """
     spec = find_spec(model)
     as_of = scheduled_time(as_of)
-    with answering(model, cause, as_of), alone("training", model) as turn:
+    with answering(model, cause, as_of), alone("training", model) as lock:
         snapshot = take_snapshot(spec, as_of)
         champion = find_champion(model)
         recipe = champion.recipe if champion and search == "refit" else None
@@ -72,7 +72,7 @@ def train(
                 warn_of_leaks(spec, table, contest, run_id)
             challenger = fit(spec, table, contest, run_id, recipe, champion)
             evidence = compare(spec, table, contest, challenger, opponent)
-            verdict = approve(spec, evidence, decide(evidence, spec.promotion), turn)
+            verdict = approve(spec, evidence, decide(evidence, spec.promotion), lock)
             report(spec, table, contest, challenger, evidence, verdict, run_id)
             final = refit(spec, table, contest, challenger, run_id) if verdict.promote else challenger
             version = settle(spec, snapshot, final, champion, evidence, verdict, asked, cause)

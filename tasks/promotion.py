@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 from datetime import datetime
-from functools import partial
 
 from prefect import task
 from prefect.exceptions import FlowPauseTimeout
@@ -19,8 +18,8 @@ from evergreen.io.records import Decision, Records, Reign, Watching
 from evergreen.io.registry import Registry
 from evergreen.settings import settings
 from evergreen.spec import ModelSpec
+from tasks.locks import Lock
 from tasks.runs import run_key
-from tasks.turns import Turn
 
 logger = logging.getLogger(__name__)
 
@@ -51,40 +50,33 @@ class Approval(RunInput):
     why: str = ""
 
 
-def approve(spec: ModelSpec, evidence: Evidence, verdict: Verdict, turn: Turn) -> Verdict:
+def approve(spec: ModelSpec, evidence: Evidence, verdict: Verdict, lock: Lock) -> Verdict:
     """Ask a person before a promotion, where the spec says so: the flow is paused with a form in the Prefect UI.
 
     Nobody's answer in time keeps the champion, like a no. The champion of a frozen model stays without asking, and
     after asking if it was frozen meanwhile. Others may train while a person is waited for: who is crowned first is
     settled by compare-and-set.
     """
-    for step in (_unless_frozen, partial(_asked, evidence=evidence, turn=turn), _unless_frozen):
-        if not verdict.promote:
-            break
-        verdict = step(spec, verdict)
-    return verdict
-
-
-def _unless_frozen(spec: ModelSpec, verdict: Verdict) -> Verdict:
-    frozen = Watching(settings().workspace).frozen(spec.model)
-    if not frozen:
-        return verdict
-    rule = Rule("frozen", False, f"the model is frozen by {frozen.who}: {frozen.why}; the champion stays")
-    return replace(verdict, promote=False, rules=(*verdict.rules, rule))
-
-
-def _asked(spec: ModelSpec, verdict: Verdict, evidence: Evidence, turn: Turn) -> Verdict:
-    if spec.approval is None:
+    verdict = _unless_frozen(spec, verdict)
+    if spec.approval is None or not verdict.promote:
         return verdict
     form = Approval.with_initial_data(description=evaluation.summary(spec.model, evidence, verdict))
-    with turn.let_go():
+    with lock.released():
         try:
             answer = pause_flow_run(wait_for_input=form, timeout=int(spec.approval.total_seconds()), key="approval")
             word = "approved by a person" if answer.approve else "refused by a person"
             rule = Rule("approval", answer.approve, f"{word}{f': {answer.why}' if answer.why else ''}")
         except FlowPauseTimeout:
             rule = Rule("approval", False, f"nobody approved within {spec.approval}; the champion stays")
-    return replace(verdict, promote=rule.held, rules=(*verdict.rules, rule))
+    return _unless_frozen(spec, replace(verdict, promote=rule.held, rules=(*verdict.rules, rule)))
+
+
+def _unless_frozen(spec: ModelSpec, verdict: Verdict) -> Verdict:
+    frozen = Watching(settings().workspace).frozen(spec.model)
+    if not frozen or not verdict.promote:
+        return verdict
+    rule = Rule("frozen", False, f"the model is frozen by {frozen.who}: {frozen.why}; the champion stays")
+    return replace(verdict, promote=False, rules=(*verdict.rules, rule))
 
 
 @task

@@ -18,9 +18,9 @@ from evergreen.retraining import Situation
 from evergreen.settings import settings
 from evergreen.spec import ModelSpec
 from evergreen.statistics import MIN_BLOCKS, greater_is_better
+from tasks.locks import ANSWER, taken
 from tasks.monitoring import find_reference
 from tasks.promotion import project
-from tasks.turns import ANSWER, taken
 
 logger = logging.getLogger(__name__)
 

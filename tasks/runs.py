@@ -21,7 +21,7 @@ from evergreen.io.registry import Registry
 from evergreen.monitoring import window_of, windows_between
 from evergreen.settings import settings
 from evergreen.spec import ModelSpec, load_spec
-from tasks.turns import ANSWER, alone
+from tasks.locks import ANSWER, alone
 
 #: The tag of an MLflow run that holds its feature table's URI.
 TABLE_TAG = "evergreen.feature_table"

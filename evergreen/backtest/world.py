@@ -9,7 +9,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from evergreen import evaluation, features, monitoring, promotion, training
 from evergreen.backtest.cost import Cost
+from evergreen.backtest.moments import MICROSECOND, microseconds, moment_name, stamp
 from evergreen.cache import Arrays, Cache
 from evergreen.handoffs import CUT_OFF, KNOWN_AT, TARGET, TIME, Evidence, ModelVersion, Verdict
 from evergreen.monitoring import Reference
@@ -27,8 +28,6 @@ from evergreen.spec import ModelSpec, Task
 logger = logging.getLogger(__name__)
 
 Floats = NDArray[np.float64]
-_MICROSECOND = timedelta(microseconds=1)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -92,13 +91,14 @@ class World:
         self._spent = self._compared = 0.0
         self._clock = clock
         self._cache = Cache(folder / history.digest)
-        self._times = _micro(history.rows[TIME])
-        self._cut_offs = _micro(history.rows[CUT_OFF])
-        self._known = _micro(history.rows[KNOWN_AT])
+        self._times = microseconds(history.rows[TIME])
+        self._cut_offs = microseconds(history.rows[CUT_OFF])
+        self._known = microseconds(history.rows[KNOWN_AT])
         self._fits: dict[datetime, Fit] = {}
         self._references: dict[datetime, Reference] = {}
         self._contests: dict[tuple[datetime, datetime | None], Contested] = {}
         transformer_for = partial(features.row_features, history.spec, history.inputs, task=history.task)
+        self._recipe = training.Recipe.from_json(history.recipe)
         self._problem = training.Problem(history.spec.training, history.task, history.classes, transformer_for)
 
     def cost(self, elapsed: float) -> Cost:
@@ -112,20 +112,20 @@ class World:
 
     def position(self, event: datetime) -> int:
         """The first row whose event lies at ``event`` or later."""
-        return int(np.searchsorted(self._times, _stamp(event), side="left"))
+        return int(np.searchsorted(self._times, stamp(event), side="left"))
 
     def scored(self, since: datetime, until: datetime) -> NDArray[np.int64]:
         """Positions of the rows whose cut-off lies in ``(since, until]``."""
-        first, last = (np.searchsorted(self._cut_offs, _stamp(moment), side="right") for moment in (since, until))
+        first, last = (np.searchsorted(self._cut_offs, stamp(moment), side="right") for moment in (since, until))
         return np.arange(first, last)
 
     def labelled(self, as_of: datetime) -> NDArray[np.bool_]:
         """Which rows had a label at a moment: (n,)."""
-        return np.isfinite(self.target) & (self._known <= _stamp(as_of))
+        return np.isfinite(self.target) & (self._known <= stamp(as_of))
 
     def known_between(self, since: datetime, until: datetime, first_event: datetime) -> NDArray[np.int64]:
         """Positions of the events from ``first_event`` on whose label became known in ``(since, until]``."""
-        fresh, first = self.labelled(until) & (self._known > _stamp(since)), self.position(first_event)
+        fresh, first = self.labelled(until) & (self._known > stamp(since)), self.position(first_event)
         return np.flatnonzero(fresh[first:]) + first
 
     def view(self, as_of: datetime) -> pd.DataFrame:
@@ -135,13 +135,13 @@ class World:
         """
         end, reach = as_of + self.spec.data.lead, self.spec.training.reach
         first = self.position(end - reach) if reach else 0
-        rows = self.history.rows.iloc[first : self.position(end + _MICROSECOND)]
+        rows = self.history.rows.iloc[first : self.position(end + MICROSECOND)]
         return rows.assign(**{TARGET: rows[TARGET].where(rows[KNOWN_AT] <= pd.Timestamp(as_of))})
 
     def fit(self, as_of: datetime) -> Fit:
         """The recipe fitted on everything known at a moment, with its predictions of all that it has not seen."""
         if as_of not in self._fits:
-            key = f"fit-{_name(as_of)}"
+            key = f"fit-{moment_name(as_of)}"
             self._fits[as_of] = self._fit_of(as_of, self._made(key, lambda: self._make_fit(as_of)))
         return self._fits[as_of]
 
@@ -157,7 +157,7 @@ class World:
     def reference(self, as_of: datetime) -> Reference:
         """What the live windows of the fit of a moment are compared with."""
         if as_of not in self._references:
-            part = self._made(f"reference-{_name(as_of)}", lambda: self._make_reference(as_of))
+            part = self._made(f"reference-{moment_name(as_of)}", lambda: self._make_reference(as_of))
             self._references[as_of] = monitoring.reference_from_json(bytes(part["json"]).decode())
         return self._references[as_of]
 
@@ -176,15 +176,15 @@ class World:
     def _make_fit(self, as_of: datetime) -> Arrays:
         rows = self.view(as_of)
         known = rows.iloc[np.flatnonzero(rows[TARGET].notna())]
-        pipeline = training.refit(training.Recipe.from_json(self.history.recipe), known, self._problem)
-        first = self.position(known[TIME].max().to_pydatetime() + _MICROSECOND)
+        pipeline = training.refit(self._recipe, known, self._problem)
+        first = self.position(known[TIME].max().to_pydatetime() + MICROSECOND)
         rest = self.history.rows.iloc[first:]
         predictions = training.predict(pipeline, self.history.task, rest, len(self.history.classes))
         return {"predictions": predictions, "first": np.array(first), "rows": np.array(len(known))}
 
     def _fit_of(self, as_of: datetime, part: Arrays) -> Fit:
         first, history = int(part["first"]), self.history
-        until = history.rows[TIME].iloc[first - 1].to_pydatetime() + _MICROSECOND
+        until = history.rows[TIME].iloc[first - 1].to_pydatetime() + MICROSECOND
         version = ModelVersion(
             history.spec.model, 0, "", "", "", history.recipe, until, as_of, history.task, history.classes,
             int(part["rows"]),
@@ -195,7 +195,7 @@ class World:
         rows, history = self.view(as_of), self.history
         contest = training.reserve(rows, self.spec.training, champion.version if champion else None, as_of)
         rolled = training.rolls(self.spec.training, champion.version if champion else None)
-        key = f"challenger-{_name(as_of)}-{len(contest.choosing)}{'-rolled' if rolled else ''}"
+        key = f"challenger-{moment_name(as_of)}-{len(contest.choosing)}{'-rolled' if rolled else ''}"
         part = self._made(key, lambda: self._challenge(rows, contest, rolled))
         judged = rows.iloc[contest.split.holdout]
         chosen = judged.index.to_numpy()
@@ -216,11 +216,11 @@ class World:
 
     def decisions(self, trivial: bool = False) -> evaluation.Decisions:
         """How the recipe decides between two classes, beside itself or a constant."""
-        threshold = training.Recipe.from_json(self.history.recipe).threshold
+        threshold = self._recipe.threshold
         return evaluation.decisions_of(threshold, None if trivial else threshold, self.spec.training.costs)
 
     def _challenge(self, rows: pd.DataFrame, contest: training.Contest, rolled: bool) -> Arrays:
-        recipe, every = training.Recipe.from_json(self.history.recipe), self.spec.training.holdout_refit
+        recipe, every = self._recipe, self.spec.training.holdout_refit
         if rolled and every:
             held = contest.split.holdout
             return {"predictions": training.holdout_predictions(rows, held, recipe, self._problem, every)}
@@ -231,8 +231,7 @@ class World:
     def _make_reference(self, as_of: datetime) -> Arrays:
         rows, rules = self.view(as_of), self.spec.monitoring
         bounds, codes = monitoring.past_windows(rows[TIME], rules.window, self.spec.data.timezone)
-        recipe = training.Recipe.from_json(self.history.recipe)
-        predictions = training.rolling_predictions(rows, codes, recipe, self._problem)
+        predictions = training.rolling_predictions(rows, codes, self._recipe, self._problem)
         target = np.where(rows[TARGET].notna(), self.target[rows.index], np.nan)
         past = monitoring.Past(rows, target, predictions, codes, bounds)
         made = monitoring.build_reference(
@@ -240,17 +239,3 @@ class World:
             rules.tolerance, rules.min_rows,
         )  # fmt: skip
         return {"json": np.frombuffer(monitoring.reference_to_json(made).encode(), dtype=np.uint8)}
-
-
-def _micro(times: pd.Series) -> NDArray[np.int64]:
-    """Microseconds since 1970; what has no time lies after everything."""
-    plain = times.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy(dtype="datetime64[us]")
-    return np.where(np.isnat(plain), np.iinfo(np.int64).max, plain.astype(np.int64))
-
-
-def _stamp(moment: datetime) -> int:
-    return (moment - _EPOCH) // _MICROSECOND
-
-
-def _name(moment: datetime) -> str:
-    return f"{pd.Timestamp(moment).tz_convert('UTC'):%Y%m%dT%H%M%S%f}"

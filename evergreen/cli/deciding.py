@@ -146,7 +146,7 @@ def _next(here: Settings, watching: Watching, firing: Firing) -> tuple[str, ...]
 
 def _answer(watching: Watching, decisions: list[Decision], firing: Firing) -> str:
     """What became of a decision to train."""
-    from tasks.turns import ANSWER, taken
+    from tasks.locks import ANSWER, taken
 
     for one in decisions:
         if one.cause == firing.cause:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from evergreen.evaluation.decisions import DECIDED, Decisions, costs_of, moved
+from evergreen.evaluation.decisions import DECIDED, Decisions, Floats, costs_of, moved
 from evergreen.evaluation.metrics import WITH_INTERVAL, check_metric, evaluate
 from evergreen.handoffs import Evidence, Interval, SliceEvidence
-from evergreen.spec import Task
+from evergreen.spec import Costs, Task
 from evergreen.statistics import COST, metric_interval, paired_interval, quantile_levels
 
 #: Both sides decide from one half on.
@@ -80,9 +81,7 @@ def paired(
     judged = evaluate(task, target, scores, classes or quantile_levels(metric) or None, decisions.ours)
     intervals = {name: metric_interval(name, target, scores, days) for name in judged.values if name in WITH_INTERVAL}
     if decisions.costs and task == "binary":
-        each = costs_of(target, scores, decisions.ours, decisions.costs)
-        # A mean like any other: that of the distances between the costs and nothing.
-        intervals[COST] = metric_interval("mae", np.zeros(len(each)), each, days)
+        intervals[COST] = _mean_cost(target, scores, decisions.ours, decisions.costs, days)
         judged.values[COST] = intervals[COST].value
     return Evidence(
         metric=metric,
@@ -100,6 +99,12 @@ def paired(
         undefined=judged.undefined,
         intervals=intervals,
     )
+
+
+def _mean_cost(target: Floats, scores: Floats, threshold: float, costs: Costs, days: NDArray[Any]) -> Interval:
+    """What errors cost a row in the mean: that of the distances between the costs and nothing."""
+    each = costs_of(target, scores, threshold, costs)
+    return metric_interval("mae", np.zeros(len(each)), each, days)
 
 
 def _largest_levels(levels: ArrayLike, largest: int) -> list[tuple[str, NDArray[np.bool_]]]:

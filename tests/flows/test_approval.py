@@ -17,9 +17,9 @@ from evergreen.errors import ChampionMoved
 from evergreen.io.records import Records, Watching
 from evergreen.settings import settings
 from flows.train import train
+from tasks.locks import ANSWER, taken
 from tasks.promotion import crown_by_hand
 from tasks.runs import find_spec
-from tasks.turns import ANSWER, taken
 
 APRIL = datetime(2026, 3, 30, tzinfo=UTC)
 

@@ -19,7 +19,7 @@ from evergreen.io.records import Records, Watching
 from evergreen.retraining import PastTraining, Situation, decide_retraining
 from evergreen.settings import settings
 from evergreen.spec import Retraining
-from tasks.turns import ANSWER, alone
+from tasks.locks import ANSWER, alone
 
 DAY = timedelta(days=1)
 WEEK = 7 * DAY
