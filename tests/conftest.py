@@ -88,6 +88,16 @@ def content() -> dict[str, Any]:
     return {"spec": SPEC, "suite": SUITE, "rows": customers()}
 
 
+@pytest.fixture(autouse=True)
+def _own_environment() -> Iterator[None]:
+    """What a test, or a command that it calls in this process, sets in the environment, the next test does not see."""
+    before = dict(os.environ)
+    yield
+    for name in os.environ.keys() - before.keys():
+        del os.environ[name]
+    os.environ.update(before)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _clean_up() -> Iterator[None]:
     yield

@@ -124,6 +124,7 @@ class Driver:
         paths = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
         places = {"EVERGREEN_PROJECT": str(project), "EVERGREEN_WORKSPACE": str(project / ".evergreen")}
         prefect = {"PREFECT_API_URL": f"{server.url}/api", "PREFECT_HOME": server.home}
+        prefect["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "WARNING"  # the log of a run is looked into
         self.log, self._orders = project / "run.log", 0
         self._process = subprocess.Popen(
             [sys.executable, "-c", DRIVER, str(self.log)],
