@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: learn-portfolio bench-portfolio bench-validation bench-scoring bench-quality bench-suite bench-profile bench-tables help install check lock schema docs test year demo bench-gate bench-overhead bench-growth bench-monitor-rules bench-monitor
+.PHONY: learn-portfolio bench-portfolio bench-validation bench-scoring bench-threads bench-quality bench-suite bench-profile bench-tables help install check lock schema docs test year demo bench-gate bench-overhead bench-growth bench-monitor-rules bench-monitor
 
 help: ## say what each target does
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 30
@@ -80,6 +80,9 @@ bench-validation: install ## forty rules on 1,000,000 rows by 20 beside one pand
 
 bench-scoring: install ## predicting a Parquet file of 1,000,000 rows beside the bare booster
 	OMP_WAIT_POLICY=passive $(BIN)/python -m benchmarks.scoring
+
+bench-threads: install ## two candidates at once with a thread each, beside one after the other with two
+	OMP_WAIT_POLICY=passive $(BIN)/python -m benchmarks.threads
 
 bench-quality: install ## the best model in equal time beside FLAML, AutoGluon, Optuna and others (TABLES=DIR BUDGET=60)
 	OMP_WAIT_POLICY=passive $(BIN)/python -m benchmarks.quality $(TABLES) --budget $(or $(BUDGET),60)

@@ -41,7 +41,7 @@ def seconds(work: Callable[[], object], clock: Callable[[], float] = time.perf_c
     return clock() - began
 
 
-def run(side: str, project: Path, as_of: datetime, server: str = "") -> Cost:
+def run(side: str, project: Path, as_of: datetime, server: str = "", rounds: int = 0) -> Cost:
     """Run one side (``flow``, ``script`` or ``imports``) in a workspace that is made for it and removed after it.
 
     Args:
@@ -49,6 +49,7 @@ def run(side: str, project: Path, as_of: datetime, server: str = "") -> Cost:
         project: A project's folder; the workspace is made in it.
         as_of: The time for which the model is trained.
         server: The URL of the API of a running Prefect server; by default none runs.
+        rounds: Of boosting, whatever the tuning rows say; by default these say it.
 
     Raises:
         RuntimeError: the process failed; the message ends with what it said.
@@ -60,7 +61,7 @@ def run(side: str, project: Path, as_of: datetime, server: str = "") -> Cost:
     log = project / f"{side}.log"
     began = time.perf_counter()
     with log.open("wb") as errors:
-        command = [sys.executable, "-m", "benchmarks.sides", side, as_of.isoformat()]
+        command = [sys.executable, "-m", "benchmarks.sides", side, as_of.isoformat(), str(rounds)]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, env=environment, cwd=_ROOT)
         assert process.stdout is not None
         said = process.stdout.read().decode()

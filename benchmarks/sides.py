@@ -1,4 +1,4 @@
-"""The two sides of the overhead: ``python -m benchmarks.sides flow|script|imports AS_OF`` in a process of its own.
+"""The two sides of the overhead: ``python -m benchmarks.sides flow|script|imports AS_OF ROUNDS``, a process each.
 
 Both do the same work on the project and the workspace that ``EVERGREEN_PROJECT`` and ``EVERGREEN_WORKSPACE`` name: read
 the flights, join weather, planes and airports, build the history, fit the same candidates, score the holdout, compute
@@ -161,6 +161,16 @@ def _book(ledger: Ledger) -> None:
     ledger.wrap(records.Records, tuple(name for name in vars(records.Records) if name[0] != "_"), "records")
 
 
+def fix_rounds(rounds: int) -> None:
+    """Let boosting go for so many rounds, neither fewer nor more, in this process."""
+    from evergreen.training import boosting, learning, portfolio
+
+    stopping = boosting.boost
+    portfolio.MAX_ROUNDS = rounds  # type: ignore[attr-defined]
+    boosting._PATIENCE = (rounds, rounds)
+    learning.boost = lambda *given: (rounds, stopping(*given)[1])  # type: ignore[attr-defined]
+
+
 def _new_peak() -> int:
     """The most bytes that the process held since this was last asked."""
     status = Path("/proc/self/status").read_bytes()  # text would import its encoding, which is watched
@@ -170,9 +180,11 @@ def _new_peak() -> int:
 
 def main() -> None:
     """Run one side and print what it cost."""
-    side, as_of = sys.argv[1], datetime.fromisoformat(sys.argv[2])
+    side, as_of, rounds = sys.argv[1], datetime.fromisoformat(sys.argv[2]), int(sys.argv[3])
     ledger = Ledger()
     ledger.watch_imports()
+    if rounds:
+        fix_rounds(rounds)
     found = {"flow": flow, "script": script, "imports": imports}[side](as_of, ledger)
     cost = {"seconds": ledger.close(), "peaks": dict(ledger.peaks), "peak": max(ledger.peaks.values())}
     print(json.dumps(cost | found))

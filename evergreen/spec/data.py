@@ -50,6 +50,9 @@ class Read(Part):
     """Columns that stay text although they look like numbers, e.g. codes with leading zeros."""
     fold: Names = ()
     """Columns of text in which upper and lower case mean the same; they become lower case."""
+    drop: dict[str, Names] = Field(default_factory=dict)
+    """Lines that are no rows, such as a total at the end: those with one of these texts in a column
+    (`{customer: [Total]}`)."""
     encoding: str | None = None
     """The encoding of a CSV that is not UTF-8, e.g. `cp1252` or `utf-16`."""
     separator: Annotated[str, Field(min_length=1, max_length=1)] | None = None

@@ -125,20 +125,26 @@ class Training(Part):
     exposure: str | None = None
     """Of a count or amount: a column above 0, such as the days at risk, that the prediction is in proportion to; never
     an input."""
+    power: Literal["auto"] | Annotated[float, Field(gt=1, lt=2)] = 1.5
+    """Of an amount: the power of the mean that its variance is in proportion to, between a count's 1 and Gamma's 2.
+    auto: as the training rows show. The metric `tweedie_deviance` stays that of 1.5: so versions can be compared."""
     window: Duration | Literal["all", "weighted", "auto"] = "all"
     """How far back training reads. weighted: rows count less the older they are. auto: all, a window or weights,
     whichever did best in the past, and all where none is shown to be better."""
     half_life: Duration | None = None
     """With `window: weighted`: the age at which a row counts half; by default chosen on the past. Needs a time."""
     holdout: Duration | Annotated[float, Field(gt=0, lt=1)] = 0.2
-    """The newest labelled rows, which no choice ever sees: a period, or a share."""
+    """The newest labelled rows, which no choice ever sees: a period, or a share. Without a time: by a hash of the key,
+    so that no row ever changes its side; a class of few rows can then not be dealt out by count, and the first champion
+    of two classes is judged by rows left out in turn where fewer than 20 of one would judge."""
     holdout_refit: Duration | None = timedelta(days=14)
     """Against a champion: refit the recipe through the holdout in steps of so long, as its labels become known, and
     judge the recipe; null judges one challenger that is blind to the holdout. Needs a time."""
     holdout_back: Duration = timedelta(days=42)
     """With holdout_refit: the holdout reaches back so far, or to the first row that the champion has not seen."""
     tuning: Duration | Annotated[float, Field(gt=0, lt=1)] = 0.2
-    """The rows before the holdout on which candidates are compared: a period, or a share."""
+    """The rows before the holdout on which candidates are compared: a period, or a share. Without a time it holds its
+    share of each rare class (under 200 rows)."""
     budget: Duration = timedelta(minutes=2)
     """Wall time for fitting candidates; a fixed sequence is cut where it runs out."""
     families: Annotated[tuple[Family, ...], BeforeValidator(listed)] = (
@@ -152,6 +158,10 @@ class Training(Part):
     cross_validate: Literal["auto", "never"] = "auto"
     """auto: up to 10,000 rows without a time, where the budget allows, candidates are compared on all rows that choices
     may use, fold by fold."""
+    bagging: Literal["auto", "never"] = "auto"
+    """auto: of a table that is compared fold by fold, the best candidates are fitted several times on rows of random
+    weights, each judged by another division into folds; their mean is a candidate like any other. Not without
+    `ensemble`, and at most `max_scoring_factor` fits."""
     max_candidates: Annotated[int, Field(ge=1)] | None = None
     """End the search after so many candidates: where all of them fit into the budget, every run finds the same."""
     ensemble: Literal["auto", "never"] = "auto"
@@ -159,7 +169,7 @@ class Training(Part):
     max_members: Annotated[int, Field(ge=2)] = 8
     """Models in an ensemble."""
     max_scoring_factor: Annotated[float, Field(ge=1)] = 4.0
-    """What scoring by an ensemble may cost, in multiples of the best single model; 0.03 ms a row is always allowed."""
+    """What scoring by an ensemble may cost, in multiples of the best single model; 0.015 ms a row is always allowed."""
     class_weight: Literal["none", "balanced"] | dict[str, Annotated[float, Field(gt=0)]] = "none"
     """balanced: classes count equally; or the weight of each class by name, 1 for those that are not named."""
     calibrate: Literal["auto", "never"] = "auto"
@@ -200,6 +210,8 @@ class Training(Part):
             raise ValueError("quantiles: are predicted by a quantile task only; write task: quantile")
         if self.exposure and not (self.task and TASKS[self.task].rises):
             raise ValueError("exposure: is for counts and amounts; write task: count, or task: amount")
+        if self.power != type(self).model_fields["power"].default and self.task != "amount":
+            raise ValueError("power: is of amounts; write task: amount")
         if self.half_life and self.window != "weighted":
             raise ValueError("half_life: is the age at which a row counts half; write window: weighted")
         return self

@@ -7,7 +7,7 @@ from evergreen.training.explanation import Contribution, Explanation, explain
 from evergreen.training.fit import Finished, Fitted, fit_candidate, predict, refit
 from evergreen.training.folds import is_small
 from evergreen.training.importance import Dependence, TreeShap, partial_dependence, permutation_importance, tree_shap
-from evergreen.training.judges import Judges, choose_judges, out_of_sample
+from evergreen.training.judges import Judges, choose_judges, is_thin, out_of_sample
 from evergreen.training.lookback import Lookback, look_back
 from evergreen.training.memory import Memory
 from evergreen.training.portfolio import candidates
@@ -44,6 +44,7 @@ __all__ = [
     "fit_candidate",
     "holdout_predictions",
     "is_small",
+    "is_thin",
     "known_rows",
     "look_back",
     "out_of_sample",

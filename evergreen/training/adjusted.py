@@ -12,6 +12,7 @@ from sklearn.pipeline import Pipeline
 
 from evergreen.errors import DataError
 from evergreen.training.calibration import calibrated
+from evergreen.training.prediction import in_halves
 
 Floats = NDArray[np.float64]
 #: The codes of two classes.
@@ -19,7 +20,7 @@ PAIR = (0, 1)
 
 
 class Adjusted(Pipeline):  # type: ignore[misc]
-    """A Pipeline of steps ``rows`` and ``model`` whose predictions are adjusted wherever it predicts.
+    """A Pipeline of steps ``rows`` and ``model`` that predicts the same bits wherever it is asked, adjusted.
 
     Args:
         steps: As in a Pipeline.
@@ -40,28 +41,28 @@ class Adjusted(Pipeline):  # type: ignore[misc]
         self.shifts = shifts
         self.calibration = calibration
 
-    def predict_proba(self, X: pd.DataFrame, **params: Any) -> Floats:
+    def predict_proba(self, X: pd.DataFrame) -> Floats:
         """Calibrated probabilities of ``classes_``: (n, k)."""
-        found = np.asarray(super().predict_proba(X, **params), dtype=float)
+        model = self.named_steps["model"]
+        found = in_halves(model, model.predict_proba, self.named_steps["rows"].transform(X))
         if found.shape[1] > len(PAIR):
             return calibrated(found, self.calibration)
         second = calibrated(found[:, 1], self.calibration)
         return np.column_stack([1 - second, second])
 
-    def predict(self, X: pd.DataFrame, **params: Any) -> Floats:
+    def predict(self, X: pd.DataFrame) -> Floats:
         """Adjusted predictions: (n,), or (n, k) for k quantiles; of classes the likeliest."""
-        if len(self.calibration):
-            return np.asarray(self.classes_[self.predict_proba(X, **params).argmax(axis=1)])
-        return adjusted(self, np.asarray(super().predict(X, **params), dtype=float), X)
+        model = self.named_steps["model"]
+        if hasattr(model, "classes_"):
+            return np.asarray(model.classes_[self.predict_proba(X).argmax(axis=1)])
+        return adjusted(self, in_halves(model, model.predict, self.named_steps["rows"].transform(X)), X)
 
 
 def pipeline_of(
     rows: Any, model: Any, exposure: str | None = None, shifts: Sequence[float] = (), calibration: Sequence[float] = ()
 ) -> Pipeline:
-    """A Pipeline of the steps ``rows`` and ``model``; one that adjusts where there is something to adjust."""
+    """A Pipeline of the steps ``rows`` and ``model``."""
     steps = [("rows", rows), ("model", model)]
-    if not (exposure or len(shifts) or len(calibration)):
-        return Pipeline(steps)
     return Adjusted(steps, exposure=exposure, shifts=list(shifts), calibration=list(calibration))
 
 

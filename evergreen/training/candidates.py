@@ -21,6 +21,10 @@ _OBJECTIVE = {
     "mae": "regression_l1", "mape": "regression_l1", "gamma_deviance": "gamma",
     "regression": "regression", "quantile": "quantile", "count": "poisson", "amount": "tweedie",
 }  # fmt: skip
+#: Rounds at which boosting ends if it does not stop early.
+MAX_ROUNDS = 2000
+#: Epochs at which a network ends if it does not stop early.
+MAX_EPOCHS = 100
 #: The weight of squared coefficients beside a mean loss, at a strength of 1.
 _LOG_ALPHA = 1e-3
 
@@ -32,8 +36,8 @@ class Recipe:
     ``params`` is canonical JSON text of the estimator's parameters: hashable, comparable, storable. Those of an
     ensemble are its members' recipes and their weights. ``recency`` says how far back a fit looks (see
     ``training.recency``), ``shifts`` by how much quantiles are moved, ``view`` at which inputs (see ``training.view``),
-    ``calibration`` how probabilities are bent, and ``threshold`` from which one class 1 is decided (see
-    ``training.calibration``).
+    ``calibration`` how probabilities are bent, ``threshold`` from which one class 1 is decided (see
+    ``training.calibration``), and ``bag`` which random weights rows have (see ``training.bagging``), 0 for none.
     """
 
     name: str
@@ -45,6 +49,7 @@ class Recipe:
     view: str = ""
     calibration: tuple[float, ...] = ()
     threshold: float = EVEN
+    bag: int = 0
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -58,6 +63,11 @@ class Recipe:
             return ()
         return tuple(Recipe.from_json(json.dumps(member)) for member in self.settings["members"])
 
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """What each member counts; of a single model 1."""
+        return tuple(self.settings["weights"]) if self.family == "ensemble" else (1.0,)
+
     def with_settings(self, **changed: Any) -> Recipe:
         """The same recipe with other parameters."""
         return replace(self, params=canonical(self.settings | changed))
@@ -69,6 +79,7 @@ class Recipe:
         rest |= {"view": self.view} if self.view else {}
         rest |= {"calibration": list(self.calibration)} if self.calibration else {}
         rest |= {"threshold": self.threshold} if self.threshold != EVEN else {}
+        rest |= {"bag": self.bag} if self.bag else {}
         return canonical(
             {"name": self.name, "family": self.family, "class_weight": self.class_weight, "params": self.settings}
             | rest
@@ -81,14 +92,25 @@ class Recipe:
         return cls(
             content["name"], content["family"], canonical(content["params"]), content["class_weight"],
             content.get("recency", ALL), tuple(content.get("shifts", ())), content.get("view", ""),
-            tuple(content.get("calibration", ())), content.get("threshold", EVEN),
+            tuple(content.get("calibration", ())), content.get("threshold", EVEN), content.get("bag", 0),
         )  # fmt: skip
 
     @classmethod
     def mixing(cls, members: Sequence[Recipe], weights: Sequence[float]) -> Recipe:
-        """The recipe of an ensemble."""
-        content = {"members": [json.loads(member.to_json()) for member in members], "weights": list(weights)}
+        """The recipe of an ensemble; of one that is mixed in, the members."""
+        parts = [
+            (part, weight * share)
+            for member, weight in zip(members, weights, strict=True)
+            for part, share in zip(member.members or [member], member.shares, strict=True)
+        ]
+        content = {"members": [json.loads(one.to_json()) for one, _ in parts], "weights": [share for _, share in parts]}
         return cls("ensemble", "ensemble", canonical(content), members[0].class_weight, view=members[0].view)
+
+
+def unstopped(recipe: Recipe) -> Recipe:
+    """The recipe as it was before early stopping said how many rounds are best."""
+    most = {"n_estimators": MAX_ROUNDS} if recipe.family == "lightgbm" else {"epochs": MAX_EPOCHS}
+    return recipe.with_settings(**{name: value for name, value in most.items() if name in recipe.settings})
 
 
 def make_estimator(recipe: Recipe, task: Task, metric: str | None = None) -> Any:
@@ -109,7 +131,7 @@ def make_estimator(recipe: Recipe, task: Task, metric: str | None = None) -> Any
             return Quantiles([_lightgbm(settings | {"alpha": level}, task, metric) for level in levels])
         return _lightgbm(settings, task, metric)
     if recipe.family == "linear":
-        models = [encoded("linear", one, quantity=quantity) for one in _linear(settings["strength"], task, metric)]
+        models = [encoded("linear", one, quantity=quantity) for one in _linear(settings, task, metric)]
         return Quantiles(models) if quantile_levels(metric or "") else models[0]
     if recipe.family in ("extra_trees", "random_forest"):
         return encoded(recipe.family, _forest(recipe.family, settings, task))
@@ -125,16 +147,17 @@ def _lightgbm(settings: dict[str, Any], task: Task, metric: str | None) -> Any:
         return lightgbm.LGBMClassifier(**settings, **fixed)
     objective = _OBJECTIVE.get(metric or "", _OBJECTIVE[task])
     if objective == "tweedie":
-        fixed["tweedie_variance_power"] = TWEEDIE_POWER
+        fixed["tweedie_variance_power"] = settings.pop("power", TWEEDIE_POWER)
     return lightgbm.LGBMRegressor(**{"objective": objective} | settings | fixed)
 
 
-def _linear(strength: float, task: Task, metric: str | None) -> list[Any]:
+def _linear(settings: Mapping[str, Any], task: Task, metric: str | None) -> list[Any]:
     """A linear model of the scaled matrix; of quantiles one each."""
+    strength = settings["strength"]
     from sklearn.linear_model import LogisticRegression, QuantileRegressor, Ridge
 
     if TASKS[task].rises:
-        power = 2.0 if metric == "gamma_deviance" else TWEEDIE_POWER if task == "amount" else 1.0
+        power = 2.0 if metric == "gamma_deviance" else settings.get("power", TWEEDIE_POWER) if task == "amount" else 1.0
         # The loss is a mean over rows, so that the weight of the coefficients must not grow with them.
         return [LogLinear(power, _LOG_ALPHA / strength)]
     if TASKS[task].classes:

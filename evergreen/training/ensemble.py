@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -19,11 +20,19 @@ Floats = NDArray[np.float64]
 Score = Callable[[NDArray[np.int64], Floats], float]
 
 #: Microseconds a row that an ensemble may cost in any case: some times next to nothing would leave a line alone.
-_QUICK = 30.0
+_QUICK = 15.0
 #: Members added one by one, with repetition: a weight is a multiple of one over this.
 _STEPS = 20
 #: Steps in a row that bring nothing, after which no more are taken.
 _PLATEAU = 4
+
+
+@dataclass(frozen=True)
+class Price:
+    """What scoring a row by a candidate costs, in microseconds, and of how many fits it is the mean."""
+
+    cost: float
+    fits: int = 1
 
 
 class Ensemble(BaseEstimator):  # type: ignore[misc]
@@ -74,14 +83,14 @@ def weighted(predictions: Sequence[Floats], weights: Sequence[float]) -> Floats:
     return total
 
 
-def highest_cost(single: float, factor: float) -> float:
-    """What scoring a row by an ensemble may cost, where the best single model costs ``single`` microseconds."""
-    return max(factor * single, _QUICK)
+def highest_cost(best: Price, factor: float) -> float:
+    """What scoring a row by an ensemble may cost, in microseconds, beside one fit of the best candidate."""
+    return max(factor * best.cost / best.fits, _QUICK)
 
 
 def select(
     predictions: Sequence[Floats],
-    costs: Sequence[float],
+    prices: Sequence[Price],
     score: Score,
     rows: NDArray[np.int64],
     most: int,
@@ -95,10 +104,10 @@ def select(
 
     Args:
         predictions: Of each candidate for the same n rows.
-        costs: What scoring a row by each candidate costs.
+        prices: What scoring a row by each candidate costs.
         score: What is made large.
         rows: Positions of the rows to choose on.
-        most: Members at most.
+        most: Fits at most.
         bound: The cost of all members at most.
 
     Returns:
@@ -106,15 +115,17 @@ def select(
     """
     own = [values[rows] for values in predictions]
     order = np.argsort([-score(rows, values) for values in own], kind="stable").tolist()
-    chosen = order[:2] if sum(costs[at] for at in order[:2]) <= bound else order[:1]
+
+    def fits_in(places: Iterable[int]) -> bool:
+        taken = [prices[at] for at in places]
+        return sum(one.cost for one in taken) <= bound and sum(one.fits for one in taken) <= most
+
+    chosen = order[:2] if fits_in(order[:2]) else order[:1]
     best, total = chosen, sum(own[at] for at in chosen)
     reached = score(rows, total / len(chosen))
     for _ in range(_STEPS - len(chosen)):
         members = set(chosen)
-        spent = sum(costs[at] for at in members)
-        allowed = [
-            at for at in range(len(own)) if at in members or (len(members) < most and spent + costs[at] <= bound)
-        ]
+        allowed = [at for at in range(len(own)) if at in members or fits_in({*members, at})]
         means = [score(rows, (total + own[at]) / (len(chosen) + 1)) for at in allowed]
         at = allowed[int(np.argmax(means))]
         chosen, total = [*chosen, at], total + own[at]
@@ -126,24 +137,24 @@ def select(
 
 
 def honest_gains(
-    predictions: Sequence[Floats], costs: Sequence[float], score: Score, parts: Sequence[NDArray[np.int64]], most: int,
+    predictions: Sequence[Floats], prices: Sequence[Price], score: Score, parts: Sequence[NDArray[np.int64]], most: int,
     factor: float,
 ) -> list[float]:  # fmt: skip
     """What an ensemble gains, part by part, on rows that chose neither it nor the best single model.
 
     Args:
         predictions: Of each candidate for the same rows.
-        costs: What scoring a row by each costs, in microseconds.
+        prices: What scoring a row by each costs.
         score: Larger is better.
         parts: Positions; each part judges once, the others choose.
-        most: Members at most.
-        factor: The cost of all members at most, in costs of the best single model.
+        most: Fits at most.
+        factor: The cost of all members at most, in costs of one fit of the best candidate.
     """
     gains = []
     for number, judging in enumerate(parts):
         rows = np.sort(np.concatenate([part for at, part in enumerate(parts) if at != number]))
         single = int(np.argmax([score(rows, values[rows]) for values in predictions]))
-        weights = select(predictions, costs, score, rows, most, highest_cost(costs[single], factor))
+        weights = select(predictions, prices, score, rows, most, highest_cost(prices[single], factor))
         mixed = weighted([predictions[at][judging] for at in weights], list(weights.values()))
         gains.append(score(judging, mixed) - score(judging, predictions[single][judging]))
     return gains

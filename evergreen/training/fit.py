@@ -18,6 +18,7 @@ from evergreen.handoffs import TARGET
 from evergreen.spec import TASKS, Task
 from evergreen.training import recency
 from evergreen.training.adjusted import adjusted, exposures, pipeline_of
+from evergreen.training.bagging import bagged
 from evergreen.training.boosting import Fold
 from evergreen.training.candidates import Recipe, make_estimator
 from evergreen.training.learning import fit_estimator, refit_estimator
@@ -83,7 +84,8 @@ class Matrices:
 
     def labels(self, recipe: Recipe) -> tuple[Labels, Labels]:
         """Labels and weights of both parts."""
-        return _labels(self.train, self.problem, recipe), _labels(self.tuning, self.problem, recipe)
+        y, weight = _labels(self.train, self.problem, recipe)
+        return (y, bagged(weight, len(y), recipe)), _labels(self.tuning, self.problem, recipe)
 
 
 def fit_candidate(
@@ -147,7 +149,7 @@ def refit(
     constrain(model, transformer, problem.settings.monotone)
     parts = zip(recipe.members or [recipe], model.members if recipe.members else [model], strict=True)
     for part, estimator in parts:
-        refit_estimator(part, estimator, transformer, Fold(x, y, weight), scale)
+        refit_estimator(part, estimator, transformer, Fold(x, y, bagged(weight, len(y), part)), scale)
     return pipeline_of(transformer, model, problem.settings.exposure, recipe.shifts, recipe.calibration)
 
 

@@ -41,16 +41,18 @@ class Folds:
         tuning: Rows to compare on.
         problem: What is learned.
         in_turn: Whether every row is predicted in turn; None: where ``is_small`` says so.
+        turn: Which of many divisions into folds; each fit of a bag has its own.
     """
 
     def __init__(
-        self, train: pd.DataFrame, tuning: pd.DataFrame, problem: Problem, in_turn: bool | None = None
+        self, train: pd.DataFrame, tuning: pd.DataFrame, problem: Problem, in_turn: bool | None = None, turn: int = 0
     ) -> None:
         self.problem, self.timed = problem, TIME in tuning
+        self._rows, self._turns = (train, tuning), dict[int, Folds]()
         small = is_small(len(train) + len(tuning), self.timed, problem) if in_turn is None else in_turn
         both = pd.concat([train, tuning], ignore_index=True) if small else tuning
         self.target, _ = encode_target(both[TARGET], problem.task, problem.classes)
-        codes = _codes(both, self.target, problem) if small else None
+        codes = _codes(both, self.target, problem, turn) if small else None
         if codes is None:
             self.target = self.target[len(both) - len(tuning) :]
             self._places = [np.arange(len(tuning))]
@@ -73,9 +75,13 @@ class Folds:
     def fit(self, recipe: Recipe, watch: Watch) -> Finished:
         """Fit a candidate; of several folds the predictions of all, and the mean of their rounds.
 
+        Of a bag each fit divides the rows into folds anew: cross-validation, repeated.
+
         Raises:
             OutOfTime: the time is over.
         """
+        if recipe.members:
+            return self._fit_bag(recipe, watch)
         if len(self._parts) == 1:
             single = fit_on(recipe, self._parts[0], watch)
             return Finished(single.recipe, single.tuning, single.seconds, single.cut)
@@ -91,6 +97,20 @@ class Folds:
             if name in fitted[0].recipe.settings
         }
         return Finished(recipe.with_settings(**rounds), tuning, watch.clock() - began, any(one.cut for one in fitted))
+
+    def _fit_bag(self, recipe: Recipe, watch: Watch) -> Finished:
+        """The mean of a bag's predictions of each row, by fits that did not see it."""
+        began, members = watch.clock(), recipe.members
+        fitted = []
+        for at, member in enumerate(members):
+            if member.bag not in self._turns:
+                self._turns[member.bag] = Folds(*self._rows, self.problem, in_turn=True, turn=member.bag)
+            now = watch.clock()
+            until = now + (watch.deadline - now) / (len(members) - at)
+            fitted.append(self._turns[member.bag].fit(member, replace(watch, deadline=until, to_beat=None, way=0.0)))
+        mean = sum(share * one.tuning for share, one in zip(recipe.shares, fitted, strict=True))
+        made = Recipe.mixing([one.recipe for one in fitted], recipe.shares)
+        return Finished(replace(made, name=recipe.name), np.asarray(mean), watch.clock() - began)
 
     def _fitted(self, recipe: Recipe, watch: Watch) -> list[Finished]:
         """One fit a fold; given up where the first says that the others take too long."""
@@ -140,11 +160,14 @@ def is_small(n_rows: int, timed: bool, problem: Problem) -> bool:
     return n_rows <= _FEW or seconds * _CANDIDATES <= problem.settings.budget.total_seconds()
 
 
-def _codes(rows: pd.DataFrame, target: NDArray[np.float64], problem: Problem) -> NDArray[np.int64] | None:
+def _codes(
+    rows: pd.DataFrame, target: NDArray[np.float64], problem: Problem, turn: int = 0
+) -> NDArray[np.int64] | None:
     """The fold of each row, or None where one tuning part has to do; rows of a group share a fold."""
     if TASKS[problem.task].classes and np.bincount(target.astype(int), minlength=2).min() < 2 * _FOLDS:
         return None
-    order = np.random.default_rng(problem.settings.seed).permutation(len(rows))
+    rng = np.random.default_rng([problem.settings.seed, turn] if turn else problem.settings.seed)
+    order = rng.permutation(len(rows))
     if GROUP in rows:
         groups = pd.factorize(rows[GROUP].iloc[order])[0]
         if groups.max() + 1 < 4 * _FOLDS:
@@ -155,5 +178,7 @@ def _codes(rows: pd.DataFrame, target: NDArray[np.float64], problem: Problem) ->
     # Dealt out along the target, so that each fold has its share of every class, and of every size of a quantity.
     dealt = order[np.argsort(target[order], kind="stable")]
     codes = np.empty(len(rows), dtype=np.int64)
-    codes[dealt] = np.arange(len(rows)) % _FOLDS
+    hands = np.tile(np.arange(_FOLDS), (len(rows) // _FOLDS + 1, 1))
+    # Along a quantity there is one way to deal: in later turns each hand is shuffled.
+    codes[dealt] = (rng.permuted(hands, axis=1) if turn else hands).ravel()[: len(rows)]
     return codes

@@ -15,11 +15,10 @@ import numpy as np
 import pandas as pd
 
 from evergreen.handoffs import TARGET
-from evergreen.training.candidates import Recipe
+from evergreen.training.candidates import Recipe, unstopped
 from evergreen.training.folds import Folds, times_longer
 from evergreen.training.memory import Aside
 from evergreen.training.race import PATIENT, Race
-from evergreen.training.warm import unstopped
 
 logger = logging.getLogger(__name__)
 

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from evergreen.handoffs import DAY, KEY, TIME
+from evergreen.spec import Task
 from evergreen.training.candidates import Recipe
 from evergreen.training.contest import Contest
 from evergreen.training.fit import predict, refit
@@ -19,6 +20,8 @@ from evergreen.training.splits import Positions, hash_shares
 
 #: Parts of the table that are left out in turn.
 _FOLDS = 5
+#: Rows of a class under which a holdout is thin, and those of a table from which it has to do.
+_THIN, _MANY = 20, 100_000
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,17 @@ def choose_judges(
     times = len(judged) + 1
     again = 1 - (1 - confidence) / 2**times
     return Judges(holdout, again, f"too few are new, all of them judge for the {_ordinal(times)} time")
+
+
+def is_thin(target: NDArray[np.float64], task: Task, n_rows: int) -> bool:
+    """Whether a holdout holds so few rows of one of two classes that all rows, each left out in turn, judge better.
+
+    Args:
+        target: The holdout's labels: places of classes.
+        task: What is predicted; of several classes a rare one decides little.
+        n_rows: Labelled rows in all; where they are many the fits would take too long.
+    """
+    return task == "binary" and n_rows <= _MANY and int(np.bincount(target.astype(int), minlength=2).min()) < _THIN
 
 
 def out_of_sample(

@@ -17,6 +17,35 @@ Floats = NDArray[np.float64]
 TWEEDIE_POWER = 1.5
 
 
+#: Groups of equal means whose variances are compared, rows that each needs, and the powers that are taken at most.
+_GROUPS, _FEWEST_A_GROUP, _POWERS = 20, 20, (1.05, 1.95)
+
+
+def variance_power(target: Floats, means: Floats, weights: Floats | None = None) -> float:
+    """The power of the mean that the variance is in proportion to, as rows show it.
+
+    Rows are grouped by their means; the slope of the logarithm of the variance by that of the mean is the power (Taylor
+    1961, Aggregation, variance and the mean).
+
+    Args:
+        target: (n,), from 0 up.
+        means: (n,), what a model predicts for these rows, above 0.
+        weights: (n,), such as exposures: the variance of a row is in inverse proportion to its weight.
+
+    Returns:
+        Between 1.05 and 1.95; 1.5 where rows are too few, or their means too much alike, to say.
+    """
+    groups = np.array_split(np.argsort(means, kind="stable"), min(_GROUPS, len(means) // _FEWEST_A_GROUP) or 1)
+    squares = (target - means) ** 2 * (1.0 if weights is None else weights)
+    spread = np.array([float(squares[group].mean()) for group in groups])
+    middle = np.array([float(means[group].mean()) for group in groups])
+    told = spread > 0
+    if told.sum() < 3 or middle[told][-1] < 1.5 * middle[told][0]:
+        return TWEEDIE_POWER
+    slope = float(np.polyfit(np.log(middle[told]), np.log(spread[told]), 1)[0])
+    return round(min(max(slope, _POWERS[0]), _POWERS[1]), 2)
+
+
 class LogLinear(BaseEstimator):  # type: ignore[misc]
     """A generalised linear model with logarithmic link, by scikit-learn's solver.
 

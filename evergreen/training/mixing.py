@@ -35,7 +35,10 @@ def mix(race: Race, n_rows: int) -> tuple[Recipe, NDArray[np.float64]] | None:
     pool = race.pool
     if len(pool) < 2:
         return None
-    costs = [matrix_cost() + scoring_cost(one.recipe, n_rows, len(problem.classes)) for one in pool]
+    prices = [
+        ensemble.Price(matrix_cost() + scoring_cost(one.recipe, n_rows, len(problem.classes)), len(one.recipe.shares))
+        for one in pool
+    ]
     rows = _spread(len(target), settings.seed)
 
     def score(at: NDArray[np.int64], prediction: NDArray[np.float64]) -> float:
@@ -46,14 +49,14 @@ def mix(race: Race, n_rows: int) -> tuple[Recipe, NDArray[np.float64]] | None:
     if TASKS[problem.task].classes and any(len(np.unique(target[part])) < 2 for part in parts):
         return None
     most, factor = settings.max_members, settings.max_scoring_factor
-    gains = ensemble.honest_gains(predictions, costs, score, [np.sort(part) for part in parts], most, factor)
+    gains = ensemble.honest_gains(predictions, prices, score, [np.sort(part) for part in parts], most, factor)
     gain, doubt = float(np.mean(gains)), float(np.std(gains)) / _PARTS**0.5
     # The best of many candidates flatters itself by having been chosen; a mean of several hardly does. So it stays
     # unless rows that did not choose it speak against it.
     if not gain + doubt > 0:
         logger.info("an ensemble of the candidates loses %.4g on rows that did not choose it", -gain)
         return None
-    weights = ensemble.select(predictions, costs, score, rows, most, ensemble.highest_cost(costs[0], factor))
+    weights = ensemble.select(predictions, prices, score, rows, most, ensemble.highest_cost(prices[0], factor))
     weights = _in_time(race, weights, [race.again(one) for one in pool])
     if len(weights) < 2:
         return None

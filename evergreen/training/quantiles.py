@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
 from evergreen.statistics import paired_interval
+from evergreen.training.prediction import in_halves
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +44,7 @@ class Quantiles(BaseEstimator):  # type: ignore[misc]
 
     def predict(self, X: Any) -> Floats:
         """The quantiles, ascending: (n, k)."""
-        return np.sort(np.column_stack([np.asarray(one.predict(X), dtype=float) for one in self.members]), axis=1)
+        return np.sort(np.column_stack([in_halves(one, one.predict, X) for one in self.members]), axis=1)
 
     @property
     def middle(self) -> Any:

@@ -10,7 +10,8 @@ import numpy as np
 
 from evergreen.spec import Family
 from evergreen.statistics import greater_is_better, metric_value
-from evergreen.training.candidates import Recipe
+from evergreen.training.bagging import bag
+from evergreen.training.candidates import Recipe, unstopped
 from evergreen.training.fit import Finished
 from evergreen.training.folds import Folds
 from evergreen.training.memory import Memory
@@ -31,6 +32,8 @@ _SEARCHED = 2
 #: The share of the budget that is set apart, at most, for fitting the members of an ensemble once more, and how many
 #: members there are as a rule.
 _APART, _LIKELY = 0.2, 3
+#: Candidates that a bag is made of, at most.
+_BAGGED = 2
 #: Candidates that an ensemble is chosen from: all, of boosting, and of each other family.
 _POOL, _BOOSTED, _OTHERS = 16, 8, 3
 #: How much longer a fit on all rows takes than one on those of the split: there are more of them. What stopped early
@@ -70,6 +73,7 @@ class Race:
         self.memory, self.on_done, self.refits = memory, on_done, refits
         self.target, self.timed, self.blocks = folds.target, folds.timed, folds.blocks
         self.sign = 1 if greater_is_better(self.problem.metric) else -1
+        self.reserve = 0.0
         self.done: list[Finished] = []
         self.values: list[float] = []
 
@@ -108,8 +112,8 @@ class Race:
 
     @property
     def left(self) -> float:
-        """Seconds for candidates, those for fitting what is found once more set apart."""
-        return self.end - self.clock() - self._apart
+        """Seconds for candidates; those for bags, and for fitting what is found once more, are set apart."""
+        return self.end - self.clock() - self._apart - self.reserve
 
     @property
     def _apart(self) -> float:
@@ -156,6 +160,23 @@ class Race:
         lines = [Line(family, self._proposed(family)) for family in known]
         while lines and not self.full:
             lines = [line for line in lines if not self.full and self._go_on(line, patience)]
+
+    @property
+    def bags(self) -> bool:
+        """Whether the best candidates are fitted several times in the end."""
+        settings = self.problem.settings
+        return self.folds.count > 1 and not self.full and "never" not in (settings.bagging, settings.ensemble)
+
+    def bag(self) -> None:
+        """Fit the best candidates several times, each time on other folds, where there is time for it."""
+        settings, self.reserve = self.problem.settings, 0.0
+        if not self.bags:
+            return
+        most = min(settings.max_members, int(settings.max_scoring_factor))
+        for one in self.pool[:_BAGGED]:
+            recipe = bag(unstopped(one.recipe), most, settings.seed)
+            if recipe and not self.full and len(recipe.members) * one.seconds <= self.left:
+                self.attempt(recipe)
 
     def attempt(self, recipe: Recipe, share: float = 1.0) -> Finished | None:
         """Fit one candidate, or remember it; None where time ran out."""

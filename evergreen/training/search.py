@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from evergreen.handoffs import View
 from evergreen.spec import TASKS, Family
 from evergreen.statistics import metric_value
+from evergreen.training.amounts import powered
 from evergreen.training.calibration import EVEN, calibrate, calibrated, cost, threshold_for
 from evergreen.training.candidates import Recipe
 from evergreen.training.fit import Finished
@@ -20,7 +21,7 @@ from evergreen.training.folds import Folds, may_take_turns
 from evergreen.training.halving import LARGE, ONE_PART, confirmed, ranked
 from evergreen.training.memory import Aside, Memory
 from evergreen.training.mixing import mix
-from evergreen.training.portfolio import candidates, is_skewed, is_slow
+from evergreen.training.portfolio import candidates, first_of_many, is_skewed
 from evergreen.training.problem import Problem
 from evergreen.training.quantiles import shifts_for
 from evergreen.training.race import PATIENT, Race
@@ -33,6 +34,8 @@ Floats = NDArray[np.float64]
 
 #: The share of the budget that choosing an ensemble may take.
 _MIXING = 0.06
+#: The share of the budget that fitting the best candidates several times may take, where each row is predicted in turn.
+_BAGGING = 0.15
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,8 @@ def find_recipe(
     length = (1 - (_MIXING if settings.ensemble == "auto" else 0.0)) * settings.budget.total_seconds()
     race = Race(Folds(train, tuning, problem), clock, began + length, memory, on_done, refits)
     later = _later(race, train, tuning)
+    if (later or race).bags:
+        (later or race).reserve = _BAGGING * length
     if later:
         race.end, race.refits = began + ONE_PART * length, 0
     looked = choose_view(train, tuning, problem)
@@ -85,6 +90,7 @@ def find_recipe(
     if settings.search != "portfolio":
         race.search(1 if later else PATIENT)
     race = confirmed(race, later) if later else race
+    race.bag()
     best = race.done[race.best]
     mixed = mix(race, len(train)) if settings.ensemble == "auto" else None
     recipe, predictions = mixed or (best.recipe, best.tuning)
@@ -138,10 +144,10 @@ def _begin(race: Race, train: pd.DataFrame, tuning: pd.DataFrame, view: str, fir
     recipes = candidates(
         problem.task, chosen, len(train), inputs, settings.seed, problem.class_weight,
         settings.weight is not None, problem.task == "regression" and is_skewed(race.target),
-        is_slow(len(train), inputs, len(problem.classes), settings.budget), race.timed, len(problem.classes),
+        first_of_many(len(train), inputs, len(problem.classes), settings.budget), race.timed, len(problem.classes),
     )  # fmt: skip
     known = recipes if by_space else remembered(first, recipes, problem)
-    recipes = tuple(replace(recipe, view=view) for recipe in known)
+    recipes = powered(race, [replace(recipe, view=view) for recipe in known])
     if by_space:
         return tuple({recipe.family: recipe for recipe in reversed(recipes)}.values())[::-1]
     return ranked(race, train, tuning, recipes) if len(train) > LARGE and len(recipes) > 1 else recipes

@@ -12,8 +12,7 @@ import numpy as np
 
 from evergreen.errors import TrainingError, did_you_mean
 from evergreen.spec import Family
-from evergreen.training.candidates import Recipe
-from evergreen.training.portfolio import MAX_EPOCHS, MAX_ROUNDS
+from evergreen.training.candidates import MAX_EPOCHS, MAX_ROUNDS, Recipe
 
 logger = logging.getLogger(__name__)
 

@@ -14,12 +14,14 @@ from numpy.typing import NDArray
 
 from evergreen.errors import TrainingError
 from evergreen.handoffs import CUT_OFF, DAY, GROUP, KEY, KNOWN_AT, TARGET, TIME
-from evergreen.spec import Training
+from evergreen.spec import TASKS, Training
 
 Positions = NDArray[np.int64]
 Share = timedelta | float
 
 _BUCKETS = 1_000_000
+#: Rows under which a class is rare.
+_RARE = 200
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,9 @@ def split(frame: pd.DataFrame, training: Training, *, as_of: datetime, unseen_fr
 
     With time the holdout is the newest period and tuning the one before it, in whole days. A row of the training part
     had its label by the earliest cut-off of the tuning part, a row of the tuning part by that of the holdout; the rest
-    is in no part. Without time the parts are buckets of a stable hash of the group, or else of the key, the same
-    however the table grows.
+    is in no part. Without time the holdout is a bucket of a stable hash of the group, or else of the key: a row never
+    changes its side however the table grows, and so a rare class cannot be dealt out to it by count. The other rows
+    are all seen: the tuning part is the next bucket, and takes its share of each rare class.
 
     Args:
         frame: A table with the reserved columns.
@@ -65,7 +68,8 @@ def split(frame: pd.DataFrame, training: Training, *, as_of: datetime, unseen_fr
         )
     if TIME in frame:
         return _by_time(frame.iloc[rows], rows, training, unseen_from)
-    return _by_hash(frame[GROUP if GROUP in frame else KEY].iloc[rows], rows, training)
+    rare = None if GROUP in frame else _rare_classes(frame[TARGET].iloc[rows], training)
+    return _by_hash(frame[GROUP if GROUP in frame else KEY].iloc[rows], rows, training, rare)
 
 
 def _by_time(frame: pd.DataFrame, rows: Positions, training: Training, unseen_from: datetime | None) -> Split:
@@ -106,7 +110,18 @@ def _first_day(day: Positions, size: Share, total: int) -> int:
     return int(days[::-1][min(int(np.searchsorted(newest, wanted)), len(days) - 1)])
 
 
-def _by_hash(keys: pd.Series, rows: Positions, training: Training) -> Split:
+def _rare_classes(target: pd.Series, training: Training) -> NDArray[np.int64] | None:
+    """A number for each row of a rare class, one a class, and -1 for the others; None where nothing is rare."""
+    known = training.task is not None
+    classes = TASKS[training.task].classes if training.task else not pd.api.types.is_numeric_dtype(target.dtype)
+    if not classes and (known or target.nunique() > 2):
+        return None
+    codes, _ = pd.factorize(target)
+    few = np.bincount(codes)[codes] < _RARE
+    return np.where(few, codes, -1).astype(np.int64) if few.any() else None
+
+
+def _by_hash(keys: pd.Series, rows: Positions, training: Training, rare: NDArray[np.int64] | None = None) -> Split:
     shares = []
     for name in ("holdout", "tuning"):
         size = getattr(training, name)
@@ -116,6 +131,8 @@ def _by_hash(keys: pd.Series, rows: Positions, training: Training) -> Split:
     at = hash_shares(keys)
     holdout = at < shares[0]
     tuning = ~holdout & (at < shares[0] + shares[1])
+    if rare is not None:
+        _deal_out(tuning, at, holdout, rare, shares[1] / (1 - shares[0]))
     parts = {"train": ~holdout & ~tuning, "tuning": tuning, "holdout": holdout}
     for name, part in parts.items():
         if not part.any():
@@ -124,6 +141,21 @@ def _by_hash(keys: pd.Series, rows: Positions, training: Training) -> Split:
                 few += f", in {keys.nunique():,} groups"
             raise TrainingError(_empty(name, training, few))
     return Split(*(rows[part] for part in parts.values()))
+
+
+def _deal_out(
+    tuning: NDArray[np.bool_],
+    at: NDArray[np.float64],
+    holdout: NDArray[np.bool_],
+    rare: NDArray[np.int64],
+    share: float,
+) -> None:
+    """Give the tuning part its share of each rare class, by hash; one row at least, and one at least is left."""
+    for code in np.unique(rare[rare >= 0]):
+        members = np.flatnonzero((rare == code) & ~holdout)
+        count = min(max(round(share * len(members)), 1), len(members) - 1)
+        tuning[members] = False
+        tuning[members[np.argsort(at[members], kind="stable")][: max(count, 0)]] = True
 
 
 def hash_shares(keys: pd.Series) -> NDArray[np.float64]:

@@ -11,10 +11,10 @@ import pandas as pd
 
 from evergreen.handoffs import DAY, TARGET
 from evergreen.statistics import greater_is_better, metric_interval
+from evergreen.training.bagging import unbagged
 from evergreen.training.calibration import EVEN
-from evergreen.training.candidates import Recipe
+from evergreen.training.candidates import Recipe, unstopped
 from evergreen.training.fit import predict, refit
-from evergreen.training.portfolio import MAX_EPOCHS, MAX_ROUNDS
 from evergreen.training.problem import Problem
 from evergreen.training.recency import ALL
 from evergreen.training.targets import encode_target
@@ -34,15 +34,10 @@ def remembered(first: Recipe | None, recipes: Sequence[Recipe], problem: Problem
     for at, one in enumerate((first.members or (first,)) if first else ()):
         if one.family not in problem.settings.families:
             continue
+        one = unbagged(one, problem.settings.seed)
         plain = unstopped(replace(one, recency=ALL, shifts=(), calibration=(), threshold=EVEN))
         found.setdefault(plain.params, replace(plain, name=f"champion-{at + 1}"))
     return [*found.values(), *(one for one in recipes if one.params not in found)]
-
-
-def unstopped(recipe: Recipe) -> Recipe:
-    """The recipe as it was before early stopping said how many rounds are best."""
-    most = {"n_estimators": MAX_ROUNDS} if recipe.family == "lightgbm" else {"epochs": MAX_EPOCHS}
-    return recipe.with_settings(**{name: value for name, value in most.items() if name in recipe.settings})
 
 
 def still_does(recipe: Recipe, train: pd.DataFrame, tuning: pd.DataFrame, problem: Problem, before: float) -> bool:

@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from evergreen.errors import DataError
 from evergreen.features.rows.custom import Custom
 from evergreen.features.rows.dropping import Kept
-from evergreen.features.rows.labels import labels_of
+from evergreen.features.rows.labels import Labels, labels_of
 from evergreen.features.rows.levels import Levels, Means
 from evergreen.features.rows.numbers import Numbers, finite
 from evergreen.features.rows.plan import Column, Plan
@@ -77,9 +77,17 @@ class RowFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.kinds_ = {k: str(v) for k, v in column_kinds(X, [*looked, *extra], plan.categorical).items()}
         rows = SignatureRows(X, self.kinds_)
         times = rows[plan.time_column] if plan.time_column else None
-        labels = labels_of(X, y, plan.task, times, weight)
         self.pieces_ = self._pieces(rows, looked)
-        kept, made = Kept(plan), deque[Matrix]()
+        made = self._learn(rows, labels_of(X, y, plan.task, times, weight))
+        # Column by column in memory: as the matrix fills, its parts go, and it takes no room before.
+        matrix = np.empty((len(rows), len(made)), dtype=np.float32, order="F")
+        for at in range(len(made)):
+            matrix[:, at] = made.popleft()
+        return matrix
+
+    def _learn(self, rows: SignatureRows, labels: Labels | None) -> deque[Matrix]:
+        """Learn every piece; the columns that are kept, and in ``dropped_`` why the others are not."""
+        unused, kept, made = dict(self.plan.without), Kept(self.plan), deque[Matrix]()
         self.columns_: list[Column] = []
         self.places_: list[list[int]] = []
         for piece in self.pieces_:
@@ -98,11 +106,7 @@ class RowFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         if not made:
             raise DataError("no input varies in these rows; look at features.exclude and at the window's length")
         self.dropped_ = {name: why for name, why in self.dropped_.items() if name not in self.sources_}
-        # Column by column in memory: as the matrix fills, its parts go, and it takes no room before.
-        matrix = np.empty((len(rows), len(made)), dtype=np.float32, order="F")
-        for at in range(len(made)):
-            matrix[:, at] = made.popleft()
-        return matrix
+        return made
 
     def transform(self, X: pd.DataFrame) -> Matrix:
         """Rows as a float32 matrix of shape (n, k).

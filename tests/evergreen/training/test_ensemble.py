@@ -12,7 +12,7 @@ from evergreen import features, training
 from evergreen.io.registry.models import TRUSTED
 from evergreen.spec import ModelSpec
 from evergreen.statistics import metric_value
-from evergreen.training.ensemble import honest_gains, select
+from evergreen.training.ensemble import Price, honest_gains, select
 
 Floats = NDArray[np.float64]
 SMALL = {"lightgbm": {"n_estimators": 20}, "extra_trees": {"n_estimators": 10}, "random_forest": {"n_estimators": 10}}
@@ -29,7 +29,7 @@ def score(rows: NDArray[np.int64], prediction: Floats) -> float:
 
 
 def test_models_that_err_independently_are_mixed_and_a_bad_one_is_not() -> None:
-    weights = select([*GOOD, BAD], [1.0] * 4, score, ROWS, 5, 10.0)
+    weights = select([*GOOD, BAD], [Price(1.0)] * 4, score, ROWS, 5, 10.0)
     assert sum(weights.values()) == 1
     assert set(weights) == {0, 1, 2}
     mixed = sum(weight * GOOD[at] for at, weight in weights.items())
@@ -37,16 +37,21 @@ def test_models_that_err_independently_are_mixed_and_a_bad_one_is_not() -> None:
 
 
 def test_members_and_their_cost_stay_within_their_bounds() -> None:
-    assert len(select(GOOD, [1.0] * 3, score, ROWS, 2, 10.0)) == 2
+    assert len(select(GOOD, [Price(1.0)] * 3, score, ROWS, 2, 10.0)) == 2
     best = int(np.argmax([score(ROWS, one) for one in GOOD]))
-    assert select(GOOD, [2.0] * 3, score, ROWS, 5, 3.0) == {best: 1.0}
+    assert select(GOOD, [Price(2.0)] * 3, score, ROWS, 5, 3.0) == {best: 1.0}
+
+
+def test_each_fit_of_a_bag_is_a_member() -> None:
+    assert len(select(GOOD, [Price(1.0, 3)] * 3, score, ROWS, 8, 10.0)) == 2
+    assert len(select(GOOD, [Price(1.0, 3)] * 3, score, ROWS, 9, 10.0)) == 3
 
 
 def test_a_gain_counts_only_on_rows_that_did_not_choose() -> None:
     parts = np.array_split(ROWS, 4)
-    assert min(honest_gains(GOOD, [1.0] * 3, score, parts, 5, 3.0)) > 0.2
+    assert min(honest_gains(GOOD, [Price(1.0)] * 3, score, parts, 5, 3.0)) > 0.2
     noise = [TRUTH + 0.01 * RNG.normal(size=400)] * 2
-    assert honest_gains(noise, [1.0] * 2, score, parts, 5, 3.0) == pytest.approx([0.0] * 4, abs=1e-12)
+    assert honest_gains(noise, [Price(1.0)] * 2, score, parts, 5, 3.0) == pytest.approx([0.0] * 4, abs=1e-12)
 
 
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from evergreen import features, training
-from evergreen.spec import ModelSpec
+from evergreen.spec import ModelSpec, Task
 from evergreen.statistics import metric_value
 
 SPEC = ModelSpec.model_validate({"model": "m", "data": {"source": "s", "key": "k", "target": {"column": "y"}}})
@@ -58,3 +58,16 @@ def test_predictions_of_rows_left_out_in_turn_are_no_better_than_the_truth_allow
     shuffled = rows.assign(__target=rows["__target"].sample(frac=1, random_state=0).to_numpy())
     found, predictions = training.out_of_sample(shuffled, contest, recipe, problem)
     assert metric_value("roc_auc", shuffled["__target"].to_numpy()[found], predictions) < 0.62
+
+
+@pytest.mark.parametrize(
+    ("ones", "task", "rows", "thin"),
+    [
+        (3, "binary", 5000, True),
+        (20, "binary", 5000, False),
+        (3, "multiclass", 5000, False),
+        (3, "binary", 200_000, False),
+    ],
+)
+def test_a_holdout_with_hardly_a_row_of_one_class_is_thin(ones: int, task: Task, rows: int, thin: bool) -> None:
+    assert training.is_thin(np.array([1.0] * ones + [0.0] * 1000), task, rows) is thin

@@ -207,15 +207,17 @@ def test_what_learns_ratios_is_tried_where_a_quantity_is_skewed() -> None:
     assert every - plain == {"lightgbm-ratio", "mlp-log"}
 
 
-def test_others_begin_where_boosting_grows_a_tree_for_each_of_many_classes() -> None:
-    from evergreen.training.portfolio import is_slow
+def test_of_many_classes_large_steps_begin_and_of_very_many_what_does_not_boost() -> None:
+    from evergreen.training.portfolio import first_of_many
 
-    assert is_slow(16_000, 16, 26, timedelta(seconds=30))
-    assert not is_slow(16_000, 16, 2, timedelta(seconds=30))
-    names = [
-        one.name for one in training.candidates("multiclass", ["lightgbm", "extra_trees"], 16_000, 16, 0, slow=True)
-    ]
-    assert names[:2] == ["extra-trees", "lightgbm-quick"]
+    budget = timedelta(seconds=30)
+    families = ["lightgbm", "extra_trees"]
+    for n_classes, names in ((26, ["lightgbm-brisk", "extra-trees"]), (200, ["extra-trees", "lightgbm-brisk"])):
+        first = first_of_many(16_000, 16, n_classes, budget)
+        recipes = training.candidates("multiclass", families, 16_000, 16, 0, first=first, n_classes=n_classes)
+        assert [one.name for one in recipes[:2]] == names
+    assert not first_of_many(16_000, 16, 2, budget)
+    assert "lightgbm-brisk" not in {one.name for one in training.candidates("multiclass", families, 16_000, 16, 0)}
 
 
 def test_a_proposal_that_takes_too_long_ends_no_search(monkeypatch: pytest.MonkeyPatch) -> None:

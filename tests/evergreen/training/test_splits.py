@@ -108,3 +108,35 @@ def test_a_period_needs_a_time_column() -> None:
     frame = pd.DataFrame({"__key": ["a"], "__target": [1.0]})
     with pytest.raises(TrainingError, match=r"training\.holdout is a period but data\.time is not set"):
         split(frame, Training(holdout=timedelta(days=7)), as_of=AS_OF)
+
+
+def rare_table(rows: int, positives: int) -> pd.DataFrame:
+    target = np.zeros(rows)
+    target[np.linspace(0, rows - 1, positives).astype(int)] = 1
+    return pd.DataFrame({"__key": [f"k{row}" for row in range(rows)], "__target": target})
+
+
+def test_the_tuning_part_has_its_share_of_a_rare_class() -> None:
+    for positives in range(2, 40):
+        frame = rare_table(3000, positives)
+        parts = split(frame, Training(task="binary"), as_of=AS_OF)
+        seen = frame["__target"].to_numpy()[np.concatenate([parts.train, parts.tuning])].sum()
+        inside = frame["__target"].iloc[parts.tuning].sum()
+        assert abs(inside - seen / 4) <= 1, (positives, inside, seen)
+        if seen >= 2:
+            assert inside >= 1
+            assert seen - inside >= 1
+
+
+def test_no_row_changes_its_side_of_the_holdout_for_a_rare_class() -> None:
+    few, many = rare_table(1500, 9), rare_table(1500, 9)
+    many = pd.concat([many, rare_table(1500, 30).assign(__key=lambda rows: "n" + rows["__key"])], ignore_index=True)
+    parts = [split(frame, Training(task="binary"), as_of=AS_OF) for frame in (few, many)]
+    assert parts[0].holdout.tolist() == [row for row in parts[1].holdout if row < len(few)]
+
+
+def test_a_quantity_of_few_values_is_not_dealt_out() -> None:
+    frame = rare_table(3000, 12).assign(__target=np.arange(3000) % 150)
+    parts = split(frame, Training(task="regression"), as_of=AS_OF)
+    at = hash_shares(frame["__key"])
+    assert parts.tuning.tolist() == np.flatnonzero((at >= 0.2) & (at < 0.4)).tolist()

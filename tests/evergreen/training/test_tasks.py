@@ -129,6 +129,7 @@ def test_numbers_below_zero_are_no_counts() -> None:
     [
         ({"task": "quantile", "quantiles": [0.9, 0.1]}, "ascending"),
         ({"quantiles": [0.2, 0.8]}, "write task: quantile"),
+        ({"task": "count", "power": 1.2}, "write task: amount"),
         ({"task": "regression", "exposure": "days"}, "write task: count, or task: amount"),
         ({"half_life": "30d"}, "write window: weighted"),
     ],
@@ -138,3 +139,37 @@ def test_a_setting_that_does_not_fit_the_task_is_refused(settings: dict[str, Any
         ModelSpec.model_validate(
             {"model": "m", "data": {"source": "x", "target": {"column": "y"}}, "training": settings}
         )
+
+
+def _amounts(power: float, means: Any, days: Any) -> Any:
+    """Compound Poisson amounts of these means a day, whose variance grows by a power of the mean (Jørgensen 1987)."""
+    rng = np.random.default_rng(1)
+    counts = rng.poisson(days * means ** (2 - power) / (2 - power))
+    shape = (2 - power) / (power - 1)
+    return rng.gamma(np.maximum(counts, 1) * shape, (power - 1) * means ** (power - 1)) * (counts > 0)
+
+
+@pytest.mark.parametrize("power", [1.2, 1.5, 1.8])
+def test_the_power_of_an_amount_is_found_on_the_training_rows(power: float) -> None:
+    rng = np.random.default_rng(2)
+    x, days = rng.uniform(-2, 2, 6000), rng.uniform(0.5, 2.0, 6000)
+    rows = pd.DataFrame({"x": x, "kind": "a", "days": days, TARGET: _amounts(power, np.exp(x), days)})
+    problem = problem_of("amount", ("x",), exposure="days", power="auto", families=["linear", "lightgbm"],
+                         max_candidates=2, search="portfolio", ensemble="never")  # fmt: skip
+    found = find_recipe(rows.iloc[:4800], rows.iloc[4800:], problem, lambda: 0.0)
+    assert found.recipe.settings.get("power", 1.5) == pytest.approx(power, abs=0.15)
+    assert {one.recipe.settings.get("power", 1.5) for one in found.finished} == {
+        found.recipe.settings.get("power", 1.5)
+    }
+
+
+def test_the_power_of_the_spec_reaches_the_loss() -> None:
+    rows = ROWS.assign(**{TARGET: _amounts(1.5, np.exp(ROWS["x"].to_numpy()), ROWS["days"].to_numpy())})
+    made = []
+    for power in (1.1, 1.9):
+        problem = problem_of("amount", ("x",), power=power, families=["lightgbm"], max_candidates=1,
+                             search="portfolio", cross_validate="never")  # fmt: skip
+        found = find_recipe(rows.iloc[:900], rows.iloc[900:], problem, lambda: 0.0)
+        made.append(refit(found.recipe, rows, problem))
+    for power, pipeline in zip((1.1, 1.9), made, strict=True):
+        assert f"[tweedie_variance_power: {power}]" in pipeline.named_steps["model"].booster_.model_to_string()

@@ -11,7 +11,7 @@ from evergreen import features, training
 from evergreen.errors import TrainingError
 from evergreen.spec import ModelSpec
 from evergreen.training import Recipe
-from evergreen.training.portfolio import MAX_ROUNDS
+from evergreen.training.candidates import MAX_ROUNDS
 from evergreen.training.warm import remembered, still_does
 
 
