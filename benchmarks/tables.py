@@ -151,7 +151,7 @@ def _look_at_guesses(line: Line, name: str) -> None:
         for row in text.splitlines()
         if "# check:" in row
         and ("target" in row or "lies after" in row)
-        and ("alone it" in row or "null in" in row or "filled in" in row or "tells the" in row)
+        and ("alone it" in row or "null in" in row or "filled in" in row or "tells the" in row or "adds up" in row)
     ]
     named = [row.split("# check: ")[1].split(":")[0] for row in leaks]
     if table.leak and table.leak not in named:

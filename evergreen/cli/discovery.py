@@ -17,7 +17,7 @@ from evergreen.settings import Settings, find_project
 if TYPE_CHECKING:
     import pandas as pd
 
-    from evergreen.discovery import Survey
+    from evergreen.discovery import Hints, Survey
 
 _File = Annotated[str, typer.Argument(help="A file, folder or glob, near or by URL; or module:function.")]
 
@@ -37,31 +37,21 @@ def init(
     """Write a model's file and its suite from a table: each guess with its reason, every doubt marked check."""
     import pandas as pd
 
-    from evergreen.discovery import Hints, model_file, model_name, survey
+    from evergreen.discovery import model_file, survey
     from evergreen.io.sampling import read_sample, take_sample
 
     here = here_or_new()
-    source = source_of(file, here.project)
-    if masked(source) != source:
-        raise UsageError(
-            f"{masked(source)}: holds a password, which would stand in the model's file; take it out and let the "
-            "environment say who you are (AWS_PROFILE, AWS_ACCESS_KEY_ID, ...), or fetch the file first"
-        )
-    name = name or model_name(source)
-    path, rules = here.deployments / f"{name}.yaml", here.expectations / f"{name}.yaml"
-    for taken in (path, rules):
-        if taken.exists():
-            raise UsageError(f"{taken}: exists and is not overwritten; say another name: --name NAME, or remove it")
+    _check_lead(lead)
+    source = _source_without_password(file, here.project)
+    name, rules, path = _free_names(name, source, here)
     say(f"{name}: reading {source}")
-    sample = take_sample(source, here.project, header)
-    names = [str(one) for one in sample.raw.columns]
-    made_up = bool(sample.layout.names)
-    time, key, group = (None if one is None else _column(one, names, made_up) for one in (time, key, group))
-    hints = Hints(_column(target, names, made_up), time, key, group, lead)
-    reading, frame = read_sample(sample, time)
+    sample = take_sample(source, here.project, header, target)
+    hints = _hints([str(one) for one in sample.raw.columns], bool(sample.layout.names), target, time, key, group)
+    reading, frame = read_sample(sample, hints.time)
     say(f"{name}: {len(frame):,} rows by {len(frame.columns)} columns{'' if sample.complete else ' (a sample)'}")
-    now = pd.Timestamp.now("UTC")
-    found = survey(frame, hints, now)
+    found = survey(frame, hints, pd.Timestamp.now("UTC"))
+    if lead and not found.time:
+        raise UsageError(f"--lead {lead}: is counted from the event time, and none was found; say which: --time COLUMN")
     rows = f"{len(frame):,} {'' if sample.complete else 'sampled '}rows"
     how = f"evergreen init {file} --target {target}: found from {rows}"
     text = model_file(name, source, found, reading, lead, how)
@@ -146,6 +136,45 @@ def source_of(file: str, project: Path) -> str:
     return path.relative_to(project).as_posix() if path.is_relative_to(project) else path.as_posix()
 
 
+def _check_lead(lead: str | None) -> None:
+    from evergreen.spec.kinds import parse_duration
+
+    try:
+        parse_duration(lead or "0s")
+    except ValueError as error:
+        raise UsageError(f"--lead {lead}: {error}") from None
+
+
+def _source_without_password(file: str, project: Path) -> str:
+    source = source_of(file, project)
+    if masked(source) != source:
+        raise UsageError(
+            f"{masked(source)}: holds a password, which would stand in the model's file; take it out and let the "
+            "environment say who you are (AWS_PROFILE, AWS_ACCESS_KEY_ID, ...), or fetch the file first"
+        )
+    return source
+
+
+def _free_names(name: str | None, source: str, here: Settings) -> tuple[str, Path, Path]:
+    """The model's name, and where its suite and its file will stand; neither is there yet."""
+    from evergreen.discovery import model_name
+
+    name = name or model_name(source)
+    rules, path = here.expectations / f"{name}.yaml", here.deployments / f"{name}.yaml"
+    for taken in (path, rules):
+        if taken.exists():
+            raise UsageError(f"{taken}: exists and is not overwritten; say another name: --name NAME, or remove it")
+    return name, rules, path
+
+
+def _hints(names: list[str], made_up: bool, target: str, time: str | None, key: str | None, group: str | None) -> Hints:
+    """What a person said, by the names that the columns have."""
+    from evergreen.discovery import Hints
+
+    time, key, group = (None if one is None else _column(one, names, made_up) for one in (time, key, group))
+    return Hints(_column(target, names, made_up), time, key, group)
+
+
 def _column(said: str, names: list[str], made_up: bool) -> str:
     """A column by its name, whatever blanks and case a person typed; by its position in a file without a header."""
     if said in names:
@@ -160,7 +189,8 @@ def _column(said: str, names: list[str], made_up: bool) -> str:
         return names[at - 1 if at > 0 else at]
     except (ValueError, IndexError):
         raise UsageError(
-            f"{said}: the file has no header; name the column by its position, 1 to {len(names)}, or -1 for the last"
+            f"{said}: the file has no header, or none with that name; name the column by its position, 1 to "
+            f"{len(names)}, or -1 for the last, or say that the first line holds names: --header"
         ) from None
 
 

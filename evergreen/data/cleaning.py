@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 
 import numpy as np
 import pandas as pd
@@ -26,8 +26,9 @@ _FARTHEST = 2.5e17
 def clean(rows: pd.DataFrame, how: Read | None) -> pd.DataFrame:
     """Read a table's values as its spec says; each row by itself, so that parts and the whole read alike.
 
-    Texts lose the blanks around them, and what means missing becomes null. Columns of numbers become float64, columns
-    of times datetimes. A value that cannot be read so becomes null, and the log says how many did.
+    Lines that the spec drops are gone, and the index of the others stays. Texts lose the blanks around them, and what
+    means missing becomes null. Columns of numbers become float64, columns of times datetimes. A value that cannot be
+    read so becomes null, and the log says how many did.
 
     Args:
         rows: As a file gives them; not changed.
@@ -38,8 +39,18 @@ def clean(rows: pd.DataFrame, how: Read | None) -> pd.DataFrame:
     """
     if how is None:
         return rows
+    rows = _without_lines(rows, how.drop)
     columns = {name: _cleaned(rows[name], str(name), how) for name in rows.columns}
     return pd.DataFrame(columns, index=rows.index)
+
+
+def _without_lines(rows: pd.DataFrame, drop: Mapping[str, Collection[str]]) -> pd.DataFrame:
+    """The rows but for lines such as a total: those with one of these texts in a column."""
+    for name, texts in drop.items():
+        if name in rows and isinstance(rows[name].dtype, pd.StringDtype | np.dtypes.ObjectDType):
+            told = rows[name].astype("str").str.strip().isin(list(texts))
+            rows = rows[~told.to_numpy()] if told.any() else rows
+    return rows
 
 
 def read_numbers(values: pd.Series, how: Read) -> pd.Series:

@@ -1,11 +1,12 @@
 """Finding out about a table that nobody has described: how to read it, what it holds, what is odd about it."""
 
-from evergreen.discovery.layout import Layout, find_encoding, find_layout
+from evergreen.discovery.layout import Layout, find_encoding, find_layout, has_header
 from evergreen.discovery.leaks import Leak, find_leaks, shared_rows
 from evergreen.discovery.limits import Rule
+from evergreen.discovery.looking import find_reading
 from evergreen.discovery.page import page, summary
 from evergreen.discovery.profile import Profile, profile
-from evergreen.discovery.reading import Reading, find_reading, has_header
+from evergreen.discovery.reading import Reading
 from evergreen.discovery.rules import infer
 from evergreen.discovery.sentinels import Sentinel, find_sentinels
 from evergreen.discovery.suites import suite_file

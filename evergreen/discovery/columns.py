@@ -29,7 +29,7 @@ _PAIRS = (
 _ID_NAME = (
     r"(?i)(?:^|[^a-z])(?:id|ids|uuid|guid|key|index|idx|rownames?|row|rowid|nr|no|num|number|serial)(?:$|[^a-z])"
     r"|^Unnamed: 0$"
-    r"|(?-i:[a-z]I[dD]$)|_?pk$|^$|customerid|userid|patientid|orderid|caseid|invoice"
+    r"|(?-i:[a-z]I[dD]$)|_?pk$|^$|customerid|userid|patientid|orderid|caseid|invoice|(?:nummer|kennung|num[eé]ro)$"
 )
 
 
@@ -116,7 +116,27 @@ def _describe(name: str, values: pd.Series) -> Column:
         return Column(name, "text", rows, missing, distinct, example, f"free text: {average:.0f} words a value")
     if distinct == present and present >= 20 and named_like_an_id(name):
         return Column(name, "id", rows, missing, distinct, example, "a different value in every row")
+    if distinct == present and present >= 100 and _are_codes(counts.index):
+        said = f"a different code in every row, like {_short(example)}"
+        return Column(name, "id", rows, missing, distinct, example, said)
     return Column(name, "level", rows, missing, distinct, example, f"{distinct:,} levels")
+
+
+def looks_like_years(column: Column) -> bool:
+    """Whether a column of whole numbers may be the year in which a row's event happened."""
+    told = re.search(r"(?i)^(?:the_?)?(?:year|yr|jahr|ann[eé]e|a[nñ]o|anno)$", column.name)
+    return bool(told and column.whole and (column.low or 0) >= 1800 and (column.high or 0) <= 2100)
+
+
+def _are_codes(levels: pd.Index) -> bool:
+    """Whether nearly all texts are one word of the same build, with digits in it: P17 and P2003, or long hex digits."""
+    texts = pd.Series(levels[:5000], dtype="str")
+    if texts.str.contains(r"\s", regex=True).any() or not texts.str.contains(r"\d", regex=True).mean() > 0.95:
+        return False
+    if texts.str.fullmatch(r"[0-9a-fA-F-]{8,}").mean() > 0.95 and texts.str.len().nunique() == 1:
+        return True
+    builds = texts.str.replace(r"[A-Za-z]+", "A", regex=True).str.replace(r"\d+", "9", regex=True)
+    return bool((builds == builds.mode().iloc[0]).mean() > 0.95)
 
 
 def _words_each(values: pd.Series) -> float:

@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import pandas as pd
+
 from evergreen.discovery.values import looks_like_data
 
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
@@ -130,7 +132,9 @@ def _separator(lines: Sequence[str], usual: str) -> tuple[str, int]:
         fields, often = max(counts.items(), key=lambda one: (one[1], one[0]), default=(1, 0))
         found[separator] = (fields, often / max(counts.total(), 1))
     fields, share = found[usual]
-    if fields >= 2 and share >= 0.5:
+    # Decimal commas split each line of data alike, but not the line of names: what splits that too is meant.
+    better = any(split >= 2 and often > max(share, 0.9) for one, (split, often) in found.items() if one in "\t;|")
+    if fields >= 2 and share >= 0.5 and not better:
         return usual, fields
     best = max(found, key=lambda one: (found[one][0] >= 2 and found[one][1] >= 0.8, found[one][1], found[one][0]))
     if found[best][0] >= 2 and found[best][1] >= 0.8:
@@ -155,3 +159,30 @@ def _fields(lines: Sequence[str], separator: str) -> list[list[str]]:
         return list(csv.reader(lines, delimiter=separator, skipinitialspace=True)) or [[]]
     except csv.Error:
         return [line.split(separator) for line in lines]
+
+
+def has_header(first: Sequence[str], below: pd.DataFrame) -> bool:
+    """Whether a file's first line holds names.
+
+    It does not where cells are numbers or times as the values under them are, or where most cells stand under
+    themselves as values.
+
+    Args:
+        first: The cells of the first line.
+        below: The lines under it, as texts; one column a cell.
+    """
+    cells = [cell.strip() for cell in first]
+    data = [at for at, cell in enumerate(cells) if looks_like_data(cell)]
+    if data:
+        alike = [at for at in data if _share_of_data(below.iloc[:, at]) > 0.5]
+        # Years as names of columns stand in a row; a first line of data has other cells under which values are alike.
+        years = [at for at in data if cells[at].isdigit() and len(cells[at]) == 4 and 1800 <= int(cells[at]) <= 2100]
+        return not alike or (len(years) == len(data) and len(set(cells)) == len(cells) and len(years) >= 3)
+    repeated = sum(cell != "" and bool((below.iloc[:, at].str.strip() == cell).any()) for at, cell in enumerate(cells))
+    return repeated < max(1, 0.5 * len(cells))
+
+
+def _share_of_data(values: pd.Series) -> float:
+    present = values.dropna().astype("str").str.strip()
+    present = present[present != ""].head(200)
+    return float(present.map(looks_like_data).mean()) if len(present) else 0.0

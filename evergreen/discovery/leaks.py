@@ -15,6 +15,8 @@ _MOST_ROWS, _MOST_CELLS = 50_000, 5_000_000
 #: A single honest column hardly reaches these out of sample.
 _IMPLAUSIBLE = {"binary": 0.985, "multiclass": 0.98, "regression": 0.98}
 _MIN_ROWS = 50
+#: Columns of numbers up to which a sum of some is looked for.
+_MOST_SUMMANDS = 60
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,8 @@ def find_leaks(
         evidence = _implausible(scores[name], others, task, len(scores), rarest)
         if evidence:
             found[name] = Leak(name, evidence)
+    if task == "regression":
+        found = {leak.column: leak for leak in _add_up(rows[list(inputs)], rows[target])} | found
     return [found[name] for name in dict.fromkeys([*inputs, *found]) if name in found]
 
 
@@ -146,6 +150,30 @@ def _nulls_tell(values: pd.Series, target: pd.Series, task: Task) -> str:
                     f"{missing[~inside].mean():.1%} of the others"
                 )
     return ""
+
+
+def _add_up(inputs: pd.DataFrame, target: pd.Series) -> Iterable[Leak]:
+    """Columns of numbers of which a sum gives the target, as two kinds of customers give the number of all."""
+    numbers = {
+        str(name): values.to_numpy("float64", na_value=np.nan)
+        for name, values in inputs.items()
+        if pd.api.types.is_numeric_dtype(values.dtype) and not pd.api.types.is_bool_dtype(values.dtype)
+    }
+    if not 2 <= len(numbers) <= _MOST_SUMMANDS:
+        return
+    table = np.column_stack([*numbers.values(), target.to_numpy("float64", na_value=np.nan)])
+    table = table[np.isfinite(table).all(axis=1)]
+    table = table[:: max(len(table) // 5_000, 1)]
+    spread = table.std(axis=0)
+    if len(table) < max(200, 10 * len(numbers)) or not spread[-1]:
+        return
+    table = (table - table.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+    weights, *_ = np.linalg.lstsq(table[::2, :-1], table[::2, -1], rcond=None)
+    left = table[1::2, -1] - table[1::2, :-1] @ weights
+    parts = [name for name, weight in zip(numbers, weights, strict=True) if abs(weight) > 0.01]
+    if left.var() < 1e-6 * table[1::2, -1].var() and 2 <= len(parts) <= 6:
+        for name in parts:
+            yield Leak(name, f"with {', '.join(one for one in parts if one != name)} it adds up to the target exactly")
 
 
 def _implausible(score: float, others: Sequence[float], task: Task, columns: int, rarest: int) -> str:

@@ -137,35 +137,46 @@ def _numbers(
     low, high = (quantiles[0], quantiles[-1]) if quantiles[-1] > quantiles[0] else (ordered[0], ordered[-1])
     edges = np.linspace(low, high, BINS + 1)[1:-1] if high > low else np.array([])
     counts = np.diff(np.concatenate([[0], np.searchsorted(ordered, edges, side="left"), [len(ordered)]]))
-    reach = 3 * (quantiles[4] - quantiles[2])
-    outliers = 0
-    if reach > 0:
-        outliers = int(np.searchsorted(ordered, quantiles[2] - reach, side="left"))
-        outliers += len(ordered) - int(np.searchsorted(ordered, quantiles[4] + reach, side="right"))
     lower = np.concatenate([[ordered[0]], edges])
-    labels = tuple(f"{pd.Timestamp(edge, unit='s'):%Y-%m-%d}" if as_time else f"{edge:.4g}" for edge in lower)
-    drift, means = None, np.array([])
-    if period is not None:
-        bins = np.where(finite, np.searchsorted(edges, np.where(finite, numbers, low), side="right"), BINS)
-        drift, _ = _drift(bins, BINS + 1, period)
-        inside = finite & (period >= 0)
-        sums = np.bincount(period[inside], weights=numbers[inside], minlength=PERIODS)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            means = sums / np.bincount(period[inside], minlength=PERIODS)
-    mean, sd = (None, None) if as_time else (float(ordered.mean()), float(ordered.std()))
-    kept = () if as_time else tuple(float(value) for value in quantiles[1:-1])
+    drift, means = _over_time(numbers, finite, edges, period)
     return Look(
         column,
-        mean,
-        sd,
-        kept,
+        None if as_time else float(ordered.mean()),
+        None if as_time else float(ordered.std()),
+        () if as_time else tuple(float(value) for value in quantiles[1:-1]),
         tuple(map(int, counts)),
-        labels,
-        0 if as_time else outliers,
+        tuple(f"{pd.Timestamp(edge, unit='s'):%Y-%m-%d}" if as_time else f"{edge:.4g}" for edge in lower),
+        0 if as_time else _far_out(ordered, quantiles[2], quantiles[4]),
         score,
         drift,
         _floats(means, period),
     )
+
+
+def _far_out(ordered: NDArray[np.float64], first: float, third: float) -> int:
+    """How many of sorted values lie beyond three interquartile ranges from the quartiles."""
+    reach = 3 * (third - first)
+    if reach <= 0:
+        return 0
+    below = int(np.searchsorted(ordered, first - reach, side="left"))
+    return below + len(ordered) - int(np.searchsorted(ordered, third + reach, side="right"))
+
+
+def _over_time(
+    numbers: NDArray[np.float64],
+    finite: NDArray[np.bool_],
+    edges: NDArray[np.float64],
+    period: NDArray[np.int64] | None,
+) -> tuple[float | None, NDArray[np.float64]]:
+    """The drift of the distribution, and the mean by period."""
+    if period is None:
+        return None, np.array([])
+    bins = np.where(finite, np.searchsorted(edges, np.where(finite, numbers, 0.0), side="right"), BINS)
+    drift, _ = _drift(bins, BINS + 1, period)
+    inside = finite & (period >= 0)
+    sums = np.bincount(period[inside], weights=numbers[inside], minlength=PERIODS)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return drift, sums / np.bincount(period[inside], minlength=PERIODS)
 
 
 def _of_sorted(ordered: NDArray[np.float64], shares: list[float]) -> NDArray[np.float64]:

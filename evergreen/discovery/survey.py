@@ -11,6 +11,7 @@ from evergreen.discovery.columns import Column, describe, twins
 from evergreen.discovery.leaks import Leak, find_leaks, repeated_rows, sorted_by_target
 from evergreen.discovery.roles import Guess, TargetGuess, find_group, find_key, find_task, find_time
 from evergreen.errors import DataError, did_you_mean
+from evergreen.spec import Task
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,6 @@ class Hints:
     time: str | None = None
     key: str | None = None
     group: str | None = None
-    lead: str | None = None
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Survey:
     Attributes:
         excluded: Columns that cannot help, each with the reason.
         leaks: Columns that seem to know the target, with the evidence.
-        repeated: Rows that repeat an earlier one in all inputs, and those of them with another label.
+        repeated: Rows that repeat an earlier one in all inputs and the event time; those of them with another label.
         days: Different days of the event time; 0 without one.
     """
 
@@ -60,45 +60,60 @@ def survey(frame: pd.DataFrame, hints: Hints, now: pd.Timestamp) -> Survey:
     Raises:
         DataError: a named column is not there, the target cannot be learned, or no column is left to learn from.
     """
-    names = [str(name) for name in frame.columns]
-    for name in (hints.target, hints.time, hints.key, hints.group):
-        if name is not None and name not in names:
-            raise DataError(f"no column {name}{did_you_mean(name, names)}")
+    _check_names(hints, [str(name) for name in frame.columns])
     task = find_task(frame[hints.target])
     columns = describe(frame)
     taken = {name for name in (hints.target, hints.time, hints.key, hints.group) if name}
     key = _told(hints.key, "--key") or find_key(columns, frame, taken)
     time = _told(hints.time, "--time") or find_time(columns, frame, taken, now)
-    roles = {hints.target, key.value if key else "", time.value if time else ""}
-    group = _told(hints.group, "--group") or find_group(columns, roles)
+    event = time.value if time else ""
+    roles = {hints.target, key.value if key else "", event}
     excluded = _useless(columns, frame, roles)
-    inputs = tuple(name for name in names if name not in roles and name not in excluded)
+    inputs = tuple(column.name for column in columns if column.name not in roles and column.name not in excluded)
     if not inputs and time is None:
-        raise DataError(
-            f"no column is left to predict {hints.target} from: "
-            + "; ".join(f"{name} {why}" for name, why in excluded.items())
-        )
-    ids = [column.name for column in columns if column.kind == "id" and column.name != hints.target]
-    times = [column.name for column in columns if column.kind == "time"]
-    leaks = [
-        *sorted_by_target(frame, hints.target, task.task, ids),
-        *find_leaks(frame, hints.target, task.task, inputs, times, time.value if time else ""),
-    ]
-    days = int(frame[time.value].dt.normalize().nunique()) if time and time.value in times else 0
+        whys = "; ".join(f"{name} {why}" for name, why in excluded.items())
+        raise DataError(f"no column is left to predict {hints.target} from: {whys}")
     return Survey(
-        len(frame),
-        tuple(columns),
-        hints.target,
-        task,
-        key,
-        time,
-        group,
-        excluded,
-        tuple(leaks),
-        repeated_rows(frame, hints.target, inputs),
-        inputs,
-        days,
+        rows=len(frame),
+        columns=tuple(columns),
+        target=hints.target,
+        task=task,
+        key=key,
+        time=time,
+        group=_told(hints.group, "--group") or find_group(columns, roles),
+        excluded=excluded,
+        leaks=_leaks(frame, columns, hints.target, task.task, inputs, event),
+        repeated=repeated_rows(frame, hints.target, (*inputs, *([event] if event else []))),
+        inputs=inputs,
+        days=_days(frame[event]) if event else 0,
     )
+
+
+def _check_names(hints: Hints, names: Sequence[str]) -> None:
+    for name in (hints.target, hints.time, hints.key, hints.group):
+        if name is not None and name not in names:
+            raise DataError(f"no column {name}{did_you_mean(name, names)}")
+    said = {"key": hints.key, "time": hints.time, "group": hints.group}
+    for role, name in said.items():
+        if name == hints.target:
+            raise DataError(f"{name}: is the target, and cannot be the {role} too; name another column with --{role}")
+
+
+def _leaks(
+    frame: pd.DataFrame, columns: Sequence[Column], target: str, task: Task, inputs: Sequence[str], event: str
+) -> tuple[Leak, ...]:
+    """Ids by which the target is sorted, and columns that seem to know it."""
+    ids = [column.name for column in columns if column.kind == "id" and column.name != target]
+    times = [column.name for column in columns if column.kind == "time"]
+    return (
+        *sorted_by_target(frame, target, task, ids),
+        *find_leaks(frame, target, task, inputs, times, event),
+    )
+
+
+def _days(moments: pd.Series) -> int:
+    """How many days there are; 0 where the column holds no times."""
+    return int(moments.dt.normalize().nunique()) if pd.api.types.is_datetime64_any_dtype(moments.dtype) else 0
 
 
 def find_event(frame: pd.DataFrame, now: pd.Timestamp) -> str | None:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
+from evergreen.discovery.columns import looks_like_years
 from evergreen.discovery.layout import Layout
 from evergreen.discovery.lines import commented, flow, in_flow, remark, scalar
 from evergreen.discovery.reading import Reading
@@ -72,6 +73,7 @@ def _read(reading: Reading) -> list[str]:
         if columns:
             lines.append(f"    {key}:")
             lines += [commented(f"      - {scalar(name)}", why) for name, why in columns.items()]
+    lines += _drop(reading)
     lines += _sentinels(reading)
     needed = any(not line.lstrip().startswith("#") for line in lines)
     lines += _offers(reading, needed)
@@ -93,6 +95,15 @@ def _layout(layout: Layout) -> list[str]:
         lines.append(commented(f"    skip: {layout.skip}", layout.reasons.get("skip", "the line of names")))
     if layout.names:
         lines += [commented("    header: none", layout.reasons["names"]), f"    names: {flow(layout.names)}"]
+    return lines
+
+
+def _drop(reading: Reading) -> list[str]:
+    """Lines that are no rows."""
+    lines = ["    drop:"] if reading.drop else []
+    for name, texts in reading.drop.items():
+        lines += [f"      # check: {remark(text)!r} in {remark(why)}: no row?" for text, why in texts.items()]
+        lines.append(f"      {scalar(name)}: {flow(texts)}")
     return lines
 
 
@@ -124,53 +135,71 @@ def _number(value: float | str) -> object:
 
 
 def _roles(found: Survey, lead: str | None) -> list[str]:
-    lines = []
-    if found.key:
-        lines.append(commented(f"  key: {scalar(found.key.value)}", found.key.reason))
-        lines += _checks([found.key.check])
-    else:
-        lines.append(
-            "  # check: no column has a different value in every row and the look of an id; a row is known by"
-            " its content. If one is the key: key: COLUMN"
-        )
-    if found.time:
-        lines.append(commented(f"  time: {scalar(found.time.value)}", found.time.reason))
-        lines += _checks([found.time.check])
-        lines.append(
-            commented(f"  lead: {lead}", "given by --lead")
-            if lead
-            else "  # check: a prediction is made at the event time itself; if it is made before: lead: 1d"
-        )
-        if found.days < 5:
-            lines.append(f"  # check: only {found.days} days; a verdict needs four in the holdout alone")
-    else:
-        gaps = [
-            f"{remark(one.name)} lacks it in {one.missing:,} of {one.rows:,} rows"
-            for one in found.columns
-            if one.kind == "time" and 0 < one.missing_share < 0.05
-        ]
-        why = f" ({'; '.join(gaps)}: a total line, or rows without a day?)" if gaps else ""
-        lines.append(
-            f"  # check: no event time was found{why}: rows count as having no order. If there is one: time: COLUMN"
-        )
+    lines = [*_key(found), *(_time(found, lead) if found.time else _no_time(found))]
     lines.append(commented(f"  target: {{column: {in_flow(found.target)}}}", f"{found.task.task}: {found.task.reason}"))
     lines += _checks(found.task.checks)
     if found.time:
         lines.append(
             "  # check: the label counts as known at once; if it takes a while: target: {column: ..., delay: 1d}"
         )
-    if found.group and not found.group.check:
-        lines.append(commented(f"  group: {scalar(found.group.value)}", found.group.reason))
-    elif found.group:
-        lines += [
-            f"  # check: {remark(found.group.value)}: {remark(found.group.reason)}; {found.group.check}",
-            f"  # group: {scalar(found.group.value)}",
-        ]
+    lines += _group(found)
     again, torn = found.repeated
     if again:
         said = f", {torn:,} of them with another label" if torn else ""
-        lines.append(f"  # check: {again:,} of {found.rows:,} rows repeat an earlier one in every input{said}")
+        at = " at the same time" if found.time else ""
+        lines.append(f"  # check: {again:,} of {found.rows:,} rows repeat an earlier one{at} in every input{said}")
     return lines
+
+
+def _key(found: Survey) -> list[str]:
+    if found.key:
+        return [commented(f"  key: {scalar(found.key.value)}", found.key.reason), *_checks([found.key.check])]
+    return [
+        "  # check: no column has a different value in every row and the look of an id; a row is known by"
+        " its content. If one is the key: key: COLUMN"
+    ]
+
+
+def _time(found: Survey, lead: str | None) -> list[str]:
+    """The event time, of a table that has one."""
+    if not found.time:
+        return []
+    lines = [commented(f"  time: {scalar(found.time.value)}", found.time.reason), *_checks([found.time.check])]
+    lines.append(
+        commented(f"  lead: {lead}", "given by --lead")
+        if lead
+        else "  # check: a prediction is made at the event time itself; if it is made before: lead: 1d"
+    )
+    if found.days < 5:
+        lines.append(f"  # check: only {found.days} days; a verdict needs four in the holdout alone")
+    return lines
+
+
+def _no_time(found: Survey) -> list[str]:
+    """Why there is no event time, and which column may be meant."""
+    doubts = [
+        f"{remark(one.name)} lacks it in {one.missing:,} of {one.rows:,} rows: a total line, or rows without a day?"
+        for one in found.columns
+        if one.kind == "time" and 0 < one.missing_share < 0.05
+    ]
+    doubts += [
+        f"{remark(one.name)} looks like years: evergreen init --time {remark(one.name)}"
+        for one in found.columns
+        if looks_like_years(one)
+    ]
+    why = f" ({'; '.join(doubts)})" if doubts else ""
+    return [f"  # check: no event time was found{why}: rows count as having no order. If there is one: time: COLUMN"]
+
+
+def _group(found: Survey) -> list[str]:
+    if found.group and not found.group.check:
+        return [commented(f"  group: {scalar(found.group.value)}", found.group.reason)]
+    if found.group:
+        return [
+            f"  # check: {remark(found.group.value)}: {remark(found.group.reason)}; {found.group.check}",
+            f"  # group: {scalar(found.group.value)}",
+        ]
+    return []
 
 
 def _features(found: Survey) -> list[str]:

@@ -75,13 +75,14 @@ class Sample:
         return clean(of_kind(rows, {str(name): kind_of(values) for name, values in rows.items()}), how)
 
 
-def take_sample(source: str, root: Path, header: bool | None = None) -> Sample:
+def take_sample(source: str, root: Path, header: bool | None = None, said: str = "") -> Sample:
     """Read a sample: all of a small source, evenly spread pieces of a large one.
 
     Args:
         source: As ``data.source`` names it.
         root: The project's folder.
         header: Whether the first line of a CSV holds names; found out where it is None.
+        said: A column as a person has called it: a first line in which it stands holds names.
 
     Raises:
         DataError: there is no such source, or it is no table.
@@ -93,7 +94,7 @@ def take_sample(source: str, root: Path, header: bool | None = None) -> Sample:
             return Sample(rows, True)
         return Sample(rows.sample(most, random_state=0).sort_index().reset_index(drop=True), False)
     fs, files = find(source, root)
-    return _text_sample(fs, files, header) if files[0].kind == "CSV" else _typed_sample(source, root)
+    return _text_sample(fs, files, header, said) if files[0].kind == "CSV" else _typed_sample(source, root)
 
 
 def read_sample(sample: Sample, time: str | None = None) -> tuple[Reading, pd.DataFrame]:
@@ -144,7 +145,13 @@ def _typed_sample(source: str, root: Path) -> Sample:
             cells = kept[0].size
     if not kept:
         raise DataError(f"{source}: no rows; write some first")
-    return Sample(_together(kept), step == 1)
+    raw = _together(kept)
+    if len(raw) == 1 and sum(str(name).endswith((".0", ".1")) for name in raw.columns) >= 2:
+        raise DataError(
+            f"{source}: is one object of columns, as pandas writes a table by default; write one object a row: "
+            'to_json(path, orient="records", lines=True)'
+        )
+    return Sample(raw, step == 1)
 
 
 def _together(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
@@ -160,7 +167,7 @@ def _holds_texts(frames: Sequence[pd.DataFrame], name: str) -> bool:
     return any(name in frame and isinstance(frame[name].dtype, pd.StringDtype) for frame in frames)
 
 
-def _text_sample(fs: Any, files: Sequence[File], header: bool | None) -> Sample:
+def _text_sample(fs: Any, files: Sequence[File], header: bool | None, said: str) -> Sample:
     chosen = files if len(files) <= _FILES else [files[at * (len(files) - 1) // (_FILES - 1)] for at in range(_FILES)]
     each = max(_BYTES // len(chosen), 2**16)
     blocks = [block_of(fs, file.path, each) for file in chosen]
@@ -171,7 +178,9 @@ def _text_sample(fs: Any, files: Sequence[File], header: bool | None) -> Sample:
     layout = find_layout(lines, usual, encoding)
     parts, nameless = [], False
     for at, (file, text) in enumerate(zip(chosen, texts, strict=True)):
-        part, nameless = part_of(file.path, text, layout, False if at and nameless else header if not at else True)
+        part, nameless = part_of(
+            file.path, text, layout, False if at and nameless else header if not at else True, said
+        )
         parts.append(part)
     if nameless:
         layout = Layout(layout.encoding, layout.separator, layout.skip, parts[0].names,

@@ -13,6 +13,7 @@ import fsspec
 import pandas as pd
 
 from evergreen.discovery import Layout, find_encoding, has_header
+from evergreen.discovery.values import looks_like_data
 from evergreen.errors import DataError
 from evergreen.io.sources.opening import LONGEST, named, packing, parse, placed, separator_of
 
@@ -48,8 +49,11 @@ def one_encoding(paths: Sequence[str], blocks: Sequence[bytes]) -> tuple[str | N
     return encoding
 
 
-def part_of(path: str, text: str, layout: Layout, header: bool | None) -> tuple[Part, bool]:
-    """The lines of data of a file with their names, and whether the names are made up."""
+def part_of(path: str, text: str, layout: Layout, header: bool | None, said: str = "") -> tuple[Part, bool]:
+    """The lines of data of a file with their names, and whether the names are made up.
+
+    A first line in which stands what a person called a column (``said``) holds names.
+    """
     for _ in range(layout.skip):
         text = _body(text)
     text = text.lstrip("\n")
@@ -63,6 +67,9 @@ def part_of(path: str, text: str, layout: Layout, header: bool | None) -> tuple[
             f"{path}: has one column: {first[:80]!r}; fields are separated by comma, semicolon, tab or bar, or by what "
             "data.read.separator says"
         )
+    _refuse_prose(path, text, separator)
+    if header is None and said.strip() and not looks_like_data(said):
+        header = said.strip().casefold() in (cell.strip().casefold() for cell in cells) or None
     if header is None:
         places = tuple(map(str, range(len(cells))))
         below = texts_of(path, Part(_beginning(_body(text)), separator, places), layout.skip, _HEADED)
@@ -73,6 +80,21 @@ def part_of(path: str, text: str, layout: Layout, header: bool | None) -> tuple[
     while head.count('"') % 2 and "\n" in text[len(head) :]:  # a name may hold the end of a line
         head = text[: text.index("\n", len(head) + 1)] if "\n" in text[len(head) + 1 :] else text
     return Part(text[len(head) + 1 :], separator, tuple(named(head, separator, path))), False
+
+
+def _refuse_prose(path: str, text: str, separator: str) -> None:
+    """Lines of which most hold nothing that separates fields are no table.
+
+    Raises:
+        DataError: they are so.
+    """
+    lines = [line for line in _beginning(text).split("\n") if line.strip()]
+    alone = [line for line in lines if separator not in line]
+    if separator != " " and 2 * len(alone) > len(lines) and not any('"' in line for line in lines):
+        raise DataError(
+            f"{path}: {len(alone)} of its first {len(lines)} lines hold no {separator!r}, e.g. {alone[0][:60]!r}: this "
+            "is a text, no table; give a table, or say in data.read.separator what separates its fields"
+        )
 
 
 def _cells(line: str, separator: str) -> list[str]:

@@ -72,7 +72,8 @@ def read(
     """
     if time is None and (start is not None or end is not None):
         raise DataError(f"{source}: a window needs an event time; set data.time")
-    wanted = None if columns is None else list(dict.fromkeys([*columns, *([time] if time else [])]))
+    telling = tuple(how.drop) if how else ()
+    wanted = None if columns is None else list(dict.fromkeys([*columns, *([time] if time else []), *telling]))
     window = None if time is None else Window(str(source), time, start, end, timezone, repeated)
     what = "rows"
     if isinstance(source, Sql) or is_function(source, root):
@@ -83,6 +84,8 @@ def read(
         fs, chosen, hive, what = _chosen(source, root, columns, (start, end), partition, may_be_empty)
         rows = _read(fs, chosen, wanted, hive, window, how) if chosen else pd.DataFrame()
     rows = clean(rows, how)
+    if columns is not None:  # columns that only tell which lines are none
+        rows = rows.drop(columns=[name for name in telling if name not in (*columns, time)])
     if window is not None and (len(rows) or may_be_empty):
         rows = window.cut(rows)
     if rows.empty and not (may_be_empty and window is not None):

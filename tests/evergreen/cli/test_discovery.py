@@ -220,3 +220,39 @@ def test_what_init_found_out_holds_when_the_rows_are_read_for_training(project: 
     assert rows["income"].isna().sum() == 38
     assert rows["zip"].str.len().eq(5).all()
     assert rows["signed"].min() == pd.to_datetime(frame["signed"], format="%d/%m/%Y", utc=True).min()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--lead", "soon"], "not a duration"),
+        (["--lead", "2h", "--time", "x"], "x"),
+        (["--lead", "2h"], "none was found; say which: --time"),
+        (["--group", "y"], "is the target, and cannot be the group too"),
+        (["--key", " Y "], "is the target, and cannot be the key too"),
+    ],
+)
+def test_options_that_contradict_the_table_are_refused_in_words(project: Path, options: list[str], said: str) -> None:
+    rng = np.random.default_rng(3)
+    pd.DataFrame({"x": rng.normal(size=200), "y": rng.integers(0, 2, 200)}).to_csv("t.csv", index=False)
+    with pytest.raises(EvergreenError, match=said):
+        run("init", "t.csv", "--target", "y", *options)
+    assert not (project / "deployments").exists()
+
+
+def test_a_text_is_told_from_a_table(project: Path) -> None:
+    Path("letter.csv").write_text("Dear Sir,\nthis is a letter.\nIt says nothing.\n" * 20, encoding="utf-8")
+    with pytest.raises(DataError, match="this is a text, no table"):
+        run("init", "letter.csv", "--target", "y")
+
+
+def test_a_total_line_is_left_out_in_the_spec_and_marked(project: Path) -> None:
+    frame = customers().drop(columns=["closed_at"])
+    total = ["Grand Total", *([""] * (len(frame.columns) - 1))]
+    pd.concat([frame, pd.DataFrame([total], columns=frame.columns)]).to_csv("t.csv", index=False)
+    run("init", "t.csv", "--target", "churned")
+    spec = spec_of(project, "t")
+    assert spec.data.read is not None
+    assert spec.data.read.drop == {"customer_id": ("Grand Total",)}
+    assert (spec.data.key, spec.data.time) == ("customer_id", "signed")
+    assert "# check: 'Grand Total' in line 401" in (project / "deployments" / "t.yaml").read_text()

@@ -62,3 +62,16 @@ def test_rows_that_stand_on_both_sides_of_a_split_are_counted() -> None:
     assert shared_rows(frame.iloc[:1000], frame.iloc[900:], ["honest", "noise"]) == 100
     torn = pd.concat([frame, frame.iloc[:10].assign(late=lambda f: 1 - f["late"])])
     assert repeated_rows(torn, "late", ["honest", "noise", "level"]) == (10, 10)
+
+
+def test_parts_that_add_up_to_the_target_are_named_all_of_them() -> None:
+    rng = np.random.default_rng(5)
+    frame = pd.DataFrame({f"x{at}": rng.normal(size=600) for at in range(4)})
+    frame["casual"], frame["registered"] = rng.poisson(20, 600), rng.poisson(90, 600)
+    frame["riders"] = frame["casual"] + frame["registered"]
+    found = {leak.column: leak.evidence for leak in find_leaks(frame, "riders", "regression", list(frame.columns[:-1]))}
+    assert "adds up to the target exactly" in found["casual"]
+    assert set(found) == {"casual", "registered"}
+    noisy = frame.assign(riders=frame["riders"] + rng.normal(0, 1, 600))
+    assert not [leak for leak in find_leaks(noisy, "riders", "regression", ["casual", "x1", "x2", "x3", "registered"])
+                if "adds up" in leak.evidence]  # fmt: skip

@@ -101,3 +101,59 @@ def test_seconds_since_1970_are_found_where_the_name_says_that_they_are_times(na
     assert read is not None
     assert read.dates == {name: ("seconds",)}
     assert find_reading(texts(format=[str(1_700_000_000 + 60 * at) for at in range(40)])).read is None
+
+
+def with_a_total(**total: str | None) -> pd.DataFrame:
+    rows = {
+        "shop": [f"{number:04d}" for number in range(300)],
+        "day": [f"{1 + number % 28:02d}.03.2024" for number in range(300)],
+        "sold": [f"{number % 40},5" for number in range(300)],
+        "open": ["yes", "no"] * 150,
+    }
+    return pd.DataFrame({name: [*values, total.get(name)] for name, values in rows.items()}, dtype="str")
+
+
+def test_a_total_line_is_no_row_and_hides_no_type() -> None:
+    raw = with_a_total(shop="Total:", sold="5.850,0")
+    found = find_reading(raw)
+    read = found.read
+    assert read is not None
+    assert read.drop == {"shop": ("Total:",)}
+    assert "line 301" in found.drop["shop"]["Total:"]
+    assert read.texts == ("shop",)
+    rows = clean(raw, read)
+    assert len(rows) == 300
+    assert rows["day"].notna().all()
+    assert rows["sold"].max() == 39.5
+
+
+def test_numbers_above_a_total_line_stay_numbers() -> None:
+    raw = with_a_total(shop="Total", sold="5.850,0").assign(shop=[*(str(number) for number in range(300)), "Total"])
+    read = find_reading(raw).read
+    assert read is not None
+    assert "shop" in read.numbers
+    assert clean(raw, read)["shop"].tolist() == list(range(300))
+
+
+@pytest.mark.parametrize(
+    "row", [{"shop": "Total", "day": "01.03.2024", "sold": "1,0", "open": "yes"}, {"open": "Total"}]
+)
+def test_a_full_row_and_a_level_called_total_are_rows(row: dict[str, str]) -> None:
+    raw = with_a_total(**row) if len(row) > 1 else with_a_total().assign(open=["yes", "no", "total"] * 100 + ["yes"])
+    assert find_reading(raw).drop == {}
+
+
+def test_a_dot_parts_thousands_in_a_file_of_decimal_commas() -> None:
+    raw = texts(
+        people=["617.333", "23.848", "512"] * 20, area=["183,43", "1.200,5", "7,1"] * 20, rate=["0.5", "1.25", "3"] * 20
+    )
+    read = find_reading(raw).read
+    assert read is not None
+    assert set(read.numbers) == {"people", "area"}
+    assert clean(raw, read)["people"].head(3).tolist() == [617333, 23848, 512]
+
+
+def test_a_dot_of_unknown_meaning_between_semicolons_is_a_doubt() -> None:
+    found = find_reading(texts(people=["617.333", "23.848", "512"] * 20), None, decimal_comma=True)
+    assert found.read is None
+    assert "thousands?" in found.checks[0]

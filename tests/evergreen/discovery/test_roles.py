@@ -110,3 +110,28 @@ def test_a_terminal_shows_what_is_odd_of_hundreds_of_columns() -> None:
 
 def test_two_hundred_names_are_classes_where_each_has_rows_enough() -> None:
     assert find_task(pd.Series([f"class {at % 200}" for at in range(4000)], name="y")).task == "multiclass"
+
+
+def test_codes_of_one_build_that_differ_in_every_row_are_the_key_whatever_their_name() -> None:
+    columns = {
+        "policy": [f"P{number}" for number in range(300)],
+        "word": [f"w{number}-{'x' * (number % 7)}{number}" for number in range(300)],
+    }
+    found = look(frame(**columns))
+    assert found.key is not None
+    assert found.key.value == "policy"
+    assert "like 'P0'" in found.key.reason
+
+
+def test_a_column_of_years_is_offered_as_the_event_time() -> None:
+    text = model_file(
+        "m", "m.csv", look(frame(year=[2000 + number % 20 for number in range(300)])), Reading(), None, "by hand"
+    )
+    assert "year looks like years: evergreen init --time year" in text
+
+
+def test_rows_of_different_times_do_not_repeat_each_other() -> None:
+    days = pd.Series(pd.date_range("2023-01-01", periods=300))
+    same = pd.DataFrame({"day": days, "x": [1.0, 2.0, 3.0] * 100, "y": [0.0, 1.0, 1.0] * 100})
+    assert survey(same, Hints("y", time="day"), pd.Timestamp("2024-06-01", tz="UTC")).repeated == (0, 0)
+    assert survey(same.drop(columns="day"), Hints("y"), pd.Timestamp("2024-06-01", tz="UTC")).repeated == (297, 0)

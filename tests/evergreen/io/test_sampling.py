@@ -3,6 +3,7 @@
 import gzip
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
@@ -213,3 +214,43 @@ def test_a_large_source_is_sampled_over_its_whole_length(tmp_path: Path, monkeyp
         places = pd.to_numeric(sample.raw["place"])
         assert not sample.complete
         assert (places.min() < 5_000, places.max() > 45_000, len(places) < 8_000) == (True, True, True)
+
+
+def test_decimal_commas_do_not_separate_the_fields_of_a_file_with_tabs(tmp_path: Path) -> None:
+    lines = "".join(f"{20 + row}\t1,{row:02d}\t7{row % 10},5\tsmall\n" for row in range(60))
+    (tmp_path / "sizes.txt").write_text("made on 2024-02-01\n\nage\theight\tweight\tkind\n" + lines, encoding="utf-8")
+    frame = seen(tmp_path / "sizes.txt")
+    assert frame.columns.tolist() == ["age", "height", "weight", "kind"]
+    assert frame["height"].iloc[7] == 1.07
+
+
+def test_a_first_line_in_which_the_target_stands_holds_names(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("2021,town\n" + "0,Rom\n1,town\n" * 30, encoding="utf-8")
+    assert take_sample("t.csv", tmp_path).layout.names
+    assert take_sample("t.csv", tmp_path, None, " Town").raw.columns.tolist() == ["2021", "town"]
+
+
+@pytest.mark.parametrize("first", ["day", "shop"])
+def test_a_total_line_is_no_row_of_a_sample_a_window_or_a_batch(tmp_path: Path, first: str) -> None:
+    rows = pd.DataFrame(
+        {
+            "shop": [f"S{number}" for number in range(200)],
+            "day": pd.date_range("2024-01-01", periods=200).strftime("%Y-%m-%d"),
+            "sold": range(200),
+        }
+    )
+    rows = rows[[first, *(name for name in rows if name != first)]]
+    total = ",".join("Total" if name == first else "19900" if name == "sold" else "" for name in rows)
+    (tmp_path / "t.csv").write_text(rows.to_csv(index=False) + total + "\n", encoding="utf-8")
+    assert len(seen(tmp_path / "t.csv")) == 200
+    how = read_sample(take_sample("t.csv", tmp_path))[0].read
+    start, end = datetime(2024, 3, 1, tzinfo=UTC), datetime(2024, 4, 1, tzinfo=UTC)
+    march = read("t.csv", tmp_path, columns=["sold"], time="day", start=start, end=end, how=how)
+    assert march.columns.tolist() == ["sold", "day"]
+    assert march["sold"].tolist() == list(range(60, 91))
+
+
+def test_one_object_of_columns_is_told_from_a_table(tmp_path: Path) -> None:
+    (tmp_path / "t.json").write_text(CLEAN.to_json(), encoding="utf-8")
+    with pytest.raises(DataError, match="one object of columns"):
+        take_sample("t.json", tmp_path)
