@@ -122,7 +122,8 @@ def _floor(evidence: Evidence, metric: str, bound: float) -> Rule:
 
 
 def _slice(metric: str, part: SliceEvidence, confidence: float, rules: Promotion) -> Rule:
-    where = f"{part.name}: {metric} {_moves(part.gain, confidence, f'{part.rows:,} rows')}"
+    why = f", undefined: {part.undefined}" if part.undefined else ""
+    where = f"{part.name}: {metric} {_moves(part.gain, confidence, f'{part.rows:,} rows')}{why}"
     name = f"slices.{part.name}"
     if part.rows < rules.min_slice_rows:
         return Rule(name, True, f"{where}: not judged, below {rules.min_slice_rows:,} rows")

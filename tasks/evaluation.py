@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,7 +16,7 @@ from prefect import task
 from prefect.artifacts import create_markdown_artifact
 
 from evergreen import evaluation, features, training
-from evergreen.handoffs import DAY, KEY, TARGET, Evidence, FeatureTable, ModelVersion, Snapshot, Verdict
+from evergreen.handoffs import DAY, KEY, TARGET, TIME, Evidence, FeatureTable, ModelVersion, Snapshot, Verdict
 from evergreen.io.records import Records
 from evergreen.io.registry import Registry
 from evergreen.io.store import Store
@@ -27,6 +28,8 @@ from tasks.training import problem_of
 
 Floats = NDArray[np.float64]
 
+logger = logging.getLogger(__name__)
+
 
 @task
 def compare(
@@ -34,14 +37,15 @@ def compare(
 ) -> Evidence:
     """Score both on the same unseen rows and keep the paired evidence; without another side, against a constant.
 
-    Where the first champion's holdout is too small, its recipe is judged by predictions for rows left out in turn.
+    Where the first champion's holdout is too small, or hardly holds one of two classes, its recipe is judged by
+    predictions for rows left out in turn.
     """
     frame = Store(str(settings().store)).read(table.uri)
     rules, holdout = spec.promotion, contest.split.holdout
     judges = training.Judges(holdout, rules.confidence, "")
     if DAY not in frame:
         judges = training.choose_judges(frame, holdout, _judged(spec), rules.confidence, rules.min_rows)
-    if other is None and len(judges.rows) < rules.min_rows:
+    if other is None and (len(judges.rows) < rules.min_rows or _is_thin(contest, frame)):
         judges, ours, seconds = _left_out(spec, table, contest, challenger, frame)
     else:
         pipeline = Registry(settings()).load(challenger)
@@ -58,16 +62,24 @@ def compare(
         (target, ours, theirs),
         f"champion {other.version}" if other else "trivial",
         rules.slices,
-        judges.confidence,
-        seconds,
-        contest.classes,
-        _decisions(spec, challenger, other),
+        evaluation.Terms(judges.confidence, classes=contest.classes, decisions=_decisions(spec, challenger, other)),
     )
-    return replace(evidence, chosen=judges.chosen, judged=_keep_keys(rows))
+    logger.info(
+        "%s: judged on %s unseen rows: %s %s, %s %s",
+        spec.model, f"{evidence.rows:,}", evidence.metric, evidence.ours, evidence.baseline, evidence.theirs,
+    )  # fmt: skip
+    return replace(evidence, seconds_per_row=seconds, chosen=judges.chosen, judged=_keep_keys(rows))
 
 
 def _decisions(spec: ModelSpec, ours: ModelVersion, other: ModelVersion | None) -> evaluation.Decisions:
     return evaluation.decisions_of(ours.threshold, other.threshold if other else None, spec.training.costs)
+
+
+def _is_thin(contest: Contest, frame: pd.DataFrame) -> bool:
+    """Whether the holdout of a table without order hardly holds one of two classes."""
+    holdout = contest.split.holdout
+    target, _ = training.encode_target(frame[TARGET].iloc[holdout], contest.task, contest.classes)
+    return DAY not in frame and training.is_thin(target, contest.task, len(holdout) + len(contest.choosing))
 
 
 def _left_out(
@@ -78,7 +90,9 @@ def _left_out(
     began = time.perf_counter()
     rows, ours = training.out_of_sample(frame, contest, recipe, problem)
     seconds = (time.perf_counter() - began) / max(len(rows), 1)
-    chosen = "the holdout alone is too small: each was left out in turn"
+    enough = len(contest.split.holdout) >= spec.promotion.min_rows
+    why = "hardly holds one of two classes" if enough else "is too small"
+    chosen = f"the holdout alone {why}: each was left out in turn"
     return training.Judges(rows, spec.promotion.confidence, chosen), ours, seconds
 
 
@@ -136,6 +150,9 @@ def report(
     run_id: str,
 ) -> None:
     """Show what was found, in both UIs: values, plots, importances, the verdict with its reasons."""
+    word = "promoted" if verdict.promote else "not promoted"
+    for rule in verdict.rules:
+        logger.info("%s: %s: %s %s", spec.model, word, "held:" if rule.held else "BROKEN:", rule.reason)
     registry = Registry(settings())
     rows = Store(str(settings().store)).read(table.uri, rows=contest.split.holdout)
     pipeline = registry.load(challenger)
@@ -154,6 +171,7 @@ def report(
         },
     )
     create_markdown_artifact(key=f"{spec.model}-verdict", markdown=summary)
+    logger.info("%s: reports and plots are drawn", spec.model)
 
 
 def _plots(spec: ModelSpec, contest: Contest, pipeline: Any, rows: pd.DataFrame) -> dict[str, Any]:
@@ -188,15 +206,24 @@ def measure(spec: ModelSpec, snapshot: Snapshot, table: FeatureTable, version: M
     registry = Registry(settings())
     frame = Store(str(settings().store)).read(table.uri)
     rows = frame[frame[TARGET].notna()].reset_index(drop=True)
+    if version.fitted_until and (seen := int((rows[TIME] < pd.Timestamp(version.fitted_until)).sum())):
+        logger.warning(
+            "%s: version %d may have been fitted on %s of these %s rows; what it shows on them flatters it",
+            spec.model, version.version, f"{seen:,}", f"{len(rows):,}",
+        )  # fmt: skip
     target, _ = training.encode_target(rows[TARGET], version.task, version.classes)
     prediction, seconds = _timed(registry.load(version), version.task, rows, version.classes)
     metric = spec.training.metric_of(version.task)
-    slices = spec.promotion.slices
+    terms = evaluation.Terms(classes=version.classes, decisions=_decisions(spec, version, None))
     evidence = evaluation.against_trivial(
-        rows, version.task, metric, target, prediction, version.classes, slices, seconds,
-        spec.training.exposure, _decisions(spec, version, None),
-    )  # fmt: skip
+        rows, version.task, metric, (target, prediction), spec.promotion.slices, terms, spec.training.exposure
+    )
+    evidence = replace(evidence, seconds_per_row=seconds)
     registry.log(run_id, metrics=evidence.values | {f"{metric}_low": evidence.ours.low, "rows": evidence.rows})
     Records(settings().workspace).keep_measurement(version, run_key(spec, snapshot), evidence)
-    registry.log_files(run_id, {}, evaluation.figures(version.task, target, prediction, None, version.classes))
+    summary = evaluation.summary(spec.model, evidence, None, links(run_id))
+    drawn = evaluation.figures(version.task, target, prediction, None, version.classes)
+    registry.log_files(run_id, {"summary.md": summary}, drawn)
+    registry.log(run_id, tags={"mlflow.note.content": summary})
+    create_markdown_artifact(key=f"{spec.model}-measured", markdown=summary)
     return evidence

@@ -6,7 +6,7 @@ import logging
 from dataclasses import replace
 from datetime import datetime
 
-from prefect import task
+from prefect import runtime, task
 from prefect.exceptions import FlowPauseTimeout
 from prefect.flow_runs import pause_flow_run
 from prefect.input import RunInput
@@ -18,6 +18,7 @@ from evergreen.io.records import Decision, Records, Reign, Watching
 from evergreen.io.registry import Registry
 from evergreen.settings import settings
 from evergreen.spec import ModelSpec
+from tasks.launching import notify
 from tasks.locks import Lock
 from tasks.runs import run_key
 
@@ -25,9 +26,14 @@ logger = logging.getLogger(__name__)
 
 
 @task
-def find_decision(spec: ModelSpec, snapshot: Snapshot, recipe: str | None = None) -> Decision | None:
-    """The recorded outcome of a training on exactly these rows by exactly this spec, and recipe where one is given."""
-    return Records(settings().workspace).decision(spec.model, run_key(spec, snapshot, recipe))
+def find_decision(spec: ModelSpec, snapshot: Snapshot, recipe: str | None = None, cause: str = "") -> Decision | None:
+    """The recorded outcome of a training for this cause, or on exactly these rows by exactly this spec, and recipe.
+
+    A cause may be announced twice, where its training ends at the very moment at which a monitor looks for it.
+    """
+    records = Records(settings().workspace)
+    answers = [one for one in records.decisions(spec.model) if cause and one.cause == cause]
+    return answers[0] if answers else records.decision(spec.model, run_key(spec, snapshot, recipe))
 
 
 @task
@@ -53,14 +59,18 @@ class Approval(RunInput):
 def approve(spec: ModelSpec, evidence: Evidence, verdict: Verdict, lock: Lock) -> Verdict:
     """Ask a person before a promotion, where the spec says so: the flow is paused with a form in the Prefect UI.
 
-    Nobody's answer in time keeps the champion, like a no. The champion of a frozen model stays without asking, and
-    after asking if it was frozen meanwhile. Others may train while a person is waited for: who is crowned first is
-    settled by compare-and-set.
+    Those whom the spec names are told, with the run's address. Nobody's answer in time keeps the champion, like a no.
+    The champion of a frozen model stays without asking, and after asking if it was frozen meanwhile. Others may train
+    while a person is waited for: who is crowned first is settled by compare-and-set.
     """
     verdict = _unless_frozen(spec, verdict)
     if spec.approval is None or not verdict.promote:
         return verdict
     form = Approval.with_initial_data(description=evaluation.summary(spec.model, evidence, verdict))
+    page = f"{settings().prefect_url}/runs/flow-run/{runtime.flow_run.id}"
+    asked = f"answer within {spec.approval} (Resume on the page of the run): {page}"
+    logger.info("%s: a person is asked; %s", spec.model, asked)
+    notify(spec.notify, f"{spec.model}: a promotion waits for a person", "\n".join([*verdict.reasons, asked]))
     with lock.released():
         try:
             answer = pause_flow_run(wait_for_input=form, timeout=int(spec.approval.total_seconds()), key="approval")
@@ -116,7 +126,8 @@ def settle(
     earlier = records.decision(spec.model, key := run_key(spec, snapshot, recipe))
     if earlier:
         return earlier.version
-    version = registry.register(candidate, {"evergreen.verdict": "promoted" if verdict.promote else "kept"})
+    tags = {"evergreen.verdict": "promoted" if verdict.promote else "kept"}
+    version = registry.register(candidate, tags, evaluation.summary(spec.model, evidence, verdict))
     # The reign that was judged against, not whatever reigns by now: the database settles the race.
     judged = [reign for reign in records.champions(spec.model) if champion and reign.version == champion]
     records.settle(key, version, verdict, evidence, judged[-1] if judged else None, cause)
@@ -164,8 +175,11 @@ def find_version(model: str, version: int | None = None) -> ModelVersion:
     for one in known:
         if one.version == version:
             return one
-    wanted = "a champion" if version is None else f"a version {version}"
-    raise RegistryError(f"{model}: there is no {wanted} yet; run: evergreen train {model}")
+    if version is None:
+        raise RegistryError(f"{model}: there is no champion yet; run: evergreen train {model}")
+    numbers = ", ".join(str(one) for one in sorted({one.version for one in known}))
+    there = f"known: {numbers}" if known else f"there is none yet; run: evergreen train {model}"
+    raise RegistryError(f"{model}: no version {version}; {there}")
 
 
 @task

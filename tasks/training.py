@@ -118,10 +118,13 @@ def search(
     memory = Candidates(settings().workspace, spec.model, search_digest(digest, parts, contest, problem))
     looks, end = spec.training.window in ("weighted", "auto"), time.monotonic() + spec.training.budget.total_seconds()
     within = training.with_budget(problem, (1 - _LOOKING_BACK) * spec.training.budget) if looks else problem
+    # On a terminal the command line draws the budget as a bar until a record says that it is over.
+    bar = {"budget": within.settings.budget.total_seconds(), "doing": "trying candidates"}
+    logger.info("%s: trying candidates for at most %.0f s", spec.model, bar["budget"], extra=bar)
     found = training.find_recipe(train, tuning, within, time.monotonic, memory, log_candidate, first=first)
     logger.info(
         "%s: %s is the best of %d candidates (%s %.4f)",
-        spec.model, found.recipe.name, len(found.finished), contest.metric, found.value,
+        spec.model, found.recipe.name, len(found.finished), contest.metric, found.value, extra={"budget": 0},
     )  # fmt: skip
     registry.log(run_id, metrics={"candidates": len(found.finished), f"tuning_{contest.metric}": found.value})
     if found.looked.reasons:
@@ -150,6 +153,7 @@ def _store(
     run_id: str,
 ) -> ModelVersion:
     pipeline = training.refit(recipe, rows, problem)
+    logger.info("%s: %s fitted on %s rows", spec.model, recipe.name, f"{len(rows):,}")
     # Rows up to the newest one used count as seen, whichever of them were used.
     until = rows[TIME].max().to_pydatetime() + timedelta(microseconds=1) if TIME in rows else None
     facts = ModelVersion(

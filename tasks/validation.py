@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
+from dataclasses import asdict
 
 from prefect import runtime, task
 from prefect.artifacts import create_table_artifact
@@ -69,16 +71,20 @@ def _check(spec: ModelSpec, judgement: validation.Judgement) -> None:
 
 
 def _publish(spec: ModelSpec, snapshot: Snapshot, run_id: str, judgement: validation.Judgement, page: str) -> None:
-    """Show the rules in both UIs, broken or held, before anything stops the run."""
+    """Show the rules in both UIs, the broken ones first, before anything stops the run."""
     table = [
         {
-            "rule": result.rule,
-            "severity": result.severity,
             "result": "held" if result.success else "broken",
+            "severity": result.severity,
             "rows broken": result.rows_broken,
+            "rule": result.rule,
             "observed": result.observed,
         }
-        for result in judgement.results
+        for result in sorted(judgement.results, key=lambda one: one.success)
     ]
     create_table_artifact(table=table, key=f"{spec.model}-rules", description=f"Rules on snapshot {snapshot.digest}")
-    Registry(settings()).log_files(run_id, {"validation/rules.html": page}, {})
+    registry = Registry(settings())
+    results = json.dumps([asdict(result) for result in judgement.results], indent=1)
+    registry.log_files(run_id, {"validation/rules.html": page, "validation/results.json": results}, {})
+    broken = sum(not result.success for result in judgement.results)
+    registry.log(run_id, metrics={"rules": len(table), "rules_broken": broken, "rows_put_aside": judgement.put_aside})

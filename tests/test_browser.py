@@ -149,8 +149,21 @@ def test_both_uis_show_the_run_the_verdict_the_health_and_the_model_and_no_page_
     experiment = re.sub(r"/runs/.*", "/runs", page)
     number = experiment.split("/")[-2]
     wanted = {
-        "prefect-runs": (f"{served.prefect}/runs", ["train churn as of 2026-03-10", "monitor churn as of 2026-03-26"]),
+        "prefect-runs": (
+            f"{served.prefect}/runs",
+            ["train churn as of 2026-03-10", "monitor churn as of 2026-03-26", "model:churn"],
+        ),
         "prefect-run": (f"{served.prefect}/runs/flow-run/{runs['train']}", ["train churn as of 2026-03-10"]),
+        "prefect-rules": (
+            f"{served.prefect}/artifacts/artifact/{served.artifact('churn-rules')}",
+            [
+                "churn-rules",
+                "broken",
+                "quarantine",
+                "expect_column_values_to_be_between(amount)",
+                "checked rows broke it",
+            ],
+        ),
         "prefect-verdict": (
             f"{served.prefect}/artifacts/artifact/{served.artifact('churn-verdict')}",
             ["churn-verdict", "churn: promoted", "Rules", "held", "roc_auc"],
@@ -167,6 +180,10 @@ def test_both_uis_show_the_run_the_verdict_the_health_and_the_model_and_no_page_
         ),
         "mlflow-models": (f"{served.mlflow}/#/models", ["churn", "@ champion"]),
         "mlflow-model": (f"{served.mlflow}/#/models/churn", ["churn", "Version 1", "@ champion"]),
+        "mlflow-version": (
+            f"{served.mlflow}/#/models/churn/versions/1",
+            ["@ champion", "churn: promoted", "roc_auc gains"],
+        ),
     }
     wrong = {}
     for name, (url, words) in wanted.items():

@@ -175,7 +175,7 @@ def _judge_trial(world: World, life: Life, as_of: datetime) -> None:
     sides = (world.target[rows], world.fit(new).at(rows), world.fit(old).at(rows))
     evidence = evaluation.paired_rows(
         world.history.rows.iloc[rows], world.history.task, world.metric, sides, "champion",
-        confidence=promotion.trial_confidence(probation), decisions=world.decisions(),
+        terms=evaluation.Terms(promotion.trial_confidence(probation), decisions=world.decisions()),
     )  # fmt: skip
     trial = promotion.judge_trial(evidence, len(ripe), probation)
     if trial.over:

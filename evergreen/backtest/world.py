@@ -209,8 +209,8 @@ class World:
             name = "trivial"
         rules = self.spec.promotion
         evidence = evaluation.paired_rows(
-            judged, history.task, self.metric, (target, ours, theirs), name, rules.slices, rules.confidence,
-            decisions=self.decisions(champion is None),
+            judged, history.task, self.metric, (target, ours, theirs), name, rules.slices,
+            evaluation.Terms(rules.confidence, decisions=self.decisions(champion is None)),
         )  # fmt: skip
         return Contested(evidence, promotion.decide(evidence, rules), float(part["seconds"]))
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import errno
 import sys
+from collections.abc import Callable
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from evergreen.cli import (
     checking,
@@ -33,39 +36,61 @@ _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, 
 #: What a shell says of a command that Ctrl-C ended.
 _INTERRUPTED = 130
 
+#: The commands by what they are for, in the order in which they are met.
+_GROUPS: dict[str, tuple[Callable[..., None], ...]] = {
+    "Begin": (discovery.init, profiling.profile, discovery.suite, checking.check),
+    "Train": (training.train, training.evaluate, predicting.predict),
+    "Live": (operating.score, operating.monitor, operating.backtest),
+    "Ask": (
+        status.status, deciding.why, models.models, models.show, explanation.explain, quarantine.quarantine,
+    ),
+    "Decide": (deciding.promote, deciding.rollback, deciding.freeze),
+    "Run": (running.up, deploying.deploy, servers.ui, checking.doctor, cleaning.clean),
+    "See it on real flights": (demo.demo, year.year),
+}  # fmt: skip
+
+
+class _ByPurpose(TyperGroup):
+    """Help that lists the commands by what they are for, the first sentences whole."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write a section a group."""
+        for title, group in _GROUPS.items():
+            first = [(one.__name__, (one.__doc__ or "").split("\n\n")[0]) for one in group]
+            with formatter.section(title):
+                formatter.write_dl([(name, " ".join(text.split())) for name, text in first])
+
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"evergreen {version('evergreen')}")
+        raise typer.Exit
+
+
 app = typer.Typer(
-    help="Evergreen keeps tabular models good: one YAML a model in deployments/, an honest gate, MLflow and Prefect.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-    rich_markup_mode=None,
+    cls=_ByPurpose, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, rich_markup_mode=None
 )
-app.command()(discovery.init)
-app.command()(discovery.suite)
-app.command()(profiling.profile)
-app.command()(checking.check)
-app.command()(training.train)
-app.command()(training.evaluate)
-app.command()(operating.score)
-app.command()(predicting.predict)
-app.command()(operating.monitor)
-app.command()(operating.backtest)
-app.command()(deciding.why)
-app.command()(deciding.promote)
-app.command()(deciding.rollback)
-app.command()(deciding.freeze)
-app.command()(models.models)
-app.command()(models.show)
-app.command()(explanation.explain)
-app.command()(quarantine.quarantine)
-app.command()(running.up)
-app.command()(deploying.deploy)
-app.command()(status.status)
-app.command()(cleaning.clean)
-app.command()(servers.ui)
-app.command()(checking.doctor)
-app.command()(demo.demo)
-app.command()(year.year)
+for _command in (one for group in _GROUPS.values() for one in group):
+    app.command()(_command)
+
+
+@app.callback()
+def evergreen(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Say which version this is.")
+    ] = False,
+) -> None:
+    """Evergreen keeps tabular models good: one YAML a model in deployments/, an honest gate, MLflow and Prefect.
+
+    From a table to a judged model: `evergreen init data/customers.csv --target churned`, then `evergreen train
+    customers`; `evergreen ui` shows both in a browser. `evergreen COMMAND --help` says more of each.
+
+    Exit codes: 0 done, 1 not done for another reason, 2 the command, a spec or a suite is wrong, 3 data, 4 a critical
+    rule broke, 5 training, 6 the workspace cannot be read or written, 7 the registry, 10 too few unseen rows for a
+    verdict, 130 stopped by Ctrl-C.
+    """
 
 
 def main() -> None:

@@ -9,18 +9,28 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from evergreen.errors import EvergreenError, SpecError, did_you_mean
+from evergreen.cli.console import json_text
+from evergreen.cli.training import Json
+from evergreen.errors import EvergreenError, SpecError, StoreError, did_you_mean, masked
 from evergreen.settings import Settings, settings
 from evergreen.spec import load_spec
 
+#: Disk space that a workspace should have, GiB.
+_ROOM = 2
+_INSTALL = "install Evergreen again (in its clone: make install)"
 
-def check() -> None:
-    """Check every model's file and every suite of the project, without running anything."""
+
+def check(as_json: Json = False) -> None:
+    """Check every model's file and every suite of the project, without running anything.
+
+    Exit codes: 0 all are right, 2 something is wrong; each line names the file, the key and what to do.
+    """
     from evergreen.validation import load_suite
 
     here = settings()
@@ -34,6 +44,10 @@ def check() -> None:
     suites = sorted(here.expectations.glob("*.yaml"))
     for path in suites:
         problems += _problems(load_suite, path)
+    if as_json:
+        names = {"models": [path.stem for path in paths], "suites": [path.stem for path in suites]}
+        typer.echo(json_text(names | {"problems": problems}))
+        raise typer.Exit(SpecError.exit_code if problems else 0)
     if problems:
         raise SpecError("\n".join(problems))
     typer.echo(
@@ -61,34 +75,77 @@ def doctor(
     repair: Annotated[
         bool, typer.Option("--repair", help="End what a power cut or kill -9 left: processes, runs without a process.")
     ] = False,
+    as_json: Json = False,
 ) -> None:
-    """Look at the environment: versions, constraints, write access, disk, ports, leftovers; say what to do."""
+    """Look at the environment: versions, constraints, write access, disk, ports, leftovers; say what to do.
+
+    Exit codes: 0 nothing stands in the way (a taken port does not), 1 something does.
+    """
     here = settings()
     if repair:
         _repair(here)
-    lines = [
-        (sys.version_info >= (3, 11), f"Python {sys.version.split()[0]}", "use Python 3.11 to 3.13"),
+    found = [
+        Finding(sys.version_info >= (3, 11), f"Python {sys.version.split()[0]}", "use Python 3.11 to 3.13"),
         *_constraints(),
-        (_writable(), f"workspace {here.workspace}", "it cannot be written; set EVERGREEN_WORKSPACE"),
+        *_workspace(here),
+        *(_port(name, port) for name, port in (("Prefect", 4200), ("MLflow", 5000))),
+        _leftovers(here),
     ]
-    free = shutil.disk_usage(here.project).free / 2**30
-    lines.append((free > 2, f"{free:.0f} GiB free", "free some disk space; 2 GiB at least"))
-    for name, port in (("Prefect", 4200), ("MLflow", 5000)):
-        lines.append((_free(port), f"port {port} for {name}", "taken: `evergreen ui` will choose another one"))
+    if as_json:
+        typer.echo(json_text({"findings": [asdict(one) | ({"advice": ""} if one.right else {}) for one in found]}))
+    else:
+        for one in found:
+            typer.echo(f"{'ok  ' if one.right else 'LOOK'} {one.what}{'' if one.right else ': ' + one.advice}")
+    if any(one.bars and not one.right for one in found):
+        raise typer.Exit(1)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that was looked at: whether it is right, what to do if not, and whether it bars a run then."""
+
+    right: bool
+    what: str
+    advice: str
+    bars: bool = True
+
+
+def _workspace(here: Settings) -> list[Finding]:
+    """Can the workspace, and the store where that is elsewhere, be written, and is there room?"""
+    there = next(folder for folder in (here.workspace, *here.workspace.parents) if folder.exists())
+    free = shutil.disk_usage(there).free / 2**30
+    found = [
+        Finding(_writable(), f"workspace {here.workspace}", "it cannot be written; set EVERGREEN_WORKSPACE"),
+        Finding(free > _ROOM, f"{free:.0f} GiB free for it", f"free some disk space; {_ROOM} GiB at least"),
+    ]
+    if here.store_url:
+        from evergreen.io.store import Store
+
+        try:
+            Store(str(here.store)).probe()
+            broken = ""
+        except StoreError as error:
+            broken = str(error)
+        found.append(Finding(not broken, f"store {masked(here.store_url)}", broken.split(": ", 1)[-1]))
+    return found
+
+
+def _port(name: str, port: int) -> Finding:
+    advice = "taken: `evergreen ui` will choose another one"
+    return Finding(_free(port), f"port {port} for {name}", advice, bars=False)
+
+
+def _leftovers(here: Settings) -> Finding:
     left = _left_over(here)
     what = f"processes that a killed `up` left: {', '.join(map(str, left))}" if left else "no processes left over"
-    lines.append((not left, what, "run: evergreen doctor --repair"))
-    for right, what, advice in lines:
-        typer.echo(f"{'ok  ' if right else 'LOOK'} {what}{'' if right else ': ' + advice}")
-    if not all(right for right, what, _ in lines if not what.startswith("port")):
-        raise typer.Exit(1)
+    return Finding(not left, what, "run: evergreen doctor --repair")
 
 
 def _left_over(here: Settings) -> list[int]:
     """The processes of an ``up`` that is no more."""
     from evergreen.cli.processes import marked, recorded, running
 
-    up = recorded(here.workspace)
+    up = recorded(here.workspace) if here.workspace.is_dir() else None
     return marked(f"{up.token}/") if up and not running(here.workspace) else []
 
 
@@ -110,7 +167,7 @@ def _repair(here: Settings) -> None:
         typer.echo(line)
 
 
-def _constraints() -> list[tuple[bool, str, str]]:
+def _constraints() -> list[Finding]:
     from packaging.requirements import Requirement
 
     found = []
@@ -121,10 +178,11 @@ def _constraints() -> list[tuple[bool, str, str]]:
         try:
             version = importlib.metadata.version(requirement.name)
         except importlib.metadata.PackageNotFoundError:
-            found.append((False, requirement.name, "is missing; run: make install"))
+            found.append(Finding(False, requirement.name, f"is missing; {_INSTALL}"))
             continue
         right = requirement.specifier.contains(version, prereleases=True)
-        found.append((right, f"{requirement.name} {version}", f"must be {requirement.specifier}; run: make install"))
+        advice = f"must be {requirement.specifier}; {_INSTALL}"
+        found.append(Finding(right, f"{requirement.name} {version}", advice))
     return found
 
 

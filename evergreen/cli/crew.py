@@ -165,7 +165,7 @@ class Crew:
 
     def _end_runs(self) -> None:
         """Tell the server which runs have ended with the worker."""
-        states = {"flow_runs": {"state": {"type": {"any_": ["RUNNING", "PENDING"]}}}}
+        states = {"flow_runs": {"state": {"type": {"any_": ["RUNNING", "PENDING", "PAUSED"]}}}}
         with contextlib.suppress(OSError, subprocess.TimeoutExpired):
             if _ask(f"{self._up.prefect}/api/flow_runs/count", states):
                 command = [sys.executable, "-c", "from tasks.recovery import recover; recover(alone=True)"]

@@ -31,7 +31,7 @@ def models(
 
     here = settings()
     records = Records(here.workspace)
-    names = [name] if name else [spec.model for spec in load_specs(here.deployments)]
+    names = [known(name)] if name else [spec.model for spec in load_specs(here.deployments)]
     if as_json:
         content = {
             one: {
@@ -44,6 +44,21 @@ def models(
         return
     for one in names:
         _print_model(records.champions(one), records.decisions(one), one)
+
+
+def known(name: str) -> str:
+    """The name of a model that has a file, or whose file is gone and that has a history.
+
+    Raises:
+        SpecError: it has neither; the message names those that there are.
+    """
+    from evergreen.io.records import Records
+    from evergreen.spec import load_spec
+
+    here = settings()
+    if not Records(here.workspace).decisions(name):
+        load_spec(here.deployments / f"{name}.yaml")
+    return name
 
 
 def _print_model(reigns: list[Reign], decisions: list[Decision], name: str) -> None:
@@ -73,7 +88,7 @@ def _print_model(reigns: list[Reign], decisions: list[Decision], name: str) -> N
 
 def _print_slices(slices: Sequence[SliceEvidence], of: int) -> None:
     for one in slices:
-        typer.echo(f"      {one.name:30} {one.rows:>8,} rows  {one.ours}  gain {one.gain}")
+        typer.echo(f"      {one.name:30} {one.rows:>8,} rows  {one.value}  gain {one.gain}")
     if of > len(slices):
         typer.echo(f"      {of - len(slices)} more slices: evergreen show")
 
@@ -88,11 +103,13 @@ def show(
 
     here = settings()
     prepare(here)
-    decisions = Records(here.workspace).decisions(name)
+    decisions = Records(here.workspace).decisions(known(name))
+    if not decisions:
+        raise UsageError(f"{name}: no versions yet; run: evergreen train {name}")
     chosen = [d for d in decisions if version in (None, d.version.version)]
     if not chosen:
-        known = ", ".join(str(d.version.version) for d in decisions) or "none yet"
-        raise UsageError(f"{name}: no version {version or ''}; known: {known}")
+        numbers = ", ".join(str(d.version.version) for d in decisions)
+        raise UsageError(f"{name}: no version {version}; known: {numbers}")
     decision = chosen[-1]
     if as_json:
         typer.echo(json_text(asdict(decision)))

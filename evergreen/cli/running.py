@@ -27,10 +27,11 @@ def up(
     """
     here = settings()
     prepare(here)
-    load_specs(here.deployments)  # a mistake in a model's file is said before anything starts
+    specs = load_specs(here.deployments)  # a mistake in a model's file is said before anything starts
+    waiting = sum(spec.approval is not None for spec in specs)  # a training that waits for a person keeps a place
     interruptible()
     with only_up(here.workspace):
-        crew = Crew(here, free_port(prefect_port), free_port(mlflow_port), runs)
+        crew = Crew(here, free_port(prefect_port), free_port(mlflow_port), runs + waiting)
         try:
             crew.start()
             typer.echo("everything runs; Ctrl-C stops it")

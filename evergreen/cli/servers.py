@@ -76,6 +76,8 @@ def free_port(wanted: int) -> int:
     """The wanted port where it is free on 127.0.0.1, else one that the system chooses."""
     for port in (wanted, 0):
         with socket.socket() as probe:
+            # Connections to a server that has just ended do not count; both servers start beside them too.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
@@ -118,6 +120,8 @@ def server_environment(url: str) -> Mapping[str, str]:
     return os.environ | {
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "MLFLOW_DISABLE_TELEMETRY": "true",
+        # On disk: a long run that goes on while the server dies and comes back keeps its place, and is not ended.
+        "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
         # The page asks its own origin, whichever port that is.
         "PREFECT_UI_API_URL": f"{url}/api",
     }

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from evergreen.cli.console import say
 from evergreen.cli.environment import prepare
 from evergreen.cli.processes import running
 from evergreen.errors import UsageError
@@ -106,6 +107,8 @@ def start(here: Settings) -> Server:
     The listening socket is made here and handed over: no other process can take the port, and a question asked too
     early waits instead of being refused.
     """
+    if not (Path(os.environ["PREFECT_HOME"]) / "prefect.db").exists():
+        say("the workspace is new: Prefect makes its database first")
     log = here.workspace / "logs" / "prefect-temporary.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with socket.create_server(("127.0.0.1", 0), backlog=128) as listening, log.open("ab") as output:

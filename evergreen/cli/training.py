@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import math
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from evergreen.cli import temporary
 from evergreen.cli.console import json_text, listen, say
-from evergreen.errors import TrainingError
+from evergreen.errors import TrainingError, UsageError
 from evergreen.settings import settings
 
 if TYPE_CHECKING:
-    from evergreen.handoffs import Evidence
+    from evergreen.handoffs import Evidence, ValidationReport
     from flows.train import Outcome
 
 Name = Annotated[str, typer.Argument(help="The model: a file in deployments/, without .yaml.")]
@@ -22,6 +24,8 @@ Moment = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 
+#: Candidates that are listed after a training.
+_MOST_CANDIDATES = 8
 #: The exit code of a training whose verdict had too few unseen rows: the version is kept as challenger.
 TOO_LITTLE = 10
 
@@ -59,14 +63,19 @@ def evaluate(
     version: Annotated[int | None, typer.Option(help="A version; by default the champion.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Measure a version on a window whose labels are known, with what was known at each row's cut-off."""
+    """Measure a version on a window whose labels are known, with what was known at each row's cut-off.
+
+    Exit codes: 0 measured, 2 the window or the spec is wrong, 3 data, 4 validation, 6 store, 7 no such version.
+    """
+    if start.timestamp() >= end.timestamp():
+        raise UsageError(f"{name}: --start {start} is not before --end {end}; an end is exclusive, so give a later one")
     evidence = run_evaluate(name, start, end, as_of, version)
     if as_json:
         from dataclasses import asdict
 
         typer.echo(json_text(asdict(evidence)))
     else:
-        print_evidence(evidence)
+        print_evidence(evidence, "labelled")
 
 
 def run_train(name: str, as_of: datetime | None) -> Outcome:
@@ -114,37 +123,57 @@ def run_evaluate(
 
 def print_outcome(name: str, outcome: Outcome) -> None:
     """Say what a person wants to know after a training."""
+    from evergreen.io.records import Records
+
     if outcome.repeated:
         typer.echo(f"\n{name}: nothing new since this verdict; rows, spec and program are the same")
-    report = outcome.validation
-    if report:
-        typer.echo(
-            f"\nrows       {report.rows:,} read, {report.quarantined:,} quarantined, {report.released:,} released"
-        )
-        for result in report.results:
-            if not result.success:
-                typer.echo(f"  {result.severity:10} {result.rule}: {result.rows_broken:,} rows; {result.observed}")
+    if outcome.validation:
+        _print_rows(outcome.validation)
+    version, fitted, folder = outcome.version, *_logged(outcome)
+    if fitted:
+        _print_candidates(json.loads(version.recipe)["name"], fitted)
     if outcome.evidence:
         print_evidence(outcome.evidence)
-    version = outcome.version
-    word = "PROMOTED" if outcome.verdict.promote else "KEPT THE CHAMPION"
+    reigns = Records(settings().workspace).champions(name)
+    word = "PROMOTED" if outcome.verdict.promote else "KEPT THE CHAMPION" if reigns else "NOT PROMOTED"
     typer.echo(f"verdict    {word}: version {version.version} of {name}")
     for rule in outcome.verdict.rules:
         typer.echo(f"  {'held  ' if rule.held else 'BROKEN'} {rule.reason}")
     typer.echo(f"run        {version.run_id} (model {version.model_id})")
+    typer.echo(f"reports    {folder}: summary.md, validation/rules.html, plots/")
+    if not reigns:
+        use = f"evergreen predict {name} FILE -o OUT --version {version.version}"
+        typer.echo(f"champion   none yet; to predict with this version anyway: {use}; to let it serve:")
+        typer.echo(f"           evergreen promote {name} {version.version} --why REASON")
 
 
-def print_evidence(evidence: Evidence) -> None:
-    """Say what a comparison on unseen rows showed."""
-    typer.echo(
-        f"{evidence.metric:10} {evidence.ours} on {evidence.rows:,} unseen rows of {evidence.blocks} "
-        f"{evidence.block_name}; {evidence.baseline} {evidence.theirs.value:.3f}"
-    )
+def _print_rows(report: ValidationReport) -> None:
+    typer.echo(f"\nrows       {report.rows:,} read, {report.quarantined:,} quarantined, {report.released:,} released")
+    for result in report.results:
+        if not result.success:
+            typer.echo(f"  {result.severity:10} {result.rule}: {result.rows_broken:,} rows; {result.observed}")
+
+
+def _print_candidates(best: str, fitted: list[dict[str, Any]]) -> None:
+    typer.echo(f"candidates {best} is the best of {len(fitted)}; by {fitted[0]['metric']} on the tuning rows")
+    for one in fitted[:_MOST_CANDIDATES]:
+        typer.echo(f"  {one['value']:<10.4f} {one['name']:24} {one['seconds']:6.1f} s")
+    if len(fitted) > _MOST_CANDIDATES:
+        typer.echo(f"  {len(fitted) - _MOST_CANDIDATES} more: in the run")
+
+
+def print_evidence(evidence: Evidence, which: str = "unseen") -> None:
+    """Say what a comparison showed, and on which rows."""
+    theirs = evidence.theirs.value
+    other = f"{evidence.baseline} {'no value' if math.isnan(theirs) else f'{theirs:.3f}'}"
+    size = f"{evidence.rows:,} {which} rows of {evidence.blocks} {evidence.block_name}"
+    typer.echo(f"{evidence.metric:10} {evidence.ours} on {size}; {other}")
 
 
 def _as_dict(outcome: Outcome) -> dict[str, object]:
     from dataclasses import asdict
 
+    fitted, folder = _logged(outcome)
     return {
         "version": outcome.version.version,
         "promoted": outcome.verdict.promote,
@@ -152,4 +181,22 @@ def _as_dict(outcome: Outcome) -> dict[str, object]:
         "run_id": outcome.version.run_id,
         "evidence": asdict(outcome.evidence) if outcome.evidence else None,
         "repeated": outcome.repeated,
+        "candidates": fitted,
+        "reports": folder,
     }
+
+
+def _logged(outcome: Outcome) -> tuple[list[dict[str, Any]], str]:
+    """The candidates of the run that made a version, the best first, and the folder of its reports."""
+    from evergreen.io.registry import Registry
+    from evergreen.statistics import greater_is_better
+
+    registry, run_id = Registry(settings()), outcome.version.run_id
+    found: list[dict[str, Any]] = [
+        {"name": name, "metric": key.removeprefix("tuning_"), "value": value, "seconds": metrics["fit_seconds"]}
+        for name, metrics in registry.candidates(run_id)
+        for key, value in metrics.items()
+        if key.startswith("tuning_")
+    ]
+    best_first = sorted(found, key=lambda one: -one["value"] if greater_is_better(one["metric"]) else one["value"])
+    return best_first, registry.folder(run_id)

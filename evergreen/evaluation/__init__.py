@@ -1,6 +1,6 @@
 """How good a model is: values, contests on the same rows, and figures."""
 
-from evergreen.evaluation.contest import paired
+from evergreen.evaluation.contest import Terms, paired
 from evergreen.evaluation.decisions import Decisions, decisions_of
 from evergreen.evaluation.influence import dependence_figure, shap_figure
 from evergreen.evaluation.metrics import METRICS, Metric, Values, check_metric, evaluate, trivial_prediction
@@ -12,6 +12,7 @@ __all__ = [
     "METRICS",
     "Decisions",
     "Metric",
+    "Terms",
     "Values",
     "against_trivial",
     "check_metric",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -10,13 +11,31 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from evergreen.evaluation.decisions import DECIDED, Decisions, Floats, costs_of, moved
-from evergreen.evaluation.metrics import WITH_INTERVAL, check_metric, evaluate
+from evergreen.evaluation.metrics import WITH_INTERVAL, Values, check_metric, evaluate, why_undefined
 from evergreen.handoffs import Evidence, Interval, SliceEvidence
 from evergreen.spec import Costs, Task
 from evergreen.statistics import COST, metric_interval, paired_interval, quantile_levels
 
+
+@dataclass(frozen=True)
+class Terms:
+    """How a contest is held.
+
+    ``confidence`` is one-sided for gains, two-sided for the values of either side. ``block_name`` is what a block is,
+    in the plural. ``largest`` levels of a slice's column are looked at. ``classes`` name the classes or the quantiles,
+    for the values of each; by default the classes' codes. ``decisions`` say how each side decides between two classes:
+    where errors have costs, what they cost a row is among the values, with its interval.
+    """
+
+    confidence: float = 0.95
+    block_name: str = "days"
+    largest: int = 10
+    classes: Sequence[str] = ()
+    decisions: Decisions = field(default_factory=Decisions)
+
+
 #: Both sides decide from one half on.
-EVENLY = Decisions()
+EVENLY = Terms()
 
 
 def paired(
@@ -28,12 +47,7 @@ def paired(
     blocks: ArrayLike | None,
     baseline: str,
     slices: Mapping[str, ArrayLike] | None = None,
-    confidence: float = 0.95,
-    seconds_per_row: float = 0.0,
-    block_name: str = "days",
-    largest: int = 10,
-    classes: Sequence[str] | None = None,
-    decisions: Decisions = EVENLY,
+    terms: Terms = EVENLY,
 ) -> Evidence:
     """Compare the challenger (``ours``) with the other side on rows that neither has seen.
 
@@ -43,62 +57,92 @@ def paired(
         frame_target: (n,): 0/1, class codes 0..k-1, or numbers.
         ours: The challenger's predictions: (n,), or (n, k).
         theirs: The other side's, of the same rows.
-        blocks: (n,): day or group of each row; without it each row is its own block, and ``block_name`` is "rows".
+        blocks: (n,): day or group of each row; without it each row is its own block, and a block's name is "rows".
         baseline: The other side's name: ``champion 3`` or ``trivial``.
         slices: The level of each row by slice column.
-        confidence: One-sided for gains, two-sided for the values of either side.
-        seconds_per_row: The challenger's scoring time.
-        block_name: What a block is, in the plural.
-        largest: Levels a column that are looked at.
-        classes: Names of the classes or the quantiles, for the values of each; the classes' codes by default.
-        decisions: How each side decides between two classes. Where errors have costs, what they cost a row is among the
-            values, with its interval.
+        terms: How it is held.
 
     Raises:
         SpecError: the metric does not fit the task.
     """
     check_metric(task, metric)
-    target = np.asarray(frame_target, dtype=np.float64)
-    scores, other = np.asarray(ours, dtype=np.float64), np.asarray(theirs, dtype=np.float64)
-    mine = scores
-    if metric in DECIDED and task == "binary":
-        mine, other = moved(scores, decisions.ours), moved(other, decisions.theirs)
+    target, scores = np.asarray(frame_target, dtype=np.float64), np.asarray(ours, dtype=np.float64)
     if not len(target):
         # The champion has seen all that is labelled: there is nothing to judge by, and the gate says so.
-        unknown = Interval(np.nan, np.nan, np.nan)
-        return Evidence(metric, 0, 0, unknown, unknown, unknown, baseline, block_name=block_name, confidence=confidence)
+        return _nothing(metric, baseline, terms)
     days = np.arange(len(target)) if blocks is None else np.asarray(blocks)
-    parts = [
-        SliceEvidence(
-            name=f"{column}={level}",
-            rows=int(rows.sum()),
-            gain=paired_interval(metric, target[rows], mine[rows], other[rows], days[rows], confidence),
-            ours=metric_interval(metric, target[rows], mine[rows], days[rows], confidence),
-        )
-        for column, levels in (slices or {}).items()
-        for level, rows in _largest_levels(levels, largest)
-    ]
-    judged = evaluate(task, target, scores, classes or quantile_levels(metric) or None, decisions.ours)
-    intervals = {name: metric_interval(name, target, scores, days) for name in judged.values if name in WITH_INTERVAL}
-    if decisions.costs and task == "binary":
-        intervals[COST] = _mean_cost(target, scores, decisions.ours, decisions.costs, days)
-        judged.values[COST] = intervals[COST].value
+    sides = _sides(task, metric, target, scores, np.asarray(theirs, dtype=np.float64), days, terms)
+    values, intervals = _values(task, metric, target, scores, days, terms)
+    everything = np.ones(len(target), dtype=bool)
     return Evidence(
         metric=metric,
         rows=len(target),
         blocks=len(np.unique(days)),
-        gain=paired_interval(metric, target, mine, other, days, confidence),
-        ours=metric_interval(metric, target, mine, days, confidence),
-        theirs=metric_interval(metric, target, other, days, confidence),
+        gain=sides.gain(everything),
+        ours=sides.value(sides.ours, everything),
+        theirs=sides.value(sides.theirs, everything),
         baseline=baseline,
-        values=judged.values,
-        slices=tuple(parts),
-        seconds_per_row=seconds_per_row,
-        block_name="rows" if blocks is None else block_name,
-        confidence=confidence,
-        undefined=judged.undefined,
+        values=values.values,
+        slices=tuple(
+            sides.slice(f"{column}={level}", rows)
+            for column, levels in (slices or {}).items()
+            for level, rows in _largest_levels(levels, terms.largest)
+        ),
+        block_name="rows" if blocks is None else terms.block_name,
+        confidence=terms.confidence,
+        undefined=values.undefined,
         intervals=intervals,
     )
+
+
+def _nothing(metric: str, baseline: str, terms: Terms) -> Evidence:
+    unknown, name = Interval(np.nan, np.nan, np.nan), terms.block_name
+    return Evidence(metric, 0, 0, unknown, unknown, unknown, baseline, block_name=name, confidence=terms.confidence)
+
+
+@dataclass(frozen=True, eq=False)
+class _Sides:
+    """Both sides' predictions of the same rows, moved so that what is decided is decided from one half on."""
+
+    metric: str
+    target: Floats
+    ours: Floats
+    theirs: Floats
+    days: NDArray[Any]
+    confidence: float
+
+    def gain(self, rows: NDArray[np.bool_]) -> Interval:
+        ours, theirs = self.ours[rows], self.theirs[rows]
+        return paired_interval(self.metric, self.target[rows], ours, theirs, self.days[rows], self.confidence)
+
+    def value(self, side: Floats, rows: NDArray[np.bool_]) -> Interval:
+        return metric_interval(self.metric, self.target[rows], side[rows], self.days[rows], self.confidence)
+
+    def slice(self, name: str, rows: NDArray[np.bool_]) -> SliceEvidence:
+        gain, ours = self.gain(rows), self.value(self.ours, rows)
+        why = why_undefined(self.metric, self.target[rows], self.ours[rows]) if np.isnan(ours.value) else ""
+        return SliceEvidence(name, int(rows.sum()), gain, ours, why)
+
+
+def _sides(
+    task: Task, metric: str, target: Floats, ours: Floats, theirs: Floats, days: NDArray[Any], terms: Terms
+) -> _Sides:
+    if metric in DECIDED and task == "binary":
+        ours, theirs = moved(ours, terms.decisions.ours), moved(theirs, terms.decisions.theirs)
+    return _Sides(metric, target, ours, theirs, days, terms.confidence)
+
+
+def _values(
+    task: Task, metric: str, target: Floats, scores: Floats, days: NDArray[Any], terms: Terms
+) -> tuple[Values, dict[str, Interval]]:
+    """Every value of the challenger, and the intervals of those that say how true it is."""
+    decisions = terms.decisions
+    judged = evaluate(task, target, scores, terms.classes or quantile_levels(metric) or None, decisions.ours)
+    intervals = {name: metric_interval(name, target, scores, days) for name in judged.values if name in WITH_INTERVAL}
+    if decisions.costs and task == "binary":
+        intervals[COST] = _mean_cost(target, scores, decisions.ours, decisions.costs, days)
+        judged.values[COST] = intervals[COST].value
+    return judged, intervals
 
 
 def _mean_cost(target: Floats, scores: Floats, threshold: float, costs: Costs, days: NDArray[Any]) -> Interval:

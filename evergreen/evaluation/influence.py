@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from evergreen.evaluation.canvas import new_figure
+from evergreen.evaluation.canvas import GREY, LINE, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
-_LINE, _GREY = "#1b6ca8", "#9a9a9a"
 #: Beyond, neither names nor strips can be read.
 _MOST_FEATURES = 15
 _MOST_CLASSES = 6
@@ -38,13 +37,13 @@ def shap_figure(names: Sequence[str], values: ArrayLike, contributions: ArrayLik
     left_out = len(names) - len(order)
     figure = new_figure(11.0, 1.6 + 0.32 * len(order))
     bars, strips = figure.subplots(1, 2, sharey=True, width_ratios=[2, 3])
-    bars.barh(range(len(order)), sizes[order], color=_LINE)
+    bars.barh(range(len(order)), sizes[order], color=LINE)
     bars.set_yticks(range(len(order)), [names[at] for at in order])
     note = f" ({left_out} smaller ones left out)" if left_out else ""
     bars.set(title=f"TreeSHAP on {len(parts):,} rows{note}", xlabel="Mean size of the contribution")
     for place, at in enumerate(order):
         _strip(strips, place, own[:, at], parts[:, at])
-    strips.axvline(0, color=_GREY, linewidth=0.8)
+    strips.axvline(0, color=GREY, linewidth=0.8)
     strips.set(title="One point a row: low value blue, high red", xlabel="Contribution to the raw score")
     for axes in (bars, strips):
         _tidy(axes)
@@ -89,7 +88,7 @@ def _strip(axes: Axes, place: int, own: Floats, parts: Floats) -> None:
         offsets[ranked] = np.where(within % 2, -1, 1) * ((within + 1) // 2)
         spread = 0.8 * offsets / max(int(counts.max()), 1)
     known = np.isfinite(own)
-    axes.scatter(parts[~known], place + spread[~known], s=4, color=_GREY, linewidths=0, rasterized=True)
+    axes.scatter(parts[~known], place + spread[~known], s=4, color=GREY, linewidths=0, rasterized=True)
     if known.any():
         ranks = np.searchsorted(np.sort(own[known]), own[known]) / max(int(known.sum()) - 1, 1)
         axes.scatter(
@@ -104,7 +103,7 @@ def _curve(axes: Axes, grid: Sequence[float] | Sequence[str], means: Floats, cla
     places = np.arange(len(grid)) if labelled else np.asarray(grid, dtype=float)
     for code, column in enumerate(columns.T):
         label = str(classes[code]) if code < len(classes) else None
-        axes.plot(places, column, "o" if labelled else "-", color=_LINE if means.ndim == 1 else f"C{code}", label=label)
+        axes.plot(places, column, "o" if labelled else "-", color=LINE if means.ndim == 1 else f"C{code}", label=label)
     if labelled:
         axes.set_xticks(places, [str(level)[:16] for level in grid], rotation=45, ha="right", fontsize=8)
 

@@ -112,7 +112,7 @@ def evaluate(
         for name, metric in METRICS.items()
         if task in metric.tasks
     }
-    undefined = {name: _why_undefined(name, truth, scores) for name, value in values.items() if np.isnan(value)}
+    undefined = {name: why_undefined(name, truth, scores) for name, value in values.items() if np.isnan(value)}
     if TASKS[task].classes and len(truth):
         decided = decide_class(hard)
         scores = np.column_stack([1 - scores, scores]) if task == "binary" else scores
@@ -130,7 +130,7 @@ def _of_quantiles(truth: NDArray[np.float64], scores: NDArray[np.float64], level
     values = {name: metric_value(full, truth, scores) if len(truth) else np.nan for name, full in names.items()}
     for at, level in enumerate(levels):
         values[f"share_below/{level:g}"] = float((truth <= scores[:, at]).mean()) if len(truth) else np.nan
-    undefined = {name: _why_undefined(name, truth, scores) for name, value in values.items() if np.isnan(value)}
+    undefined = {name: why_undefined(name, truth, scores) for name, value in values.items() if np.isnan(value)}
     return Values(values, undefined)
 
 
@@ -179,7 +179,8 @@ def _one_class(
     return {name: metric_value(name, target, scores if name in ranked else hard) for name in _PER_CLASS}
 
 
-def _why_undefined(name: str, truth: NDArray[np.float64], scores: NDArray[np.float64]) -> str:
+def why_undefined(name: str, truth: NDArray[np.float64], scores: NDArray[np.float64]) -> str:
+    """The reason, in words, why a metric has no value for these rows."""
     if len(truth) == 0:
         return "there are no rows"
     if np.isnan(truth).any() or np.isnan(scores).any():

@@ -7,21 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.metrics import confusion_matrix, precision_recall_curve, roc_curve
 
-from evergreen.evaluation.canvas import new_figure
+from evergreen.evaluation.canvas import GREY, LINE, new_panel
+from evergreen.evaluation.classes import confusion, each_class, two_classes
 from evergreen.spec import TASKS, Task
-from evergreen.statistics import decide_class, metric_value
+from evergreen.statistics import metric_value
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
-_LINE, _GREY = "#1b6ca8", "#9a9a9a"
 _MOST_POINTS = 5000
 _MOST_BARS = 25
-_MOST_LABELLED = 12
 
 Floats = NDArray[np.float64]
 
@@ -45,11 +42,11 @@ def figures(
     truth, scores = np.asarray(target, dtype=np.float64), np.asarray(prediction, dtype=np.float64)
     drawn: dict[str, Figure] = {}
     if task == "binary":
-        if len(np.unique(truth)) == 2:
-            drawn |= {"roc": _roc(truth, scores), "precision_recall": _precision_recall(truth, scores)}
-        drawn["calibration"] = _calibration(truth, scores)
+        drawn |= two_classes(truth, scores)
     elif task == "multiclass":
-        drawn["confusion"] = _confusion(truth, scores, classes)
+        names = [str(name) for name in (classes if classes is not None else range(scores.shape[1]))]
+        drawn["confusion"] = confusion(truth, scores, names)
+        drawn |= each_class(truth, scores, names)
     elif task == "quantile":
         levels = [float(str(level)) for level in classes or ()]
         drawn |= {"quantile_calibration": _below(truth, scores, levels), "intervals": _intervals(truth, scores, levels)}
@@ -62,80 +59,13 @@ def figures(
     return drawn
 
 
-def _panel(title: str, x: str, y: str, size: tuple[float, float] = (5.5, 5.0)) -> tuple[Figure, Axes]:
-    figure = new_figure(*size)
-    axes = figure.add_subplot()
-    axes.set(title=title, xlabel=x, ylabel=y)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(alpha=0.25)
-    return figure, axes
-
-
-def _roc(truth: Floats, scores: Floats) -> Figure:
-    figure, axes = _panel(
-        f"ROC: AUC {metric_value('roc_auc', truth, scores):.3f}", "False positive rate", "True positive rate"
-    )
-    false, true, _ = roc_curve(truth, scores)
-    axes.plot([0, 1], [0, 1], "--", color=_GREY, label="chance")
-    axes.plot(false, true, color=_LINE, label="model")
-    axes.legend(frameon=False, loc="lower right")
-    return figure
-
-
-def _precision_recall(truth: Floats, scores: Floats) -> Figure:
-    area = metric_value("pr_auc", truth, scores)
-    figure, axes = _panel(f"Precision and recall: AUC {area:.3f}", "Recall", "Precision")
-    precision, recall, _ = precision_recall_curve(truth, scores)
-    axes.axhline(truth.mean(), linestyle="--", color=_GREY, label=f"chance {truth.mean():.3f}")
-    axes.step(recall, precision, where="post", color=_LINE, label="model")
-    axes.set_ylim(0, 1.02)
-    axes.legend(frameon=False)
-    return figure
-
-
-def _calibration(truth: Floats, scores: Floats, groups: int = 10) -> Figure:
-    """Observed against predicted shares in groups of equal size, with 95 % bars (normal approximation)."""
-    figure, axes = _panel("Calibration", "Predicted probability", "Observed share")
-    parts = [part for part in np.array_split(np.argsort(scores, kind="stable"), groups) if len(part)]
-    predicted = np.array([scores[part].mean() for part in parts])
-    observed = np.array([truth[part].mean() for part in parts])
-    size = np.array([len(part) for part in parts])
-    reach = 1.96 * np.sqrt(observed * (1 - observed) / size)
-    axes.plot([0, 1], [0, 1], "--", color=_GREY, label="perfect")
-    axes.errorbar(predicted, observed, reach, marker="o", color=_LINE, capsize=2, label="model, tenths of the rows")
-    top = min(1.0, 1.1 * max(float((observed + reach).max(initial=0)), float(predicted.max(initial=0)), 0.05))
-    axes.set(xlim=(0, top), ylim=(0, top))
-    axes.legend(frameon=False, loc="upper left")
-    return figure
-
-
-def _confusion(truth: Floats, scores: Floats, classes: Sequence[object] | None) -> Figure:
-    count = scores.shape[1]
-    names = [str(name) for name in (classes if classes is not None else range(count))]
-    table = confusion_matrix(truth.astype(np.intp), decide_class(scores), labels=range(count))
-    shares = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
-    side = min(4 + 0.5 * count, 14)
-    figure, axes = _panel("Confusion: rows by predicted class", "Predicted", "Actual", (side + 1, side))
-    axes.grid(False)
-    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    figure.colorbar(image, label="Share of the actual class", shrink=0.8)
-    if count <= 3 * _MOST_LABELLED:
-        axes.set_xticks(range(count), names, rotation=45, ha="right")
-        axes.set_yticks(range(count), names)
-    if count <= _MOST_LABELLED:
-        for (row, column), rows in np.ndenumerate(table):
-            shade = "white" if shares[row, column] > 0.5 else "black"
-            axes.text(column, row, f"{rows:,}", ha="center", va="center", color=shade, fontsize=9)
-    return figure
-
-
 def _below(truth: Floats, scores: Floats, levels: Sequence[float]) -> Figure:
     """The share of the targets at or below each quantile, with 95 % bars (normal approximation)."""
-    figure, axes = _panel("Calibration of the quantiles", "Quantile", "Share of the targets at or below it")
+    figure, axes = new_panel("Calibration of the quantiles", "Quantile", "Share of the targets at or below it")
     shares = (truth[:, None] <= scores).mean(axis=0)
     reach = 1.96 * np.sqrt(shares * (1 - shares) / max(len(truth), 1))
-    axes.plot([0, 1], [0, 1], "--", color=_GREY, label="perfect")
-    axes.errorbar(levels, shares, reach, fmt="o", color=_LINE, capsize=3, label="model")
+    axes.plot([0, 1], [0, 1], "--", color=GREY, label="perfect")
+    axes.errorbar(levels, shares, reach, fmt="o", color=LINE, capsize=3, label="model")
     axes.set(xlim=(0, 1), ylim=(0, 1))
     axes.legend(frameon=False, loc="upper left")
     return figure
@@ -143,14 +73,16 @@ def _below(truth: Floats, scores: Floats, levels: Sequence[float]) -> Figure:
 
 def _intervals(truth: Floats, scores: Floats, levels: Sequence[float]) -> Figure:
     """How often the outer quantiles hold the target, in tenths of the rows by their distance."""
-    figure, axes = _panel("Coverage by width", "Width of the interval, mean of a tenth of the rows", "Share inside it")
+    figure, axes = new_panel(
+        "Coverage by width", "Width of the interval, mean of a tenth of the rows", "Share inside it"
+    )
     width = scores[:, -1] - scores[:, 0]
     inside = (truth >= scores[:, 0]) & (truth <= scores[:, -1])
     parts = [part for part in np.array_split(np.argsort(width, kind="stable"), 10) if len(part)]
     shares = np.array([inside[part].mean() for part in parts])
     reach = 1.96 * np.sqrt(shares * (1 - shares) / np.array([len(part) for part in parts]))
-    axes.axhline(levels[-1] - levels[0], linestyle="--", color=_GREY, label=f"{levels[-1] - levels[0]:.0%}")
-    axes.errorbar([width[part].mean() for part in parts], shares, reach, fmt="o", color=_LINE, capsize=3, label="model")
+    axes.axhline(levels[-1] - levels[0], linestyle="--", color=GREY, label=f"{levels[-1] - levels[0]:.0%}")
+    axes.errorbar([width[part].mean() for part in parts], shares, reach, fmt="o", color=LINE, capsize=3, label="model")
     axes.set_ylim(0, 1.02)
     axes.legend(frameon=False, loc="lower right")
     return figure
@@ -160,44 +92,44 @@ def _tenths(truth: Floats, scores: Floats) -> Figure:
     """Observed against predicted means in tenths of the rows, with 95 % bars (normal approximation)."""
     bias = metric_value("bias", truth, scores)
     title = f"Predicted / observed in all: {bias:.3f}"
-    figure, axes = _panel(title, "Predicted mean of a tenth of the rows", "Observed mean")
+    figure, axes = new_panel(title, "Predicted mean of a tenth of the rows", "Observed mean")
     parts = [part for part in np.array_split(np.argsort(scores, kind="stable"), 10) if len(part)]
     predicted, observed = (np.array([side[part].mean() for part in parts]) for side in (scores, truth))
     reach = 1.96 * np.array([truth[part].std() / np.sqrt(len(part)) for part in parts])
     top = float(max(predicted.max(), (observed + reach).max()))
-    axes.plot([0, top], [0, top], "--", color=_GREY, label="perfect")
-    axes.errorbar(predicted, observed, reach, fmt="o", color=_LINE, capsize=3, label="model")
+    axes.plot([0, top], [0, top], "--", color=GREY, label="perfect")
+    axes.errorbar(predicted, observed, reach, fmt="o", color=LINE, capsize=3, label="model")
     axes.legend(frameon=False, loc="upper left")
     return figure
 
 
 def _residuals(truth: Floats, scores: Floats) -> Figure:
-    figure, axes = _panel("Residuals", "Predicted", "Actual - predicted")
+    figure, axes = new_panel("Residuals", "Predicted", "Actual - predicted")
     some = _thin(len(truth))
-    axes.scatter(scores[some], (truth - scores)[some], s=8, alpha=0.4, color=_LINE, linewidths=0)
-    axes.axhline(0, linestyle="--", color=_GREY)
+    axes.scatter(scores[some], (truth - scores)[some], s=8, alpha=0.4, color=LINE, linewidths=0)
+    axes.axhline(0, linestyle="--", color=GREY)
     return figure
 
 
 def _predicted_vs_actual(truth: Floats, scores: Floats) -> Figure:
     title = f"Predicted and actual: RMSE {metric_value('rmse', truth, scores):.4g}"
-    figure, axes = _panel(title, "Predicted", "Actual")
+    figure, axes = new_panel(title, "Predicted", "Actual")
     some = _thin(len(truth))
-    axes.scatter(scores[some], truth[some], s=8, alpha=0.4, color=_LINE, linewidths=0)
+    axes.scatter(scores[some], truth[some], s=8, alpha=0.4, color=LINE, linewidths=0)
     ends = [min(scores.min(), truth.min()), max(scores.max(), truth.max())]
-    axes.plot(ends, ends, "--", color=_GREY, label="perfect")
+    axes.plot(ends, ends, "--", color=GREY, label="perfect")
     axes.legend(frameon=False, loc="upper left")
     return figure
 
 
 def curve_figure(metric: str, points: Sequence[Any]) -> Figure:
     """A learning curve: the metric with its 95 % interval by the number of rows fitted on (``rows``, ``value``)."""
-    figure, axes = _panel("Learning curve", "Rows fitted on", metric)
+    figure, axes = new_panel("Learning curve", "Rows fitted on", metric)
     rows, values = [point.rows for point in points], [point.value.value for point in points]
     reach = np.abs(
         [[value - point.value.low, point.value.high - value] for value, point in zip(values, points, strict=True)]
     )
-    axes.errorbar(rows, values, np.nan_to_num(reach).T, marker="o", color=_LINE, capsize=3)
+    axes.errorbar(rows, values, np.nan_to_num(reach).T, marker="o", color=LINE, capsize=3)
     axes.set_xscale("log")
     axes.set_xticks(rows, [f"{count:,}" for count in rows])
     axes.minorticks_off()
@@ -208,9 +140,11 @@ def _importances(importances: Mapping[str, float]) -> Figure:
     ranked = sorted(importances.items(), key=lambda pair: (-pair[1], pair[0]))[:_MOST_BARS][::-1]
     left_out = len(importances) - len(ranked)
     title = "Permutation importance" + (f" (the largest {_MOST_BARS}; {left_out} left out)" if left_out else "")
-    figure, axes = _panel(title, "Loss in the metric when the column is shuffled", "", (7.0, 1.2 + 0.28 * len(ranked)))
-    axes.barh([name for name, _ in ranked], [value for _, value in ranked], color=_LINE)
-    axes.axvline(0, color=_GREY, linewidth=0.8)
+    figure, axes = new_panel(
+        title, "Loss in the metric when the column is shuffled", "", (7.0, 1.2 + 0.28 * len(ranked))
+    )
+    axes.barh([name for name, _ in ranked], [value for _, value in ranked], color=LINE)
+    axes.axvline(0, color=GREY, linewidth=0.8)
     return figure
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from evergreen.evaluation.contest import EVENLY, paired
-from evergreen.evaluation.decisions import Decisions
+from evergreen.evaluation.contest import EVENLY, Terms, paired
 from evergreen.evaluation.metrics import trivial_prediction
 from evergreen.handoffs import DAY, GROUP, Evidence
 from evergreen.spec import Task
@@ -24,10 +24,7 @@ def paired_rows(
     predictions: tuple[Floats, Floats, Floats],
     baseline: str,
     slices: Sequence[str] = (),
-    confidence: float = 0.95,
-    seconds_per_row: float = 0.0,
-    classes: Sequence[str] = (),
-    decisions: Decisions = EVENLY,
+    terms: Terms = EVENLY,
 ) -> Evidence:
     """Compare two sides on the same rows of a table.
 
@@ -39,28 +36,11 @@ def paired_rows(
         predictions: The encoded target (n,), the challenger's predictions and the other side's, each (n,) or (n, k).
         baseline: The other side's name.
         slices: Columns whose largest levels are judged on their own.
-        confidence: Of the one-sided bounds of gains.
-        seconds_per_row: The challenger's scoring time.
-        classes: Names of the classes, in the order of their codes.
-        decisions: How each side decides between two classes, and what errors cost.
+        terms: How it is held; what a block is called, the rows say.
     """
-    target, ours, theirs = predictions
     blocks, name = _blocks(rows)
-    return paired(
-        task,
-        metric,
-        target,
-        ours,
-        theirs,
-        blocks,
-        baseline=baseline,
-        slices={name: rows[name].astype(str).to_numpy() for name in slices},
-        confidence=confidence,
-        seconds_per_row=seconds_per_row,
-        block_name=name,
-        classes=classes or None,
-        decisions=decisions,
-    )
+    levels = {column: rows[column].astype(str).to_numpy() for column in slices}
+    return paired(task, metric, *predictions, blocks, baseline, levels, replace(terms, block_name=name))
 
 
 def _blocks(rows: pd.DataFrame) -> tuple[NDArray[np.int64] | None, str]:
@@ -94,17 +74,15 @@ def against_trivial(
     rows: pd.DataFrame,
     task: Task,
     metric: str,
-    target: Floats,
-    ours: Floats,
-    classes: Sequence[str] = (),
+    predictions: tuple[Floats, Floats],
     slices: Sequence[str] = (),
-    seconds_per_row: float = 0.0,
+    terms: Terms = EVENLY,
     exposure: str | None = None,
-    decisions: Decisions = EVENLY,
 ) -> Evidence:
-    """Measure one model on rows of a table, beside the best constant for the same rows; arguments as above."""
-    trivial = trivial_rows(rows, rows, task, target, classes, exposure)
-    return paired_rows(
-        rows, task, metric, (target, ours, trivial), "trivial", slices, seconds_per_row=seconds_per_row,
-        classes=classes, decisions=decisions,
-    )  # fmt: skip
+    """Measure one model on rows of a table, beside the best constant for the same rows.
+
+    ``predictions`` are the encoded target and the model's; the other arguments are those above.
+    """
+    target, ours = predictions
+    trivial = trivial_rows(rows, rows, task, target, terms.classes, exposure)
+    return paired_rows(rows, task, metric, (target, ours, trivial), "trivial", slices, terms)

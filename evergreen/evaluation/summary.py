@@ -7,31 +7,29 @@ from collections.abc import Mapping
 from evergreen.handoffs import Evidence, Interval, Verdict
 
 
-def summary(model: str, evidence: Evidence, verdict: Verdict, links: Mapping[str, str] | None = None) -> str:
+def summary(model: str, evidence: Evidence, verdict: Verdict | None, links: Mapping[str, str] | None = None) -> str:
     """What was judged, how it came out, and every rule, held or broken.
 
     Args:
         model: The model's name.
         evidence: What the contest showed.
-        verdict: What was decided.
+        verdict: What was decided; None where a version was only measured.
         links: Addresses by name, e.g. of the runs in both UIs; shown at the end.
     """
-    word = "promoted" if verdict.promote else "not promoted"
+    word = "measured" if verdict is None else "promoted" if verdict.promote else "not promoted"
+    side, which = ("challenger", "unseen") if verdict else ("version", "labelled")
     lines = [
         f"## {model}: {word}",
         "",
-        f"{evidence.rows:,} unseen rows of {evidence.blocks:,} {evidence.block_name}, against {evidence.baseline}.",
+        f"{evidence.rows:,} {which} rows of {evidence.blocks:,} {evidence.block_name}, against {evidence.baseline}.",
         "",
         "| | value | 95 % interval |",
         "|---|---|---|",
-        f"| {evidence.metric}, challenger | {evidence.ours.value:.4f} | {_range(evidence.ours)} |",
+        f"| {evidence.metric}, {side} | {evidence.ours.value:.4f} | {_range(evidence.ours)} |",
         f"| {evidence.metric}, {evidence.baseline} | {evidence.theirs.value:.4f} | {_range(evidence.theirs)} |",
         f"| gain (lower bound one-sided) | {evidence.gain.value:.4f} | {_range(evidence.gain)} |",
         "",
-        "### Rules",
-        "",
-        *(f"- {'held' if rule.held else '**broken**'}: {rule.reason}" for rule in verdict.rules),
-        "",
+        *_rules(verdict),
         "### Values",
         "",
         "| metric | value |",
@@ -41,10 +39,17 @@ def summary(model: str, evidence: Evidence, verdict: Verdict, links: Mapping[str
     ]
     if evidence.slices:
         lines += ["", "### Slices", "", "| slice | rows | value | gain |", "|---|---|---|---|"]
-        lines += [f"| {one.name} | {one.rows:,} | {one.ours} | {one.gain} |" for one in evidence.slices]
+        lines += [f"| {one.name} | {one.rows:,} | {one.value} | {one.gain} |" for one in evidence.slices]
     if links:
         lines += ["", "### Elsewhere", "", *(f"- [{name}]({address})" for name, address in links.items())]
     return "\n".join(lines) + "\n"
+
+
+def _rules(verdict: Verdict | None) -> list[str]:
+    if verdict is None:
+        return []
+    judged = [f"- {'held' if rule.held else '**broken**'}: {rule.reason}" for rule in verdict.rules]
+    return ["### Rules", "", *judged, ""]
 
 
 def _each_class(evidence: Evidence) -> list[str]:

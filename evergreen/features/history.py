@@ -61,18 +61,12 @@ def add_history(
         return frame
     if TIME not in frame or CUT_OFF not in frame:
         raise SpecError("features.history: needs data.time; without an event time there are no earlier rows")
-    cut_off, time = _microseconds(frame[CUT_OFF], timezone), _microseconds(frame[TIME], timezone)
-    keys: dict[tuple[str, ...], NDArray[np.int64]] = {}
+    past = _Past(frame, known_at, timezone, delay)
     added: dict[str, pd.Series] = {}
     for number, rule in enumerate(rules):
         where = f"features.history.{number}"
         _check(frame, rule, known_at, where)
-        if rule.by not in keys:
-            keys[rule.by] = group_codes(frame, rule.by)
-        when = known_at.get(rule.of, TIME)
-        patience = rule.patience + (delay if when == KNOWN_AT else timedelta(0))
-        known = _known(frame[rule.of], _microseconds(frame[when], timezone), time, patience)
-        windows = Windows(keys[rule.by], known, cut_off, rule.over // _MICROSECOND)
+        windows = past.windows(rule)
         added |= {history_name(rule, take): _aggregate(frame, windows, rule.of, take, where) for take in rule.take}
     clash = sorted(set(added) & set(frame.columns))
     if clash:
@@ -80,12 +74,28 @@ def add_history(
     return pd.concat([frame, pd.DataFrame(added, index=frame.index)], axis=1)
 
 
-def _known(
-    values: pd.Series, known: NDArray[np.int64], time: NDArray[np.int64], patience: timedelta
-) -> NDArray[np.int64]:
-    """When each value became known; ``NEVER`` where there is none, or where that took longer than the patience."""
-    counts = values.notna().to_numpy() & (known != NEVER) & (known - time <= patience // _MICROSECOND)
-    return np.where(counts, known, NEVER)
+class _Past:
+    """When each value of a table became known, and which rows a rule lets each row see; keys are numbered once."""
+
+    def __init__(self, frame: pd.DataFrame, known_at: Mapping[str, str], timezone: str, delay: timedelta) -> None:
+        self._frame, self._known_at, self._timezone, self._delay = frame, known_at, timezone, delay
+        self._cut_off = _microseconds(frame[CUT_OFF], timezone)
+        self._time = _microseconds(frame[TIME], timezone)
+        self._keys: dict[tuple[str, ...], NDArray[np.int64]] = {}
+
+    def windows(self, rule: spec.History) -> Windows:
+        """What each row sees by a rule."""
+        if rule.by not in self._keys:
+            self._keys[rule.by] = group_codes(self._frame, rule.by)
+        return Windows(self._keys[rule.by], self._known(rule), self._cut_off, rule.over // _MICROSECOND)
+
+    def _known(self, rule: spec.History) -> NDArray[np.int64]:
+        """When each value became known; ``NEVER`` where there is none, or where that took longer than the patience."""
+        when = self._known_at.get(rule.of, TIME)
+        known = _microseconds(self._frame[when], self._timezone)
+        patience = rule.patience + (self._delay if when == KNOWN_AT else timedelta(0))
+        in_time = known - self._time <= patience // _MICROSECOND
+        return np.where(self._frame[rule.of].notna().to_numpy() & (known != NEVER) & in_time, known, NEVER)
 
 
 def group_codes(frame: pd.DataFrame, by: Sequence[str]) -> NDArray[np.int64]:

@@ -66,12 +66,18 @@ class Rule:
 
 @dataclass(frozen=True)
 class SliceEvidence:
-    """The paired gain of the primary metric in one slice, e.g. ``origin=JFK``."""
+    """The paired gain of the primary metric in one slice, e.g. ``origin=JFK``; ``undefined`` says why it has none."""
 
     name: str
     rows: int
     gain: Interval
     ours: Interval
+    undefined: str = ""
+
+    @property
+    def value(self) -> str:
+        """The challenger's value with its interval, or why there is none."""
+        return f"undefined: {self.undefined}" if self.undefined else str(self.ours)
 
 
 @dataclass(frozen=True)

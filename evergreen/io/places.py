@@ -18,6 +18,8 @@ from botocore.exceptions import (
 
 #: What reading and writing files raise, near or far.
 FAILURES = (OSError, EOFError, BotoCoreError, ClientError, HttpError)
+#: What an address raises that names no kind of place, or one whose package is not installed.
+NO_PLACE = (ValueError, ImportError)
 _UNKNOWN = (PermissionError, NoCredentialsError, PartialCredentialsError, ProfileNotFound)
 _CUT_OFF = (ConnectionError, TimeoutError, BotoCoreError, ClientError, HttpError)
 #: What says who we are to S3 and where it is; read by botocore, each time anew for each place that it names.

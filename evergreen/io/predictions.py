@@ -33,8 +33,6 @@ logger = logging.getLogger(__name__)
 _CSV = (".csv", ".csv.gz")
 #: A made-up key, so that rows keep their order and may share the real one.
 _PLACE = "__place"
-#: A probability at least this high decides for class 1, as in the ledger.
-_EVEN = 0.5
 
 
 def predict_file(here: Settings, spec: ModelSpec, version: ModelVersion, file: str, out: Path, as_of: datetime) -> int:
@@ -60,11 +58,7 @@ def predict_file(here: Settings, spec: ModelSpec, version: ModelVersion, file: s
         UsageError: the model has history features, or ``out`` cannot be written so.
         DataError: the file lacks columns that the model needs, all of which are named, or is no table.
     """
-    if spec.features.history:
-        raise UsageError(
-            f"{spec.model}: looks at earlier rows (features.history), which a file by itself does not hold; bring the "
-            f"rows to {spec.data.source} and run: evergreen score {spec.model}"
-        )
+    _check_history(spec)
     _check_out(file, out)
     pipeline = Registry(here).load(version)
     joins = _joins(here, spec, as_of)
@@ -100,7 +94,7 @@ def _said(spec: ModelSpec, version: ModelVersion, rows: pd.DataFrame, values: An
     if not TASKS[version.task].classes:
         return pd.DataFrame({**columns, **scoring.quantities(values, version)})
     each = np.column_stack([1 - values, values]) if version.task == "binary" else values
-    codes = (values >= _EVEN).astype(int) if version.task == "binary" else each.argmax(axis=1)
+    codes = (values >= version.threshold).astype(int) if version.task == "binary" else each.argmax(axis=1)
     chosen = pd.array(np.array(version.classes, dtype=object)[codes], dtype="str")
     probabilities = {f"p_{name}": each[:, code] for code, name in enumerate(version.classes)}
     return pd.DataFrame({**columns, "prediction": chosen, **probabilities})
@@ -153,6 +147,14 @@ def _check_columns(
     if missing:
         near = did_you_mean(missing[0], map(str, rows.columns))
         raise DataError(f"{file}: lacks {', '.join(missing)}, which {spec.model} was trained on{near}")
+
+
+def _check_history(spec: ModelSpec) -> None:
+    if spec.features.history:
+        raise UsageError(
+            f"{spec.model}: looks at earlier rows (features.history), which a file by itself does not hold; bring the "
+            f"rows to {spec.data.source} and run: evergreen score {spec.model}"
+        )
 
 
 def _check_out(file: str, out: Path) -> None:

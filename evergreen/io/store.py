@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from evergreen.errors import StoreError
 from evergreen.io.digests import arrow_table, digest_of
 from evergreen.io.memory import give_back
-from evergreen.io.places import FAILURES, is_near, open_place, what_broke
+from evergreen.io.places import FAILURES, NO_PLACE, is_near, open_place, what_broke
 from evergreen.io.recent import Recent
 from evergreen.io.tables import is_large, metadata, read_frame, span, taken, write_parquet
 
@@ -68,11 +68,24 @@ class Store:
             fs, inner = open_place(path)
             if not fs.exists(inner):
                 _write(fs, inner, table)
-        except (pa.ArrowException, *FAILURES) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            what = f"cannot be written ({reason}); free space or set EVERGREEN_WORKSPACE"
-            raise StoreError(f"{path}: {what if _is_near(path) else _far(error)}") from error
+        except (pa.ArrowException, *NO_PLACE, *FAILURES) as error:
+            raise StoreError(f"{path}: {_unwritten(path, error)}") from error
         return StoredTable(path, len(frame), name)
+
+    def probe(self) -> None:
+        """Write a small file beside the tables, and remove it.
+
+        Raises:
+            StoreError: the place cannot be written; the message says what to do.
+        """
+        path = f"{self.uri}/probe-{uuid.uuid4().hex}"
+        try:
+            fs, inner = open_place(path)
+            fs.makedirs(inner.rsplit("/", 1)[0], exist_ok=True)
+            fs.pipe_file(inner, b"written")
+            fs.rm_file(inner)
+        except (*NO_PLACE, *FAILURES) as error:
+            raise StoreError(f"{self.uri}: {_unwritten(path, error)}") from error
 
     def read(
         self, uri: str, columns: Sequence[str] | None = None, rows: NDArray[np.int64] | None = None
@@ -180,7 +193,10 @@ def _unread(error: BaseException) -> str:
     return what_broke(error) or f"cannot be read ({error}); remove the file and run again what wrote it"
 
 
-def _far(error: BaseException) -> str:
+def _unwritten(path: str, error: BaseException) -> str:
+    if _is_near(path):
+        reason = getattr(error, "strerror", None) or str(error)
+        return f"cannot be written ({reason}); free space or set EVERGREEN_WORKSPACE"
     return what_broke(error) or f"cannot be written ({error}); look at the place that EVERGREEN_STORE names"
 
 

@@ -124,12 +124,12 @@ def test_every_rule_is_named_also_after_one_is_broken() -> None:
 
 
 def test_the_sentence_names_the_confidence_that_the_evidence_was_computed_at() -> None:
-    from evergreen.evaluation import paired
+    from evergreen.evaluation import Terms, paired
 
     rng = np.random.default_rng(0)
     target = (rng.random(900) < 0.4).astype(float)
     ours, theirs = target * 0.3 + rng.random(900), rng.random(900)
-    contest = paired("binary", "roc_auc", target, ours, theirs, None, "champion 1", confidence=0.975)
+    contest = paired("binary", "roc_auc", target, ours, theirs, None, "champion 1", terms=Terms(0.975))
     assert contest.confidence == 0.975
     assert any("one-sided 97.5 %" in reason for reason in decide(contest, Promotion()).reasons)
 

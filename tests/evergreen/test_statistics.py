@@ -172,9 +172,9 @@ def test_a_misspelt_metric_is_refused_with_the_right_name() -> None:
 def test_100_000_independent_rows_take_less_than_five_seconds(metric: str) -> None:
     rng = RNG(11)
     target, ours, theirs = rng.integers(0, 2, 100_000), rng.random(100_000), rng.random(100_000)
-    start = time.perf_counter()
+    start = time.process_time()  # of this process alone, however busy the machine is
     paired_interval(metric, target, ours, theirs)
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 def test_no_interval_reaches_beyond_the_metrics_own_range() -> None:

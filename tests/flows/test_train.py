@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -45,6 +46,15 @@ def test_broken_rows_are_put_aside_with_the_rules_name(first: Outcome) -> None:
     assert all("amount" in row["rule"] for row in rows)
 
 
+def test_the_run_holds_the_rules_as_a_page_as_data_and_in_figures(first: Outcome) -> None:
+    registry, run_id = Registry(settings()), first.version.run_id
+    results = json.loads(registry.read_text(run_id, "validation/results.json") or "[]")
+    assert [one["rows_broken"] for one in results] == [0, 0, 3]
+    assert "expect_column_values_to_be_between" in (registry.read_text(run_id, "validation/rules.html") or "")
+    metrics = registry.metrics(run_id)
+    assert (metrics["rules"], metrics["rules_broken"], metrics["rows_put_aside"]) == (3, 1, 3)
+
+
 def test_training_again_on_the_same_rows_changes_nothing(first: Outcome) -> None:
     again = train("churn", MARCH)
     assert again.repeated
@@ -82,15 +92,27 @@ def test_before_a_whole_new_day_has_passed_there_is_too_little_to_judge_by(first
     assert "1 days: too few for an interval" in "; ".join(again.verdict.reasons)
 
 
-def test_a_champion_is_measured_on_a_later_window(first: Outcome) -> None:
+def test_a_champion_is_measured_on_a_later_window(first: Outcome, caplog: pytest.LogCaptureFixture) -> None:
     window = datetime(2026, 3, 10, tzinfo=UTC), datetime(2026, 3, 28, tzinfo=UTC)
     evidence = evaluate("churn", *window, APRIL)
     assert evidence.rows == 18 * 40
     assert evidence.ours.low > 0.6
+    said = [path.read_text() for path in settings().workspace.glob("artifacts/churn/*/artifacts/summary.md")]
+    (measured,) = [text for text in said if text.startswith("## churn: measured\n")]
+    assert "| roc_auc, challenger |" not in measured
+    assert "| roc_auc, version |" in measured
+    assert "flatters" not in caplog.text
     # Once more: the same record, and no second run.
     runs = len(list(settings().workspace.glob("artifacts/churn/*")))
     assert evaluate("churn", *window, APRIL) == evidence
     assert len(list(settings().workspace.glob("artifacts/churn/*"))) == runs
+
+
+def test_a_measurement_on_rows_that_the_version_was_fitted_on_says_so(
+    first: Outcome, caplog: pytest.LogCaptureFixture
+) -> None:
+    evaluate("churn", datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 28, tzinfo=UTC), APRIL)
+    assert "version 1 may have been fitted on 320 of these 1,079 rows" in caplog.text
 
 
 def test_a_window_without_a_zone_is_meant_in_utc(first: Outcome) -> None:
@@ -124,3 +146,11 @@ def test_an_alias_moved_by_hand_is_reported_and_not_served(first: Outcome, caplo
     with caplog.at_level("WARNING"):
         assert find_champion.fn("churn") == first.version
     assert "moved to version 2 by hand" in caplog.text
+
+
+def test_a_decision_to_retrain_that_is_announced_twice_is_answered_once(project: Path) -> None:
+    answer = train("churn", MARCH, cause="churn-v0-0")
+    again = train("churn", APRIL, cause="churn-v0-0")
+    assert again.repeated
+    assert again.version == answer.version
+    assert len(Records(settings().workspace).decisions("churn")) == 1

@@ -46,7 +46,8 @@ def evidence_of(text: str | None) -> Evidence | None:
     values = json.loads(text)
     values |= {name: Interval(**values[name]) for name in ("gain", "ours", "theirs")}
     values["slices"] = tuple(
-        SliceEvidence(s["name"], s["rows"], Interval(**s["gain"]), Interval(**s["ours"])) for s in values["slices"]
+        SliceEvidence(**{**one, "gain": Interval(**one["gain"]), "ours": Interval(**one["ours"])})
+        for one in values["slices"]
     )
     values["intervals"] = {name: Interval(**one) for name, one in values.get("intervals", {}).items()}
     return Evidence(**values)

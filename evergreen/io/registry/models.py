@@ -105,8 +105,8 @@ class Models(Door):
         return replace(facts, model_id=model_id, run_id=str(logged.source_run_id), sha256=logged.tags[_DIGEST_TAG])
 
     @writes
-    def register(self, version: ModelVersion, tags: Mapping[str, str]) -> ModelVersion:
-        """Give a stored model a version number under its model's name."""
+    def register(self, version: ModelVersion, tags: Mapping[str, str], description: str = "") -> ModelVersion:
+        """Give a stored model a version number under its model's name; MLflow shows ``description`` (Markdown)."""
         package = mlflow()
         try:
             self._client.create_registered_model(version.model)
@@ -119,6 +119,7 @@ class Models(Door):
             run_id=version.run_id,
             model_id=version.model_id,
             tags={"evergreen.recipe": version.recipe[:5000], **tags},
+            description=description,
         )
         return replace(version, version=int(made.version))
 

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import re
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -21,6 +24,9 @@ def test_help_names_every_command() -> None:
     assert shown.returncode == 0
     for command in ("check", "train", "evaluate", "models", "show", "quarantine", "ui", "doctor"):
         assert command in shown.stdout
+    assert "..." not in shown.stdout.partition("\n")[2]  # no sentence is cut off
+    assert "Exit codes: 0 done" in shown.stdout
+    assert run("--version").stdout == f"evergreen {version('evergreen')}\n"
 
 
 def test_help_imports_none_of_the_giants() -> None:
@@ -36,6 +42,72 @@ def test_check_accepts_a_right_project_and_names_what_is_wrong(project: Path) ->
     assert broken.returncode == 2
     assert "churn.yaml: promotion.flors: unknown key; did you mean floors?" in broken.stderr
     assert "Traceback" not in broken.stderr
+
+
+def test_check_tells_a_program_what_is_wrong(project: Path) -> None:
+    assert json.loads(run("check", "--json").stdout) == {"models": ["churn"], "suites": ["customers"], "problems": []}
+    spec = project / "deployments" / "churn.yaml"
+    spec.write_text(spec.read_text().replace("floors", "flors"))
+    broken = run("check", "--json")
+    assert broken.returncode == 2
+    (problem,) = json.loads(broken.stdout)["problems"]
+    assert problem.endswith("churn.yaml: promotion.flors: unknown key; did you mean floors?")
+
+
+def test_doctor_says_what_cannot_be_written_and_what_to_do(project: Path, tmp_path: Path) -> None:
+    well = run("doctor", "--json")
+    assert well.returncode == 0, well.stdout
+    findings = json.loads(well.stdout)["findings"]
+    assert [one["what"] for one in findings if not one["right"] and one["bars"]] == []
+    (tmp_path / "file").write_text("in the way")
+    ill = run("doctor", EVERGREEN_WORKSPACE=str(tmp_path / "file"), EVERGREEN_STORE="nowhere://store")
+    assert ill.returncode == 1
+    assert f"LOOK workspace {tmp_path / 'file'}: it cannot be written; set EVERGREEN_WORKSPACE" in ill.stdout
+    assert "LOOK store nowhere://store: cannot be written (Protocol not known: nowhere)" in ill.stdout
+
+
+def test_a_window_that_ends_before_it_begins_is_refused_before_anything_is_read(project: Path) -> None:
+    refused = run("evaluate", "churn", "--start", "2026-03-02", "--end", "2026-03-01")
+    assert refused.returncode == 2
+    assert "--start 2026-03-02 00:00:00 is not before --end 2026-03-01 00:00:00" in refused.stderr
+
+
+@pytest.mark.parametrize("command", [["models"], ["show"], ["quarantine"]])
+def test_a_model_that_is_not_there_is_refused_with_the_names_of_those_that_are(
+    command: list[str], project: Path
+) -> None:
+    refused = run(*command, "chrun")
+    assert refused.returncode == 2
+    assert "chrun.yaml: no such model; did you mean churn?" in refused.stderr
+    early = run("show", "churn")
+    assert (early.returncode, early.stderr) == (2, "error: churn: no versions yet; run: evergreen train churn\n")
+
+
+def test_on_a_terminal_a_bar_fills_while_candidates_are_tried_and_lines_stand_above_it() -> None:
+    code = """
+import logging, time
+from evergreen.cli.console import listen
+listen()
+log = logging.getLogger("tasks.training")
+log.info("begun", extra={"budget": 30, "doing": "trying candidates"})
+time.sleep(0.5)
+log.info("one is fitted")
+log.info("over", extra={"budget": 0})
+"""
+    ours, theirs = os.openpty()
+    subprocess.run([sys.executable, "-c", code], stderr=theirs, check=True, env=os.environ | {"TERM": "xterm"})
+    os.close(theirs)
+    shown = b""
+    with contextlib.suppress(OSError):  # a terminal whose other end is closed
+        while part := os.read(ours, 4096):
+            shown += part
+    text = shown.decode()
+    assert re.search(r"trying candidates .*\d of 30 s", text)
+    lines = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text).replace("\r", "\n").splitlines()
+    assert [line.split("s  ")[1] for line in lines if "s  " in line] == ["begun", "one is fitted", "over"]
+    assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l")  # the cursor is back
+    piped = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert [line.split("s  ")[1] for line in piped.stderr.splitlines()] == ["begun", "one is fitted", "over"]
 
 
 def test_ctrl_c_is_one_sentence_that_says_what_is_kept(
@@ -77,6 +149,14 @@ def test_train_and_look_from_the_command_line(project: Path) -> None:
     assert trained.returncode == 0, trained.stderr
     outcome = json.loads(trained.stdout)
     assert outcome["promoted"]
+    assert {one["name"] for one in outcome["candidates"]} >= {"linear"}
+    values = [one["value"] for one in outcome["candidates"]]
+    assert values == sorted(values, reverse=True)
+    assert (Path(outcome["reports"]) / "summary.md").read_text().startswith("## churn: promoted")
+    assert "churn: promoted: held: roc_auc gains" in trained.stderr
+    again = run("train", "churn", "--as-of", "2026-03-10").stdout
+    assert re.search(r"^candidates .* by roc_auc on the tuning rows$", again, re.M)
+    assert f"reports    {outcome['reports']}: summary.md, validation/rules.html, plots/" in again
     listed = run("models", "churn")
     assert "champion" in listed.stdout
     assert "roc_auc" in listed.stdout
@@ -94,7 +174,7 @@ def test_too_few_unseen_rows_have_an_exit_code_of_their_own(project: Path) -> No
     spec.write_text(spec.read_text().replace("slices: [plan]", "slices: [plan], min_rows: 100000"))
     kept = run("train", "churn", "--as-of", "2026-03-10")
     assert kept.returncode == 10, kept.stderr
-    assert "KEPT" in kept.stdout
+    assert "NOT PROMOTED: version 1 of churn" in kept.stdout
 
 
 def test_a_refusal_is_one_message_without_a_traceback(project: Path) -> None:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import json
 import tracemalloc
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,8 +14,11 @@ import pytest
 
 from evergreen.cli.predicting import predict
 from evergreen.errors import DataError, EmptyWindow, UsageError
+from evergreen.io.predictions import predict_file
+from evergreen.io.records import Records
 from evergreen.io.sources import text
 from evergreen.settings import settings
+from evergreen.spec import load_spec
 
 MARCH = datetime(2026, 3, 10, tzinfo=UTC)
 
@@ -100,6 +105,17 @@ def test_batches_change_nothing_and_memory_does_not_grow_with_the_file(
         tracemalloc.stop()
     assert len(pd.read_parquet(root / "large-out.parquet")) == 180 * len(fresh)
     assert peaks[1] < 1.3 * peaks[0]
+
+
+def test_the_class_is_decided_from_the_versions_own_threshold_as_in_the_ledger(root: Path, fresh: pd.DataFrame) -> None:
+    champion = Records(settings().workspace).champions("churn")[-1].version
+    eager = replace(champion, recipe=json.dumps({**json.loads(champion.recipe), "threshold": 0.2}))
+    fresh.to_csv(root / "fresh.csv", index=False)
+    spec = load_spec(settings().deployments / "churn.yaml")
+    predict_file(settings(), spec, eager, "fresh.csv", root / "eager.csv", MARCH)
+    said = pd.read_csv(root / "eager.csv")
+    assert (said["prediction"] == (said["p_1"] >= 0.2)).all()
+    assert said["p_1"].between(0.2, 0.5).any()
 
 
 def test_a_file_without_the_keys_column_is_counted(root: Path, fresh: pd.DataFrame) -> None:

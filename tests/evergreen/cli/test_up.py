@@ -193,6 +193,14 @@ def test_left_alone_it_scores_watches_fires_and_retrains(root: Path, up: Started
     assert not trained[0]["auto_scheduled"]
     assert all(run["auto_scheduled"] for run in runs if run not in trained)
 
+    # What our own words say of a run stands in its log.
+    where = {"logs": {"flow_run_id": {"any_": [trained[0]["id"]]}}}
+    until(
+        lambda: (
+            {"tasks.data", "tasks.training"} <= {line["name"] for line in ask(f"{here.prefect}/api/logs/filter", where)}
+        )
+    )
+
     flows = json.loads(told(root, "status", "--json"))["models"][0]["flows"]
     assert all(flows[name]["last"] is not None for name in ("score", "monitor", "train"))
     # Scored with the new champion, rows that did not exist when the test began.

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from evergreen.errors import SpecError
-from evergreen.evaluation import paired
+from evergreen.evaluation import Terms, paired
 from evergreen.statistics import metric_value, paired_interval
 
 RNG = np.random.default_rng(0)
@@ -26,7 +26,7 @@ def test_the_evidence_holds_gain_values_and_sizes() -> None:
 
 def test_slices_are_the_largest_levels_of_each_column() -> None:
     origin = np.array(["JFK"] * 600 + ["EWR"] * 400 + ["LGA"] * 200, dtype=object)[RNG.permutation(ROWS)]
-    evidence = paired("binary", "roc_auc", TARGET, OURS, THEIRS, DAYS, "trivial", {"origin": origin}, largest=2)
+    evidence = paired("binary", "roc_auc", TARGET, OURS, THEIRS, DAYS, "trivial", {"origin": origin}, Terms(largest=2))
     assert [(part.name, part.rows) for part in evidence.slices] == [("origin=JFK", 600), ("origin=EWR", 400)]
     rows = origin == "EWR"
     gain = metric_value("roc_auc", TARGET[rows], OURS[rows]) - metric_value("roc_auc", TARGET[rows], THEIRS[rows])
@@ -36,6 +36,12 @@ def test_slices_are_the_largest_levels_of_each_column() -> None:
 def test_a_slice_of_one_class_has_no_gain() -> None:
     evidence = paired("binary", "roc_auc", TARGET, OURS, THEIRS, DAYS, "trivial", {"label": TARGET})
     assert all(np.isnan(part.gain.value) for part in evidence.slices)
+    ones = int(TARGET.sum())
+    said = {part.name: part.value for part in evidence.slices}
+    assert said == {
+        "label=1.0": f"undefined: all {ones} rows are of class 1",
+        "label=0.0": f"undefined: all {ROWS - ones} rows are of class 0",
+    }
 
 
 def test_missing_levels_are_a_slice_of_their_own() -> None:
@@ -56,7 +62,7 @@ def test_a_metric_of_another_task_is_refused() -> None:
 
 def test_the_evidence_says_why_a_value_is_undefined_and_names_the_classes() -> None:
     ones = np.ones(ROWS)
-    evidence = paired("binary", "log_loss", ones, OURS, THEIRS, DAYS, "trivial", classes=("no", "yes"))
+    evidence = paired("binary", "log_loss", ones, OURS, THEIRS, DAYS, "trivial", terms=Terms(classes=("no", "yes")))
     assert evidence.undefined["roc_auc"] == "all 1200 rows are of class 1"
     assert "recall/yes" in evidence.values
     assert evidence.undefined["recall/no"] == "no row is of class no"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from evergreen import promotion
-from evergreen.evaluation import Decisions, decisions_of, evaluate, paired
+from evergreen.evaluation import Decisions, Terms, decisions_of, evaluate, paired
 from evergreen.evaluation.decisions import moved
 from evergreen.spec import Costs, Promotion
 from evergreen.statistics import metric_value
@@ -40,7 +40,8 @@ def test_metrics_of_decisions_are_those_of_the_threshold_and_the_others_stay() -
 
 def test_each_side_of_a_contest_decides_by_its_own_threshold() -> None:
     target, chance = rows()
-    evidence = paired("binary", "f1", target, chance, chance, None, "champion", decisions=Decisions(0.15, 0.5))
+    evidence = paired("binary", "f1", target, chance, chance, None, "champion",
+                      terms=Terms(decisions=Decisions(0.15, 0.5)))  # fmt: skip
     assert evidence.ours.value == pytest.approx(metric_value("f1", target, (chance >= 0.15).astype(float)))
     assert evidence.theirs.value == pytest.approx(metric_value("f1", target, (chance >= 0.5).astype(float)))
     assert evidence.values["f1"] == pytest.approx(evidence.ours.value)
@@ -49,7 +50,7 @@ def test_each_side_of_a_contest_decides_by_its_own_threshold() -> None:
 def test_what_errors_cost_a_row_is_reported_with_its_interval_and_bounded_by_a_floor() -> None:
     target, chance = rows()
     evidence = paired("binary", "roc_auc", target, chance, np.full(len(target), 0.1), None, "trivial",
-                      decisions=decisions_of(0.1, None, COSTS))  # fmt: skip
+                      terms=Terms(decisions=decisions_of(0.1, None, COSTS)))  # fmt: skip
     decided = chance >= 0.1
     cost = np.mean(decided & (target == 0)) + 9 * np.mean(~decided & (target == 1))
     assert evidence.values["cost"] == pytest.approx(cost)

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from evergreen.errors import SpecError
-from evergreen.evaluation import check_metric, evaluate, figures, paired, summary, trivial_rows
+from evergreen.evaluation import Terms, check_metric, evaluate, figures, paired, summary, trivial_rows
 from evergreen.evaluation.plots import curve_figure
 from evergreen.handoffs import Interval, Verdict
 from evergreen.training.lookback import Point
@@ -23,7 +23,7 @@ SAID = np.tile([-1.645, 0.0, 1.645], (400, 1))
 def test_coverage_is_reported_with_an_interval_and_is_no_primary_metric() -> None:
     trivial = np.tile([-1.0, 0.0, 1.0], (400, 1))
     days = np.arange(400) // 20
-    found = paired("quantile", "pinball_5_50_95", TARGET, SAID, trivial, days, "trivial", classes=LEVELS)
+    found = paired("quantile", "pinball_5_50_95", TARGET, SAID, trivial, days, "trivial", terms=Terms(classes=LEVELS))
     assert set(found.values) == {
         "pinball", "coverage", "width", "share_below/0.05", "share_below/0.5", "share_below/0.95",
     }  # fmt: skip
