@@ -56,6 +56,6 @@ def monitor(model: str, as_of: datetime | None = None) -> Monitored:
         firing = weigh(spec, find_champion(model) or champion, as_of)
         report_health(spec, healths, trial, firing, as_of)
         tell(spec, trial, firing)
-        waiting = [one for one in open_firings(model, as_of) if not announce(one) and not under_way(one)]
+        waiting = [one for one in open_firings(model, as_of) if not under_way(one) and not announce(one)]
     outcomes = [train(model, as_of, "; ".join(one.reasons), one.cause, spec.retraining.search) for one in waiting]
     return Monitored(healths, trial, firing, tuple(outcomes))

@@ -57,7 +57,7 @@ def train(
         champion = find_champion(model)
         recipe = champion.recipe if champion and search == "refit" else None
         asked = f"auto {champion.recipe}" if champion and search == "auto" else recipe
-        known = find_decision(spec, snapshot, asked)
+        known = find_decision(spec, snapshot, asked, cause)
         if known:
             return Outcome(known.version, known.verdict, known.evidence, None, repeated=True)
         opponent = find_opponent(spec, champion)

@@ -26,6 +26,8 @@ POOL = TAG = "evergreen"
 #: Intervals count from here, so that registering again does not shift them.
 _ANCHOR = datetime(2020, 1, 1, tzinfo=UTC)
 _PAGE = 200
+#: A second run would find nothing to do that the first one does not do: it is cancelled, not queued.
+_ONE = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW)
 
 Action = Literal["create", "update", "remove", "unchanged"]
 T = TypeVar("T")
@@ -59,6 +61,9 @@ class Wanted:
 def deployment(flow: Flow[..., Any], spec: ModelSpec) -> Wanted:
     """One flow of one model as a deployment ``FLOW/MODEL``; at most one of its runs at a time.
 
+    Trainings that wait for a person are kept apart by the workspace's lock alone: a run that is paused gives its place
+    back to the server, which ends it minutes later as one that holds none.
+
     Raises:
         SpecError: the schedule or its time zone is not understood.
     """
@@ -72,8 +77,7 @@ def deployment(flow: Flow[..., Any], spec: ModelSpec) -> Wanted:
             parameters={"model": spec.model},
             description="\n\n".join(text for text in (spec.question, summary) if text),
             tags=[TAG, spec.model],
-            # A second run would find nothing to do that the first one does not do: it is cancelled, not queued.
-            concurrency_limit=ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW),
+            concurrency_limit=None if flow.name == "train" and spec.approval else _ONE,
             work_pool_name=POOL,
             entrypoint_type=EntrypointType.MODULE_PATH,
         )

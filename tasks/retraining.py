@@ -93,8 +93,10 @@ def _beside(spec: ModelSpec, new: Reign, old: Reign, windows: list[Bounds], as_o
         metric,
         predictions,
         f"champion {old.version.version}",
-        confidence=promotion.trial_confidence(spec.probation),
-        decisions=evaluation.decisions_of(new.version.threshold, old.version.threshold, spec.training.costs),
+        terms=evaluation.Terms(
+            promotion.trial_confidence(spec.probation),
+            decisions=evaluation.decisions_of(new.version.threshold, old.version.threshold, spec.training.costs),
+        ),
     )
 
 

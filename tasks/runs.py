@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version as installed
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from prefect import runtime
 from prefect.artifacts import create_link_artifact
+from prefect.client.orchestration import get_client
 
 from evergreen.errors import EvergreenError
 from evergreen.handoffs import FeatureTable, Snapshot
@@ -28,11 +31,14 @@ TABLE_TAG = "evergreen.feature_table"
 
 
 def find_spec(model: str) -> ModelSpec:
-    """The model's file in the project.
+    """The model's file in the project; from here on the run's log holds what our loggers say.
 
     Raises:
         SpecError: there is no such file, or it is not understood.
     """
+    for name in ("evergreen", "tasks", "flows"):  # Prefect collects them, and leaves their level at that of warnings
+        if logging.getLogger(name).level == logging.NOTSET:
+            logging.getLogger(name).setLevel(logging.INFO)
     return load_spec(settings().deployments / f"{model}.yaml")
 
 
@@ -106,7 +112,15 @@ def logged_run(spec: ModelSpec, kind: str, as_of: datetime, reason: str = "") ->
         if runtime.flow_run.id:
             key = f"{spec.model}-mlflow-run"
             create_link_artifact(places["MLflow run"], f"MLflow run {run_id}", key, f"{kind} of {spec.model}")
+            _tag(spec.model, run_id)
         yield run_id
+
+
+def _tag(model: str, run_id: str) -> None:
+    """Name the model and the MLflow run among the Prefect run's tags, by which its list of runs can be filtered."""
+    tags = dict.fromkeys([*runtime.flow_run.tags, f"model:{model}", f"mlflow-run:{run_id}"])
+    with get_client(sync_client=True) as client:
+        client.update_flow_run(UUID(str(runtime.flow_run.id)), tags=list(tags))
 
 
 def links(run_id: str) -> dict[str, str]:

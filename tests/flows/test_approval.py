@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -31,9 +32,24 @@ def ask(project: Path, seconds: int) -> None:
     path.write_text(f"{text}approval: {seconds}s\n")
 
 
-def test_nobody_answers_and_there_is_no_champion(project: Path) -> None:
+def test_nobody_answers_and_there_is_no_champion(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ask(project, 3)
-    outcome = train("churn", APRIL)
+    spec = project / "deployments" / "churn.yaml"
+    spec.write_text(f"{spec.read_text()}notify: ['env:RECEIVER']\n")
+    got: list[bytes] = []
+
+    class Receiver(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            got.append(self.rfile.read(int(self.headers["Content-Length"])))
+            self.send_response(200)
+            self.end_headers()
+
+    with HTTPServer(("127.0.0.1", 0), Receiver) as server:
+        monkeypatch.setenv("RECEIVER", f"json://127.0.0.1:{server.server_port}")
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        outcome = train("churn", APRIL)
+    assert b"churn: a promotion waits for a person" in got[0]
+    assert b"/runs/flow-run/" in got[0]
     assert not outcome.verdict.promote
     assert outcome.verdict.reasons[-1].startswith("nobody approved within")
     assert Records(settings().workspace).champions("churn") == []

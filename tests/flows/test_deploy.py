@@ -162,6 +162,25 @@ def test_only_what_a_spec_changed_is_updated_and_a_paused_deployment_stays_pause
     client.resume_deployment(train.id)
 
 
+@pytest.mark.parametrize(("more", "places"), [("", [True, False]), ("approval: 1d\n", [False, False])])
+def test_two_trainings_share_one_place_but_one_that_may_wait_for_a_person_takes_none(
+    more: str, places: list[bool], tmp_path: Path, tiny: Tiny, client: SyncPrefectClient
+) -> None:
+    """The server takes the place of a paused run away, and ends the run when it asks for it again."""
+    asking = written(tmp_path, SPEC + more)
+    deploy([asking], flows=tiny)
+    assert all(change.action == "unchanged" for change in deploy([asking], flows=tiny))
+    training = client.read_deployment_by_name("train/churn").id
+    runs = [client.create_flow_run_from_deployment(training).id for _ in places]
+    for run in runs:
+        client.set_flow_run_state(run, Pending())
+    states = [state for run in runs if (state := client.read_flow_run(run).state)]
+    assert [state.state_details.deployment_concurrency_lease_id is not None for state in states] == places
+    assert [state.is_cancelled() for state in states] == [False, places[0]]
+    for run in runs:
+        client.set_flow_run_state(run, Completed(), force=True)
+
+
 def test_automations_are_never_doubled(spec: ModelSpec, tiny: Tiny, client: SyncPrefectClient) -> None:
     deploy([spec], flows=tiny)
     first = client.read_automations_by_name("evergreen: retrain churn")[0]
