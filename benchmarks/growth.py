@@ -26,6 +26,7 @@ import pyarrow.parquet as pq
 
 from benchmarks.repeated import YEAR, make_project
 from benchmarks.runs import Cost, run
+from evergreen.io.flights import lay_out
 
 #: A day after the last flight, when its label is known.
 _AS_OF, _UNTIL = datetime(2014, 1, 3, 5, tzinfo=UTC), date(2014, 1, 1)
@@ -198,6 +199,8 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="0.3 and 0.6 million rows instead")
     options = parser.parse_args()
     began = time.perf_counter()
+    if "flights" in options.table:
+        lay_out(Path("data"), print)
     for name in options.table:
         show(name, [0.3, 0.6] if options.quick else options.millions)
     print(f"{time.perf_counter() - began:.0f} s")

@@ -19,6 +19,7 @@ from pathlib import Path
 from benchmarks.repeated import QUARTER, make_project
 from benchmarks.runs import Cost, isolated, run
 from evergreen.cli.servers import free_port, prefect_command, serving
+from evergreen.io.flights import lay_out
 from evergreen.settings import Settings
 
 _AS_OF, _UNTIL = datetime(2013, 4, 1, 4, tzinfo=UTC), date(2013, 4, 2)
@@ -103,6 +104,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="one repeat, without the four-fold table")
     options = parser.parse_args()
     repeats = 1 if options.quick else options.repeats
+    lay_out(Path("data"), print)
     with tempfile.TemporaryDirectory(prefix="evergreen-overhead-") as scratch:
         once = make_project(Path(scratch, "once"), 1, _UNTIL, QUARTER, _TRAINING)
         run("script", once, _AS_OF)  # so that neither side pays for cold files

@@ -3,12 +3,12 @@
 Boosting of a few sizes, of two and of many classes, both ways in turn. It is why ``training.boosting`` gives a small
 matrix one thread and ``training.folds`` fits the folds of a small table two at a time: there the second thread of one
 fit mostly waits. On a machine that does other things wall time says how it shares its cores, CPU time what the work is.
+Run it with OMP_WAIT_POLICY=passive, as the platform runs.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -72,5 +72,4 @@ def _both(work: Callable[[], None]) -> tuple[float, float]:
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     main()

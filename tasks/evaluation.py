@@ -45,10 +45,11 @@ def compare(
     judges = training.Judges(holdout, rules.confidence, "")
     if DAY not in frame:
         judges = training.choose_judges(frame, holdout, _judged(spec), rules.confidence, rules.min_rows)
+    pipeline = Registry(settings()).load(challenger)
     if other is None and (len(judges.rows) < rules.min_rows or _is_thin(contest, frame)):
-        judges, ours, seconds = _left_out(spec, table, contest, challenger, frame)
+        judges, ours = _left_out(spec, table, contest, challenger, frame)
+        _, seconds = _timed(pipeline, contest.task, frame.iloc[judges.rows], contest.classes)
     else:
-        pipeline = Registry(settings()).load(challenger)
         ours, seconds = _timed(pipeline, contest.task, frame.iloc[judges.rows], contest.classes)
     if training.rolls(spec.training, other):
         judges, ours = _refitted(spec, table, contest, challenger, frame)
@@ -65,8 +66,9 @@ def compare(
         evaluation.Terms(judges.confidence, classes=contest.classes, decisions=_decisions(spec, challenger, other)),
     )
     logger.info(
-        "%s: judged on %s unseen rows: %s %s, %s %s",
-        spec.model, f"{evidence.rows:,}", evidence.metric, evidence.ours, evidence.baseline, evidence.theirs,
+        "%s: judged on %s rows (%s): %s %s, %s %s", spec.model, f"{evidence.rows:,}",
+        judges.chosen or "neither side has seen them", evidence.metric, evidence.ours, evidence.baseline,
+        evidence.theirs,
     )  # fmt: skip
     return replace(evidence, seconds_per_row=seconds, chosen=judges.chosen, judged=_keep_keys(rows))
 
@@ -83,17 +85,24 @@ def _is_thin(contest: Contest, frame: pd.DataFrame) -> bool:
 
 
 def _left_out(
-    spec: ModelSpec, table: FeatureTable, contest: Contest, challenger: ModelVersion, frame: pd.DataFrame
-) -> tuple[training.Judges, Floats, float]:
+    spec: ModelSpec,
+    table: FeatureTable,
+    contest: Contest,
+    challenger: ModelVersion,
+    frame: pd.DataFrame,
+) -> tuple[training.Judges, Floats]:
+    """Each labelled row predicted by a fit without it; rows that judged before do so at a lower level each time."""
     recipe = training.Recipe.from_json(challenger.recipe)
     problem = problem_of(spec, table.inputs, contest.task, contest.classes)
-    began = time.perf_counter()
     rows, ours = training.out_of_sample(frame, contest, recipe, problem)
-    seconds = (time.perf_counter() - began) / max(len(rows), 1)
     enough = len(contest.split.holdout) >= spec.promotion.min_rows
     why = "hardly holds one of two classes" if enough else "is too small"
-    chosen = f"the holdout alone {why}: each was left out in turn"
-    return training.Judges(rows, spec.promotion.confidence, chosen), ours, seconds
+    chosen = f"the holdout alone {why}: each was left out in turn of a recipe that was chosen on most of them"
+    confidence, told = spec.promotion.confidence, []
+    if DAY not in frame:
+        again = training.choose_judges(frame, rows, _judged(spec), confidence, len(rows) + 1)
+        confidence, told = again.confidence, [again.chosen] if again.chosen else []
+    return training.Judges(rows, confidence, "; ".join([chosen, *told])), ours
 
 
 def _refitted(

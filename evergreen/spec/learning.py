@@ -136,7 +136,7 @@ class Training(Part):
     holdout: Duration | Annotated[float, Field(gt=0, lt=1)] = 0.2
     """The newest labelled rows, which no choice ever sees: a period, or a share. Without a time: by a hash of the key,
     so that no row ever changes its side; a class of few rows can then not be dealt out by count, and the first champion
-    of two classes is judged by rows left out in turn where fewer than 20 of one would judge."""
+    of two classes is judged by rows left out in turn where fewer than 20 of one, of up to 100,000 rows, would judge."""
     holdout_refit: Duration | None = timedelta(days=14)
     """Against a champion: refit the recipe through the holdout in steps of so long, as its labels become known, and
     judge the recipe; null judges one challenger that is blind to the holdout. Needs a time."""
@@ -160,8 +160,8 @@ class Training(Part):
     may use, fold by fold."""
     bagging: Literal["auto", "never"] = "auto"
     """auto: of a table that is compared fold by fold, the best candidates are fitted several times on rows of random
-    weights, each judged by another division into folds; their mean is a candidate like any other. Not without
-    `ensemble`, and at most `max_scoring_factor` fits."""
+    weights, each judged by another division into folds; their mean is a candidate like any other. At most
+    `max_scoring_factor` fits; not without `ensemble`, nor where `max_candidates` ends the search."""
     max_candidates: Annotated[int, Field(ge=1)] | None = None
     """End the search after so many candidates: where all of them fit into the budget, every run finds the same."""
     ensemble: Literal["auto", "never"] = "auto"

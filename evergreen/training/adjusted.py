@@ -20,7 +20,7 @@ PAIR = (0, 1)
 
 
 class Adjusted(Pipeline):  # type: ignore[misc]
-    """A Pipeline of steps ``rows`` and ``model`` that predicts the same bits wherever it is asked, adjusted.
+    """A Pipeline of steps ``rows`` and ``model`` whose predictions are adjusted: a row's bits hang on no other row.
 
     Args:
         steps: As in a Pipeline.

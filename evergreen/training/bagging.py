@@ -12,7 +12,7 @@ from evergreen.training.candidates import Recipe
 Floats = NDArray[np.float64]
 
 #: Families whose fits differ so much from sample to sample that their mean is better than each.
-_UNSTEADY = ("lightgbm", "mlp")
+UNSTEADY = frozenset({"lightgbm", "mlp"})
 #: Fits of a bag, at most.
 _FITS = 3
 
@@ -26,7 +26,7 @@ def bag(recipe: Recipe, most: int, seed: int) -> Recipe | None:
         seed: Of the search; each fit has its own.
     """
     fits = min(_FITS, most)
-    if recipe.family not in _UNSTEADY or fits < 2:
+    if recipe.family not in UNSTEADY or fits < 2:
         return None
     members = [replace(recipe.with_settings(random_state=seed + at), bag=at) for at in range(1, fits + 1)]
     return replace(Recipe.mixing(members, [1 / fits] * fits), name=f"{recipe.name}-bagged")

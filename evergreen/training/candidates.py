@@ -110,7 +110,8 @@ class Recipe:
 def unstopped(recipe: Recipe) -> Recipe:
     """The recipe as it was before early stopping said how many rounds are best."""
     most = {"n_estimators": MAX_ROUNDS} if recipe.family == "lightgbm" else {"epochs": MAX_EPOCHS}
-    return recipe.with_settings(**{name: value for name, value in most.items() if name in recipe.settings})
+    settings = {name: most.get(name, value) for name, value in recipe.settings.items() if name != "rounds"}
+    return replace(recipe, params=canonical(settings))
 
 
 def make_estimator(recipe: Recipe, task: Task, metric: str | None = None) -> Any:
@@ -146,8 +147,9 @@ def _lightgbm(settings: dict[str, Any], task: Task, metric: str | None) -> Any:
     if TASKS[task].classes:
         return lightgbm.LGBMClassifier(**settings, **fixed)
     objective = _OBJECTIVE.get(metric or "", _OBJECTIVE[task])
+    power = settings.pop("power", TWEEDIE_POWER)
     if objective == "tweedie":
-        fixed["tweedie_variance_power"] = settings.pop("power", TWEEDIE_POWER)
+        fixed["tweedie_variance_power"] = power
     return lightgbm.LGBMRegressor(**{"objective": objective} | settings | fixed)
 
 

@@ -56,7 +56,7 @@ def reserve(rows: pd.DataFrame, training: Training, champion: ModelVersion | Non
     if since and rolls(training, champion):
         # A recipe that is refitted as it goes loses nothing by a long holdout, and many days make a sharp verdict.
         training = training.model_copy(update={"holdout": training.holdout_back})
-    parts = split(rows, training, as_of=as_of, unseen_from=since)
+    parts = split(rows, training.model_copy(update={"task": task}), as_of=as_of, unseen_from=since)
     parts = replace(parts, holdout=parts.holdout[fresh[parts.holdout]])
     return Contest(task, training.metric_of(task), columns, parts)
 

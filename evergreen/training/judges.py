@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from evergreen.handoffs import DAY, KEY, TIME
+from evergreen.handoffs import DAY, GROUP, KEY, TIME
 from evergreen.spec import Task
 from evergreen.training.candidates import Recipe
 from evergreen.training.contest import Contest
@@ -76,7 +76,8 @@ def out_of_sample(
 ) -> tuple[Positions, NDArray[np.float64]]:
     """Predict labelled rows by fits that have not seen them: for tables too small to hold enough of them out.
 
-    With a time the recipe rolls through it; without one each fifth of the keys is predicted by a fit on the others.
+    With a time the recipe rolls through it; without one each fifth of the keys, or of the groups, is
+    predicted by a fit on the others.
 
     Returns:
         Positions of the predicted rows, and their predictions.
@@ -95,7 +96,7 @@ def out_of_sample(
 
 def _crossed(table: pd.DataFrame, recipe: Recipe, problem: Problem) -> NDArray[np.float64]:
     # Another digit of the same hash than the split's, so that folds cut through its parts.
-    folds = (hash_shares(table[KEY]) * 1000 * _FOLDS).astype(int) % _FOLDS
+    folds = (hash_shares(table[GROUP if GROUP in table else KEY]) * 1000 * _FOLDS).astype(int) % _FOLDS
     predictions = blank(len(table), problem.task, len(problem.classes))
     for fold in range(_FOLDS):
         out = folds == fold

@@ -53,7 +53,7 @@ def predict_matrix(model: Any, task: Task, matrix: Any, n_classes: int = 0) -> F
 
 
 def in_halves(model: Any, predict: Callable[[Any], Any], matrix: Any) -> Floats:
-    """What a model's method predicts, many rows on two threads: a row's bits do not depend on the rows beside it.
+    """What a model's method predicts: a row's bits do not depend on the rows beside it. Trees take many on two threads.
 
     A forest's own threads would add up votes in any order, so that it predicts two halves at once.
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from evergreen.spec import Family
 from evergreen.statistics import greater_is_better, metric_value
-from evergreen.training.bagging import bag
+from evergreen.training.bagging import UNSTEADY, bag
 from evergreen.training.candidates import Recipe, unstopped
 from evergreen.training.fit import Finished
 from evergreen.training.folds import Folds
@@ -165,18 +165,24 @@ class Race:
     def bags(self) -> bool:
         """Whether the best candidates are fitted several times in the end."""
         settings = self.problem.settings
-        return self.folds.count > 1 and not self.full and "never" not in (settings.bagging, settings.ensemble)
+        allowed = settings.max_candidates is None and "never" not in (settings.bagging, settings.ensemble)
+        return allowed and self.folds.count > 1 and self._most_fits >= 2 and bool(UNSTEADY & {*settings.families})
 
     def bag(self) -> None:
         """Fit the best candidates several times, each time on other folds, where there is time for it."""
         settings, self.reserve = self.problem.settings, 0.0
         if not self.bags:
             return
-        most = min(settings.max_members, int(settings.max_scoring_factor))
         for one in self.pool[:_BAGGED]:
-            recipe = bag(unstopped(one.recipe), most, settings.seed)
-            if recipe and not self.full and len(recipe.members) * one.seconds <= self.left:
+            recipe = bag(unstopped(one.recipe), self._most_fits, settings.seed)
+            if recipe and len(recipe.members) * one.seconds <= self.left:
                 self.attempt(recipe)
+
+    @property
+    def _most_fits(self) -> int:
+        """Fits that a bag may hold."""
+        settings = self.problem.settings
+        return min(settings.max_members, int(settings.max_scoring_factor))
 
     def attempt(self, recipe: Recipe, share: float = 1.0) -> Finished | None:
         """Fit one candidate, or remember it; None where time ran out."""

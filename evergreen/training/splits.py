@@ -150,12 +150,16 @@ def _deal_out(
     rare: NDArray[np.int64],
     share: float,
 ) -> None:
-    """Give the tuning part its share of each rare class, by hash; one row at least, and one at least is left."""
+    """Give the tuning part its share of each rare class, by hash; one row at least, and one at least is left.
+
+    Rows without a key that are alike, label included, share a place, and so a side.
+    """
     for code in np.unique(rare[rare >= 0]):
         members = np.flatnonzero((rare == code) & ~holdout)
         count = min(max(round(share * len(members)), 1), len(members) - 1)
-        tuning[members] = False
-        tuning[members[np.argsort(at[members], kind="stable")][: max(count, 0)]] = True
+        last = np.sort(at[members])[count - 1] if count > 0 else -1.0
+        chosen = at[members] <= last
+        tuning[members] = chosen & ~chosen.all()
 
 
 def hash_shares(keys: pd.Series) -> NDArray[np.float64]:

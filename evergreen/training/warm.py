@@ -13,7 +13,7 @@ from evergreen.handoffs import DAY, TARGET
 from evergreen.statistics import greater_is_better, metric_interval
 from evergreen.training.bagging import unbagged
 from evergreen.training.calibration import EVEN
-from evergreen.training.candidates import Recipe, unstopped
+from evergreen.training.candidates import Recipe, canonical, unstopped
 from evergreen.training.fit import predict, refit
 from evergreen.training.problem import Problem
 from evergreen.training.recency import ALL
@@ -36,6 +36,8 @@ def remembered(first: Recipe | None, recipes: Sequence[Recipe], problem: Problem
             continue
         one = unbagged(one, problem.settings.seed)
         plain = unstopped(replace(one, recency=ALL, shifts=(), calibration=(), threshold=EVEN))
+        # The power of an amount is said anew by the spec or the rows.
+        plain = replace(plain, params=canonical({k: value for k, value in plain.settings.items() if k != "power"}))
         found.setdefault(plain.params, replace(plain, name=f"champion-{at + 1}"))
     return [*found.values(), *(one for one in recipes if one.params not in found)]
 

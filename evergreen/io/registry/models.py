@@ -79,7 +79,7 @@ class Models(Door):
         """
         package = mlflow()
         signature = package.models.infer_signature(example, prediction)
-        classifier = hasattr(pipeline, "predict_proba")
+        classifier = hasattr(pipeline, "classes_")
         with package.start_run(run_id=run_id, log_system_metrics=False, nested=True):
             try:
                 info = package.sklearn.log_model(

@@ -109,15 +109,26 @@ class Runs(Door):
         return dict(self._client.get_run(run_id).data.metrics)
 
     def candidates(self, run_id: str) -> list[tuple[str, dict[str, float]]]:
-        """The candidates that a run fitted: the name of each, and its metrics."""
-        experiment = self._client.get_run(run_id).info.experiment_id
+        """The candidates that a run fitted: the name of each, and its metrics; none where the run is gone."""
+        found = self._found(run_id)
+        if found is None:
+            return []
+        experiment = found.info.experiment_id
         children = f"tags.`mlflow.parentRunId` = '{run_id}'"
         runs = _all(lambda token: self._client.search_runs([experiment], children, max_results=1000, page_token=token))
         return [(str(run.data.tags["evergreen.candidate"]), dict(run.data.metrics)) for run in runs]
 
     def folder(self, run_id: str) -> str:
-        """Where the files are that a run logged: a path, or the address of a store elsewhere."""
-        return str(self._client.get_run(run_id).info.artifact_uri).removeprefix("file://")
+        """Where the files are that a run logged: a path, the address of a store elsewhere, or "" where it is gone."""
+        found = self._found(run_id)
+        return "" if found is None else str(found.info.artifact_uri).removeprefix("file://")
+
+    def _found(self, run_id: str) -> Any:
+        """A run; None where it was removed since."""
+        try:
+            return self._client.get_run(run_id)
+        except mlflow().MlflowException:
+            return None
 
     def tags(self, run_id: str) -> dict[str, str]:
         """The tags of a run."""

@@ -66,7 +66,7 @@ def test_a_monitor_run_is_told_window_by_window_with_the_decision(capsys: pytest
 
 
 def test_a_training_that_the_monitor_ran_is_told_and_one_that_a_server_runs_is_announced(
-    capsys: pytest.CaptureFixture[str],
+    project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     verdict = Verdict(True, (Rule("gain", True, "roc_auc gains 0.02"),))
     print_monitored("churn", Monitored((), None, firing(True), (Outcome(VERSION, verdict, None, None),)))

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
@@ -15,6 +15,7 @@ from evergreen.errors import RegistryError, TamperedModel
 from evergreen.handoffs import ModelVersion
 from evergreen.io.registry import Registry
 from evergreen.settings import Settings
+from evergreen.training.adjusted import pipeline_of
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 FACTS = ModelVersion("churn", 0, "", "", "", "{}", NOON, NOON)
@@ -106,3 +107,20 @@ def test_an_alias_is_set_and_read_as_a_number(registry: Registry) -> None:
     assert registry.alias("churn", "champion") is None
     registry.set_alias("churn", "champion", version.version)
     assert registry.alias("churn", "champion") == 1
+
+
+def test_mlflow_itself_serves_a_quantity_as_it_is_and_classes_as_probabilities(registry: Registry) -> None:
+    import mlflow
+
+    line = pipeline_of(StandardScaler(), Ridge()).fit(ROWS, 2 * ROWS["a"])
+    sides = pipeline_of(StandardScaler(), LogisticRegression()).fit(ROWS, ROWS["a"] > 0)
+    for model, own in ((line, line.predict), (sides, sides.predict_proba)):
+        with registry.run("churn", "train", {}) as run_id:
+            model_id = registry.log_model(run_id, model, ROWS.head(5), own(ROWS.head(5)), FACTS)
+        served = mlflow.pyfunc.load_model(f"models:/{model_id}")
+        np.testing.assert_array_equal(served.predict(ROWS), own(ROWS))
+
+
+def test_a_run_that_was_removed_has_no_candidates_and_no_folder(registry: Registry) -> None:
+    assert registry.candidates("gone") == []
+    assert registry.folder("gone") == ""

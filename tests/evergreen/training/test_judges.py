@@ -60,6 +60,18 @@ def test_predictions_of_rows_left_out_in_turn_are_no_better_than_the_truth_allow
     assert metric_value("roc_auc", shuffled["__target"].to_numpy()[found], predictions) < 0.62
 
 
+def test_rows_of_a_group_are_left_out_together() -> None:
+    rng = np.random.default_rng(2)
+    group = np.repeat(np.arange(100), 4)
+    x, y = rng.normal(size=100)[group], rng.integers(0, 2, 100)[group].astype(float)
+    rows = pd.DataFrame({"x": x, "__key": [f"k{at}" for at in range(400)], "__group": group, "__target": y})
+    recipe = next(r for r in training.candidates("binary", ("extra_trees",), 400, 1, seed=0))
+    problem = training.Problem(SPEC.training, "binary", ("0", "1"), partial(features.row_features, SPEC, ["x"]))
+    contest = training.reserve(rows, SPEC.training, None, pd.Timestamp("2026-01-01", tz="UTC").to_pydatetime())
+    found, predictions = training.out_of_sample(rows, contest, recipe, problem)
+    assert metric_value("roc_auc", y[found], predictions) < 0.65
+
+
 @pytest.mark.parametrize(
     ("ones", "task", "rows", "thin"),
     [

@@ -20,7 +20,6 @@ def fitted(task: Any, objective: str) -> Any:
         "num_leaves": 63,
         "verbosity": -1,
         "n_jobs": 1,
-        "objective": objective,
     }
     y = {"binary": SCORE > 0, "multiclass": np.digitize(SCORE, [-1, 1]), "count": np.exp(SCORE / 2)}.get(task, SCORE)
     kind = lightgbm.LGBMClassifier if task in ("binary", "multiclass") else lightgbm.LGBMRegressor

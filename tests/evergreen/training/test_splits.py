@@ -128,6 +128,18 @@ def test_the_tuning_part_has_its_share_of_a_rare_class() -> None:
             assert seen - inside >= 1
 
 
+def test_rows_that_are_alike_share_a_side_of_the_tuning_part() -> None:
+    frame = rare_table(3000, 30)
+    rare = frame["__target"] == 1
+    frame.loc[rare, "__key"] = [f"twin{at // 3}" for at in range(30)]
+    parts = split(frame, Training(task="binary"), as_of=AS_OF)
+    sides = [set(frame["__key"].iloc[part]) for part in (parts.train, parts.tuning, parts.holdout)]
+    assert not (sides[0] & sides[1])
+    assert not (sides[1] & sides[2])
+    assert not (sides[0] & sides[2])
+    assert {name for name in sides[1] if name.startswith("twin")}
+
+
 def test_no_row_changes_its_side_of_the_holdout_for_a_rare_class() -> None:
     few, many = rare_table(1500, 9), rare_table(1500, 9)
     many = pd.concat([many, rare_table(1500, 30).assign(__key=lambda rows: "n" + rows["__key"])], ignore_index=True)
