@@ -12,6 +12,7 @@ EvergreenError
 │   ├── TamperedModel   stored files differ from what was logged
 │   └── ChampionMoved   the champion changed while a challenger was judged
 └── UsageError          a command that cannot be carried out as it was given
+    └── AnswerAwaited   a training of the model waits for a person's answer
 
 Each takes one finished message (so that it survives pickling) that says where, what, and what to do. ``exit_code`` is
 what the command line ends with.
@@ -99,6 +100,10 @@ class UsageError(EvergreenError):
     """A command that cannot be carried out as given."""
 
     exit_code = 2
+
+
+class AnswerAwaited(UsageError):
+    """A training of the model waits for a person's answer; another one does not begin."""
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -29,6 +29,7 @@ from evergreen.cli import (
     training,
     year,
 )
+from evergreen.cli.console import end as end_bar
 from evergreen.errors import EvergreenError, StoreError
 
 #: What a system says of a place that takes no more, or nothing at all.
@@ -96,7 +97,10 @@ def evergreen(
 def main() -> None:
     """Run a command; a refusal is one message on stderr and an exit code of its own, never a traceback."""
     try:
-        app()
+        try:
+            app()
+        finally:
+            end_bar()  # before a message, which would stand in its line
     except EvergreenError as error:
         typer.secho(f"error: {error}", fg="red", err=True)
         sys.exit(error.exit_code)

@@ -49,6 +49,14 @@ class _Lines(logging.Handler):
         self.bar = None
 
 
+_LINES = _Lines()
+
+
+def end() -> None:
+    """Take the bar away, so that what is said next does not stand behind it."""
+    _LINES.end()
+
+
 def _bar(doing: str, seconds: float) -> Progress:
     """A bar on stderr that fills with time, under the lines that are printed meanwhile."""
     from rich.console import Console
@@ -76,13 +84,11 @@ def _bar(doing: str, seconds: float) -> Progress:
 
 def listen() -> None:
     """Show what our own loggers say from now on, once each."""
-    lines = _Lines()
     for name in ("evergreen", "tasks", "flows"):
         logger = logging.getLogger(name)
         logger.setLevel(logging.INFO)
-        if not any(isinstance(handler, _Lines) for handler in logger.handlers):
-            logger.addHandler(lines)
-    atexit.register(lines.end)
+        logger.addHandler(_LINES)  # once, however often it is added
+    atexit.register(end)
 
 
 def json_text(content: Any) -> str:

@@ -140,11 +140,18 @@ def print_outcome(name: str, outcome: Outcome) -> None:
     for rule in outcome.verdict.rules:
         typer.echo(f"  {'held  ' if rule.held else 'BROKEN'} {rule.reason}")
     typer.echo(f"run        {version.run_id} (model {version.model_id})")
-    typer.echo(f"reports    {folder}: summary.md, validation/rules.html, plots/")
+    typer.echo(f"reports    {folder}{_reports(outcome.validation)}")
     if not reigns:
         use = f"evergreen predict {name} FILE -o OUT --version {version.version}"
         typer.echo(f"champion   none yet; to predict with this version anyway: {use}; to let it serve:")
         typer.echo(f"           evergreen promote {name} {version.version} --why REASON")
+
+
+def _reports(checked: ValidationReport | None) -> str:
+    """What lies in a run's folder; nothing is said of an earlier run's, nor of rules where there is no suite."""
+    if checked is None:
+        return ""
+    return ": summary.md, validation/rules.html, plots/" if checked.results else ": summary.md, plots/"
 
 
 def _print_rows(report: ValidationReport) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Mapping
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from evergreen.errors import DataError
 from evergreen.spec import Read
@@ -47,10 +48,21 @@ def clean(rows: pd.DataFrame, how: Read | None) -> pd.DataFrame:
 def _without_lines(rows: pd.DataFrame, drop: Mapping[str, Collection[str]]) -> pd.DataFrame:
     """The rows but for lines such as a total: those with one of these texts in a column."""
     for name, texts in drop.items():
-        if name in rows and isinstance(rows[name].dtype, pd.StringDtype | np.dtypes.ObjectDType):
-            told = rows[name].astype("str").str.strip().isin(list(texts))
-            rows = rows[~told.to_numpy()] if told.any() else rows
+        if name not in rows or not isinstance(rows[name].dtype, pd.StringDtype | np.dtypes.ObjectDType):
+            continue  # no text, so none of these
+        told = _are(rows[name], texts)
+        if told.any():
+            logger.info("%s: %s lines with %s are no rows and are left out", name, f"{int(told.sum()):,}",
+                        " or ".join(map(repr, texts)))  # fmt: skip
+            rows = rows[~told]
     return rows
+
+
+def _are(values: pd.Series, texts: Collection[str]) -> NDArray[np.bool_]:
+    """Which values are one of these texts; a number never is, whatever stands beside it in a column of mixed types."""
+    if values.dtype == object:
+        return np.array([isinstance(value, str) and value.strip() in texts for value in values], dtype=bool)
+    return values.str.strip().isin(list(texts)).to_numpy(bool)
 
 
 def read_numbers(values: pd.Series, how: Read) -> pd.Series:

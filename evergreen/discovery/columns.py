@@ -122,10 +122,16 @@ def _describe(name: str, values: pd.Series) -> Column:
     return Column(name, "level", rows, missing, distinct, example, f"{distinct:,} levels")
 
 
+def named_like_a_year(name: str) -> bool:
+    """Whether a column's name says that it holds years."""
+    return bool(re.search(r"(?i)^(?:the_?)?(?:year|yr|jahr|ann[eé]e|a[nñ]o|anno)$", name))
+
+
 def looks_like_years(column: Column) -> bool:
     """Whether a column of whole numbers may be the year in which a row's event happened."""
-    told = re.search(r"(?i)^(?:the_?)?(?:year|yr|jahr|ann[eé]e|a[nñ]o|anno)$", column.name)
-    return bool(told and column.whole and (column.low or 0) >= 1800 and (column.high or 0) <= 2100)
+    return bool(
+        named_like_a_year(column.name) and column.whole and (column.low or 0) >= 1800 and (column.high or 0) <= 2100
+    )
 
 
 def _are_codes(levels: pd.Index) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from evergreen.discovery.columns import named_like_a_year
 from evergreen.discovery.numerals import look_at_dots, settle
 from evergreen.discovery.reading import Reading
 from evergreen.discovery.totals import find_totals, without_totals
@@ -36,16 +37,19 @@ _DAY_NAME = r"(?i)(?:date|datum|fecha)"
 _TIME_NAME = r"(?i)(?:date|time|stamp|epoch|created|updated|(?:^|[ _.-])(?:ts|at|on|when)$|(?-i:[a-z](?:Ts|At|On)$))"
 
 
-def find_reading(raw: pd.DataFrame, time: str | None = None, decimal_comma: bool = False) -> Reading:
+def find_reading(
+    raw: pd.DataFrame, time: str | None = None, decimal_comma: bool = False, complete: bool = True
+) -> Reading:
     """Find missing words, numbers in texts, times and codes.
 
     Args:
         raw: A sample; columns of texts are looked into, whole numbers are looked at as times, others left alone.
         time: A column that a person has called the event time; whole numbers in it are read as years or days.
         decimal_comma: The file separates its fields by semicolons, as countries with a decimal comma do.
+        complete: Whether the sample holds all rows.
     """
     found, looks = Reading(), dict[str, NumberLook]()
-    found.drop = find_totals(raw)
+    found.drop = find_totals(raw, complete)
     rows = without_totals(raw, found.drop)
     words: Counter[str] = Counter()
     where: dict[str, str] = {}
@@ -64,10 +68,24 @@ def find_reading(raw: pd.DataFrame, time: str | None = None, decimal_comma: bool
     settle(found, looks)
     look_at_dots(found, rows, decimal_comma)
     for name in found.drop:
-        if name not in (*found.numbers, *found.dates) and plain_numbers(rows[name]) is not None:
-            found.numbers[name] = "numbers, but for the lines that are none"
+        if name not in (*found.numbers, *found.dates, *found.texts):
+            _look_above_totals(found, name, rows[name])
     found.missing = {word: where[word] for word, _ in words.most_common() if word}
     return found
+
+
+def _look_above_totals(found: Reading, name: str, values: pd.Series) -> None:
+    """A column that would be plain numbers, did the lines that are no rows not stand in it."""
+    numbers = plain_numbers(values)
+    if numbers is None:
+        return
+    differ = len(numbers) == len(values) and numbers.is_unique
+    if differ and pd.api.types.is_integer_dtype(numbers.dtype) and not named_like_a_year(name):
+        found.texts[name] = "a different whole number in every row, but for the lines that are none"
+    elif values.str.contains(".", regex=False).any() and (found.decimal != "." or found.thousands == "."):
+        found.checks.append(f"{name}: numbers in another way than the other columns: stays text; write them alike")
+    else:
+        found.numbers[name] = "numbers, but for the lines that are none"
 
 
 def _words(values: pd.Series, among_texts: bool) -> tuple[pd.Series, Mapping[str, int]]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from evergreen.discovery.reading import Reading
-from evergreen.discovery.values import PLAIN_MISSING, NumberLook
+from evergreen.discovery.values import PLAIN_MISSING, NumberLook, plain_numbers
 
 #: A number in which a dot may part thousands as well as decimals.
 _DOTTED = r"[+-]?[1-9]\d{0,2}(?:\.\d{3})+"
@@ -32,10 +32,14 @@ def settle(found: Reading, looks: Mapping[str, NumberLook]) -> None:
 
 
 def look_at_dots(found: Reading, rows: pd.DataFrame, decimal_comma: bool) -> None:
-    """Numbers such as 617.333, which any reader takes for decimals, where a dot parts thousands in the file."""
-    european = found.decimal == "," and found.thousands in (".", None)
+    """Numbers such as 617.333, which any reader takes for decimals, where a dot parts thousands in the file.
+
+    Where some other column has decimals behind a dot, both may be meant, and the numbers are left as they are.
+    """
+    european = found.decimal == "," and found.thousands == "."
     if not european and not decimal_comma:
         return
+    european = european and not any(_has_dot_decimals(rows[name]) for name in rows.columns)
     known = {*found.numbers, *found.dates, *found.texts}
     for name in map(str, rows.columns):
         if name in known or not isinstance(rows[name].dtype, pd.StringDtype):
@@ -46,9 +50,17 @@ def look_at_dots(found: Reading, rows: pd.DataFrame, decimal_comma: bool) -> Non
         if dotted.sum() < 3 or not (dotted | texts.str.fullmatch(r"[+-]?\d{1,3}")).all():
             continue
         example = texts[dotted].iloc[0]
+        doubt = f"{name}: is {example} a decimal, or are its dots thousands?"
         if european:
-            found.thousands = "."
             found.numbers[name] = f"numbers, written like {example!r}: with decimal commas a dot parts thousands"
+            found.checks.append(f"{doubt} Read as thousands; if they are decimals, take it out of numbers")
         else:
-            said = f"{name}: is {example} a decimal, or are its dots thousands?"
-            found.checks.append(f'{said} If so: numbers: [{name}], thousands: ".", decimal: ","')
+            found.checks.append(f'{doubt} If so: numbers: [{name}], thousands: ".", decimal: ","')
+
+
+def _has_dot_decimals(values: pd.Series) -> bool:
+    """Whether a column's numbers are plain ones, with a dot that cannot part thousands."""
+    if not isinstance(values.dtype, pd.StringDtype) or plain_numbers(values) is None:
+        return False
+    texts = values.dropna().str.strip()
+    return bool((texts.str.contains(".", regex=False) & ~texts.str.fullmatch(_DOTTED)).any())

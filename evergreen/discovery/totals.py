@@ -16,17 +16,20 @@ _WORDS = frozenset(
 _MOST = 0.002
 
 
-def find_totals(raw: pd.DataFrame) -> dict[str, dict[str, str]]:
+def find_totals(raw: pd.DataFrame, complete: bool = True) -> dict[str, dict[str, str]]:
     """Texts by column that mark lines of totals, each with the figures that say so.
 
     Such a text is a line's first value, stands in next to no other line, and at least a third of the cells beside it
-    are empty although hardly any other row lacks them.
+    are empty although hardly any other row lacks them. A text that some full row has too marks none: every line with it
+    would be left out.
 
     Args:
         raw: Values as they stand in the source.
+        complete: Whether these are all rows, so that a line's number is that of the source.
     """
     names = [str(name) for name in raw.columns]
     empty: pd.DataFrame | None = None
+    of = "data" if complete else "sample"
     found: dict[str, dict[str, str]] = {}
     for place, name in enumerate(names):
         told = _places(raw[name])
@@ -34,11 +37,15 @@ def find_totals(raw: pd.DataFrame) -> dict[str, dict[str, str]]:
             continue
         empty = _empty(raw) if empty is None else empty
         usual = [other for other in names if other != name and empty[other].mean() < 0.05]
+        lines: dict[str, list[str]] = {}
         for at in told:
             lacks = int(empty[usual].iloc[at].sum())
-            if usual and 3 * lacks >= len(usual) and bool(empty[names[:place]].iloc[at].all()):
-                said = f"line {at + 1} of the data: {lacks} of {len(usual)} cells that other rows fill are empty"
-                found.setdefault(name, {})[str(raw[name].iloc[at]).strip()] = said
+            none = usual and 3 * lacks >= len(usual) and bool(empty[names[:place]].iloc[at].all())
+            said = f"line {at + 1} of the {of}: {lacks} of {len(usual)} cells that other rows fill are empty"
+            lines.setdefault(str(raw[name].iloc[at]).strip(), []).append(said if none else "")
+        marks = {text: said[-1] for text, said in lines.items() if all(said)}
+        if marks:
+            found[name] = marks
     return found
 
 

@@ -183,7 +183,8 @@ def _no_time(found: Survey) -> list[str]:
         if one.kind == "time" and 0 < one.missing_share < 0.05
     ]
     doubts += [
-        f"{remark(one.name)} looks like years: evergreen init --time {remark(one.name)}"
+        f"{remark(one.name)} looks like years: evergreen init FILE --target {remark(found.target)}"
+        f" --time {remark(one.name)} --name NAME"
         for one in found.columns
         if looks_like_years(one)
     ]

@@ -40,8 +40,9 @@ def predict_file(here: Settings, spec: ModelSpec, version: ModelVersion, file: s
 
     Memory holds a batch of rows and the joined tables, however large the file is. The result is written aside and
     renamed: there is all of it or nothing. Keys of text files are written as they stand; a file without the key's
-    column gets ``row``, counted from 1. ``prediction`` is the class (the most probable one), the quantity, or the
-    middle one of several quantiles, which follow as ``q_0.1``, ...
+    column gets ``row``, counted from 1. ``prediction`` is the class (of two the one that the version's threshold
+    decides on, else the most probable), the quantity, or the middle one of several quantiles, which follow as
+    ``q_0.1``, ...
 
     Args:
         here: The project, whose sources the joins read.

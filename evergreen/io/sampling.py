@@ -51,7 +51,7 @@ class Sample:
         Args:
             time: A column that a person has called the event time.
         """
-        found = find_reading(self.raw, time, self.semicolons)
+        found = find_reading(self.raw, time, self.semicolons, self.complete)
         found.layout = self.layout
         return found
 
@@ -59,7 +59,7 @@ class Sample:
         """The same rows with the types that training will see."""
         if not self.parts:
             return clean(self.raw, how)
-        unread = [*how.numbers, *how.dates, *how.texts] if how else []
+        unread = [*how.numbers, *how.dates, *how.texts, *how.drop] if how else []
         frames = []
         for part in self.parts:
             texts = dict.fromkeys((name for name in (*unread, *part.texts) if name in part.names), "str")

@@ -196,7 +196,8 @@ def _unread(error: BaseException) -> str:
 def _unwritten(path: str, error: BaseException) -> str:
     if _is_near(path):
         reason = getattr(error, "strerror", None) or str(error)
-        return f"cannot be written ({reason}); free space or set EVERGREEN_WORKSPACE"
+        named = "EVERGREEN_STORE" if os.environ.get("EVERGREEN_STORE") else "EVERGREEN_WORKSPACE"
+        return f"cannot be written ({reason}); free space or set {named}"
     return what_broke(error) or f"cannot be written ({error}); look at the place that EVERGREEN_STORE names"
 
 

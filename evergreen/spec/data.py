@@ -52,7 +52,7 @@ class Read(Part):
     """Columns of text in which upper and lower case mean the same; they become lower case."""
     drop: dict[str, Names] = Field(default_factory=dict)
     """Lines that are no rows, such as a total at the end: those with one of these texts in a column
-    (`{customer: [Total]}`)."""
+    (`{customer: [Total]}`). Such a column is text: one of numbers stands under `numbers` too."""
     encoding: str | None = None
     """The encoding of a CSV that is not UTF-8, e.g. `cp1252` or `utf-16`."""
     separator: Annotated[str, Field(min_length=1, max_length=1)] | None = None

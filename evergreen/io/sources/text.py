@@ -87,7 +87,7 @@ def _table(
     fs: Any, file: File, names: list[str], keep: Keep, how: Read | None = None
 ) -> tuple[pd.DataFrame, dict[str, str] | None]:
     """The kept rows of a file, and each column's kind by all its rows, as if parsed at once; None without a row."""
-    texts = {*how.numbers, *how.dates, *how.texts} if how else set[str]()
+    texts = {*_left_as_text(how)}
     while True:
         kept: list[pd.DataFrame] = []
         seen: dict[str, set[str]] = {name: set() for name in names}
@@ -103,6 +103,11 @@ def _table(
         if not mixed:
             return joined(kept, kinds), kinds
         texts |= mixed
+
+
+def _left_as_text(how: Read | None) -> tuple[str, ...]:
+    """Columns whose texts the spec reads: a line of totals in one piece must not make a column's type another."""
+    return (*how.numbers, *how.dates, *how.texts, *how.drop) if how else ()
 
 
 def _pieces(fs: Any, file: File, texts: Collection[str], how: Read | None = None) -> Iterator[pd.DataFrame]:
@@ -134,7 +139,7 @@ def pieces_of(fs: Any, file: File, texts: Collection[str], how: Read | None) -> 
         DataError: the file is empty or no table, or a column stands twice.
     """
     names = _header(fs, file, how)
-    kept = {*texts, *how.numbers, *how.dates, *how.texts} if how else {*texts}
+    kept = {*texts, *_left_as_text(how)}
     yield from _pieces(fs, file, [name for name in names if name in kept], how)
 
 

@@ -6,12 +6,15 @@ import os
 import re
 import subprocess
 import sys
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
 from evergreen.cli import main
+from evergreen.cli.training import _reports
+from evergreen.handoffs import RuleResult, Snapshot, ValidationReport
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -110,6 +113,44 @@ log.info("over", extra={"budget": 0})
     assert [line.split("s  ")[1] for line in piped.stderr.splitlines()] == ["begun", "one is fitted", "over"]
 
 
+def test_the_bar_is_gone_before_an_error_is_said() -> None:
+    code = """
+import logging, sys
+import evergreen.cli
+from evergreen.cli.console import listen
+from evergreen.errors import TrainingError
+def refused():
+    listen()
+    logging.getLogger("tasks.training").info("begun", extra={"budget": 30, "doing": "trying candidates"})
+    raise TrainingError("no candidate could be fitted")
+evergreen.cli.app = refused
+evergreen.cli.main()
+"""
+    ours, theirs = os.openpty()
+    ended = subprocess.run([sys.executable, "-c", code], stderr=theirs, check=False, env=os.environ | {"TERM": "xterm"})
+    os.close(theirs)
+    shown = b""
+    with contextlib.suppress(OSError):  # a terminal whose other end is closed
+        while part := os.read(ours, 4096):
+            shown += part
+    assert ended.returncode == 5
+    text = shown.decode()
+    assert text.rindex("\x1b[?25h") < text.index("error: no candidate could be fitted")
+
+
+@pytest.mark.parametrize(
+    ("results", "said"),
+    [
+        (None, ""),
+        ((), ": summary.md, plots/"),
+        ((RuleResult("r", "warning", True, ""),), ": summary.md, validation/rules.html, plots/"),
+    ],
+)
+def test_only_reports_that_there_are_are_named(results: tuple[RuleResult, ...] | None, said: str) -> None:
+    snapshot = Snapshot("u", 1, "d", datetime(2026, 1, 1, tzinfo=UTC))
+    assert _reports(None if results is None else ValidationReport("s", snapshot, results, 1, 0)) == said
+
+
 def test_ctrl_c_is_one_sentence_that_says_what_is_kept(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -156,7 +197,7 @@ def test_train_and_look_from_the_command_line(project: Path) -> None:
     assert "churn: promoted: held: roc_auc gains" in trained.stderr
     again = run("train", "churn", "--as-of", "2026-03-10").stdout
     assert re.search(r"^candidates .* by roc_auc on the tuning rows$", again, re.M)
-    assert f"reports    {outcome['reports']}: summary.md, validation/rules.html, plots/" in again
+    assert f"reports    {outcome['reports']}\n" in again
     listed = run("models", "churn")
     assert "champion" in listed.stdout
     assert "roc_auc" in listed.stdout

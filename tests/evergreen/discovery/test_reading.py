@@ -127,12 +127,39 @@ def test_a_total_line_is_no_row_and_hides_no_type() -> None:
     assert rows["sold"].max() == 39.5
 
 
-def test_numbers_above_a_total_line_stay_numbers() -> None:
-    raw = with_a_total(shop="Total", sold="5.850,0").assign(shop=[*(str(number) for number in range(300)), "Total"])
+def test_numbers_above_a_total_line_stay_numbers_and_keys_of_numbers_stay_as_they_stand() -> None:
+    total = with_a_total(shop="Total", sold="5.850,0")
+    raw = total.assign(shop=[*(str(number % 40) for number in range(300)), "Total"])
     read = find_reading(raw).read
     assert read is not None
     assert "shop" in read.numbers
-    assert clean(raw, read)["shop"].tolist() == list(range(300))
+    assert clean(raw, read)["shop"].tolist() == [number % 40 for number in range(300)]
+    raw = total.assign(shop=[*(str(number) for number in range(300)), "Total"])
+    read = find_reading(raw).read
+    assert read is not None
+    assert read.texts == ("shop",)
+    assert clean(raw, read)["shop"].tolist() == [str(number) for number in range(300)]
+
+
+def test_decimals_above_a_total_line_are_not_read_by_another_way_of_writing() -> None:
+    raw = with_a_total(shop="Total", sold="5.850,0").assign(
+        shop=[*(f"{number % 40}.25" for number in range(300)), "Total"]
+    )
+    found = find_reading(raw)
+    read = found.read
+    assert read is not None
+    assert (read.decimal, read.numbers) == (",", ("sold",))
+    assert clean(raw, read)["shop"].iloc[1] == "1.25"
+    assert "shop: numbers in another way than the other columns" in found.checks[-1]
+
+
+def test_a_text_that_a_full_row_has_too_marks_no_total() -> None:
+    raw = with_a_total(shop="Total", sold="5.850,0")
+    full = raw.iloc[[7]].assign(shop="Total")
+    assert find_reading(pd.concat([full, raw], ignore_index=True)).drop == {}
+    other = pd.concat([full.assign(shop="total"), raw], ignore_index=True)
+    assert list(find_reading(other).drop["shop"]) == ["Total"]
+    assert "line 302 of the sample" in find_reading(other, complete=False).drop["shop"]["Total"]
 
 
 @pytest.mark.parametrize(
@@ -145,12 +172,25 @@ def test_a_full_row_and_a_level_called_total_are_rows(row: dict[str, str]) -> No
 
 def test_a_dot_parts_thousands_in_a_file_of_decimal_commas() -> None:
     raw = texts(
-        people=["617.333", "23.848", "512"] * 20, area=["183,43", "1.200,5", "7,1"] * 20, rate=["0.5", "1.25", "3"] * 20
+        people=["617.333", "23.848", "512"] * 20, area=["183,43", "1.200,5", "7,1"] * 20, town=["a", "b", "c"] * 20
     )
-    read = find_reading(raw).read
+    found = find_reading(raw)
+    read = found.read
     assert read is not None
     assert set(read.numbers) == {"people", "area"}
     assert clean(raw, read)["people"].head(3).tolist() == [617333, 23848, 512]
+    assert "people: is 617.333 a decimal, or are its dots thousands? Read as thousands" in found.checks[0]
+
+
+def test_a_dot_is_left_as_it_is_where_another_column_has_decimals_behind_one() -> None:
+    found = find_reading(
+        texts(
+            weight=["1.250", "2.375", "3"] * 20, area=["183,43", "1.200,5", "7,1"] * 20, rate=["0.5", "1.25", "3"] * 20
+        )
+    )
+    assert found.read is not None
+    assert found.read.numbers == ("area",)
+    assert "weight: is 1.250 a decimal, or are its dots thousands? If so" in found.checks[0]
 
 
 def test_a_dot_of_unknown_meaning_between_semicolons_is_a_doubt() -> None:

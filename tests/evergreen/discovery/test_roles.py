@@ -127,7 +127,7 @@ def test_a_column_of_years_is_offered_as_the_event_time() -> None:
     text = model_file(
         "m", "m.csv", look(frame(year=[2000 + number % 20 for number in range(300)])), Reading(), None, "by hand"
     )
-    assert "year looks like years: evergreen init --time year" in text
+    assert "year looks like years: evergreen init FILE --target y --time year --name NAME" in text
 
 
 def test_rows_of_different_times_do_not_repeat_each_other() -> None:

@@ -13,6 +13,8 @@ import pytest
 
 from evergreen.errors import DataError, EmptyWindow
 from evergreen.io.sources import read, text
+from evergreen.io.sources.batches import batches
+from evergreen.spec import Read
 
 FIRST, SECOND = datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 1, 2, tzinfo=UTC)
 ROWS = pd.DataFrame(
@@ -205,6 +207,27 @@ def test_what_is_wrong_in_a_later_piece_is_found_too(tmp_path: Path, text_: str,
     written(tmp_path / "t.csv", text_)
     with pytest.raises(DataError, match=f"t.csv: {message}"):
         read("t.csv", tmp_path, time="at", start=FIRST, end=SECOND)
+
+
+@pytest.mark.usefixtures("pieces_of_two_rows")
+@pytest.mark.parametrize("total", ["", "Total,,\n"])
+def test_a_column_with_lines_that_are_none_has_one_type_with_and_without_them(tmp_path: Path, total: str) -> None:
+    written(tmp_path / "t.csv", f"shop,no,x\n1,1,1\n2,2,2\n3,3,3\n4,4,4\n{total}")
+    how = Read.model_validate({"drop": {"shop": ["Total"], "no": ["Sum"]}, "numbers": ["no"]})
+    rows = read("t.csv", tmp_path, how=how)
+    assert rows["shop"].tolist() == ["1", "2", "3", "4"]
+    assert rows["no"].tolist() == [1.0, 2.0, 3.0, 4.0]
+    for piece in batches("t.csv", tmp_path, how=how):
+        assert isinstance(piece["shop"].dtype, pd.StringDtype)
+        assert piece["no"].dtype == "float64"
+
+
+def test_lines_that_are_no_rows_are_counted_in_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    written(tmp_path / "t.csv", "shop,x\na,1\nTotal,2\nb,3\nTotal ,4\n")
+    with caplog.at_level("INFO"):
+        assert read("t.csv", tmp_path, how=Read.model_validate({"drop": {"shop": ["Total"]}})).shape == (2, 2)
+    said = [record.getMessage() for record in caplog.records if "no rows" in record.getMessage()]
+    assert said == ["shop: 2 lines with 'Total' are no rows and are left out"]
 
 
 def test_only_the_windows_rows_of_a_csv_are_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

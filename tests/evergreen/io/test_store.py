@@ -114,6 +114,9 @@ def test_a_full_disk_leaves_nothing_and_names_the_place(tmp_path: Path, monkeypa
     with pytest.raises(StoreError, match=r"snapshots/.*: cannot be written \(No space left on device\); free space"):
         Store(str(tmp_path)).write(table(), "snapshots")
     assert list((tmp_path / "snapshots").iterdir()) == []
+    monkeypatch.setenv("EVERGREEN_STORE", str(tmp_path))
+    with pytest.raises(StoreError, match="free space or set EVERGREEN_STORE"):
+        Store(str(tmp_path)).write(table(), "snapshots")
 
 
 def test_a_place_that_is_no_folder_is_named(tmp_path: Path) -> None:
