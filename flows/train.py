@@ -15,8 +15,8 @@ from tasks.discovery import warn_of_leaks
 from tasks.evaluation import compare, report
 from tasks.features import build_features
 from tasks.locks import alone
-from tasks.promotion import approve, find_champion, find_decision, find_opponent, settle
-from tasks.runs import answering, find_spec, logged_run, note_table, run_name, scheduled_time
+from tasks.promotion import approve, find_answer, find_champion, find_decision, find_opponent, settle
+from tasks.runs import answering, find_spec, logged_run, note_table, refuse_while_asked, run_name, scheduled_time
 from tasks.training import fit, refit, reserve, still_does
 from tasks.validation import validate
 
@@ -52,14 +52,17 @@ def train(
     """
     spec = find_spec(model)
     as_of = scheduled_time(as_of)
+    refuse_while_asked(spec)  # before it waits for the locks, as long as an answer may take
     with answering(model, cause, as_of), alone("training", model) as lock:
-        snapshot = take_snapshot(spec, as_of)
         champion = find_champion(model)
+        if cause and (answered := find_answer(model, cause)):
+            return _repeated(answered.version, answered.verdict, answered.evidence)
+        refuse_while_asked(spec)
+        snapshot = take_snapshot(spec, as_of)
         recipe = champion.recipe if champion and search == "refit" else None
         asked = f"auto {champion.recipe}" if champion and search == "auto" else recipe
-        known = find_decision(spec, snapshot, asked, cause)
-        if known:
-            return Outcome(known.version, known.verdict, known.evidence, None, repeated=True)
+        if known := find_decision(spec, snapshot, asked):
+            return _repeated(known.version, known.verdict, known.evidence)
         opponent = find_opponent(spec, champion)
         with logged_run(spec, "train", as_of, reason) as run_id:
             checked = validate(spec, snapshot, run_id)
@@ -75,5 +78,11 @@ def train(
             verdict = approve(spec, evidence, decide(evidence, spec.promotion), lock)
             report(spec, table, contest, challenger, evidence, verdict, run_id)
             final = refit(spec, table, contest, challenger, run_id) if verdict.promote else challenger
-            version = settle(spec, snapshot, final, champion, evidence, verdict, asked, cause)
-    return Outcome(version, verdict, evidence, checked)
+            settled = settle(spec, snapshot, final, champion, evidence, verdict, asked, cause)
+    if settled.version.run_id != run_id:
+        return _repeated(settled.version, settled.verdict, settled.evidence)
+    return Outcome(settled.version, verdict, evidence, checked)
+
+
+def _repeated(version: ModelVersion, verdict: Verdict, evidence: Evidence | None) -> Outcome:
+    return Outcome(version, verdict, evidence, None, repeated=True)

@@ -61,7 +61,7 @@ class Wanted:
 def deployment(flow: Flow[..., Any], spec: ModelSpec) -> Wanted:
     """One flow of one model as a deployment ``FLOW/MODEL``; at most one of its runs at a time.
 
-    Trainings that wait for a person are kept apart by the workspace's lock alone: a run that is paused gives its place
+    Trainings that wait for a person are kept apart by the workspace's locks alone: a run that is paused gives its place
     back to the server, which ends it minutes later as one that holds none.
 
     Raises:

@@ -19,21 +19,25 @@ from evergreen.io.registry import Registry
 from evergreen.settings import settings
 from evergreen.spec import ModelSpec
 from tasks.launching import notify
-from tasks.locks import Lock
+from tasks.locks import APPROVAL, Lock, alone
 from tasks.runs import run_key
 
 logger = logging.getLogger(__name__)
 
 
 @task
-def find_decision(spec: ModelSpec, snapshot: Snapshot, recipe: str | None = None, cause: str = "") -> Decision | None:
-    """The recorded outcome of a training for this cause, or on exactly these rows by exactly this spec, and recipe.
+def find_decision(spec: ModelSpec, snapshot: Snapshot, recipe: str | None = None) -> Decision | None:
+    """The recorded outcome of a training on exactly these rows by exactly this spec, and recipe."""
+    return Records(settings().workspace).decision(spec.model, run_key(spec, snapshot, recipe))
 
-    A cause may be announced twice, where its training ends at the very moment at which a monitor looks for it.
+
+@task
+def find_answer(model: str, cause: str) -> Decision | None:
+    """The recorded outcome of the training that a decision to retrain called for.
+
+    It may be announced twice, where its training ends at the very moment at which a monitor looks for it.
     """
-    records = Records(settings().workspace)
-    answers = [one for one in records.decisions(spec.model) if cause and one.cause == cause]
-    return answers[0] if answers else records.decision(spec.model, run_key(spec, snapshot, recipe))
+    return next((one for one in Records(settings().workspace).decisions(model) if one.cause == cause), None)
 
 
 @task
@@ -60,8 +64,8 @@ def approve(spec: ModelSpec, evidence: Evidence, verdict: Verdict, lock: Lock) -
     """Ask a person before a promotion, where the spec says so: the flow is paused with a form in the Prefect UI.
 
     Those whom the spec names are told, with the run's address. Nobody's answer in time keeps the champion, like a no.
-    The champion of a frozen model stays without asking, and after asking if it was frozen meanwhile. Others may train
-    while a person is waited for: who is crowned first is settled by compare-and-set.
+    The champion of a frozen model stays without asking, and after asking if it was frozen meanwhile. While a person is
+    waited for, no other training that would ask begins; who is crowned first is settled by compare-and-set.
     """
     verdict = _unless_frozen(spec, verdict)
     if spec.approval is None or not verdict.promote:
@@ -71,7 +75,7 @@ def approve(spec: ModelSpec, evidence: Evidence, verdict: Verdict, lock: Lock) -
     asked = f"answer within {spec.approval} (Resume on the page of the run): {page}"
     logger.info("%s: a person is asked; %s", spec.model, asked)
     notify(spec.notify, f"{spec.model}: a promotion waits for a person", "\n".join([*verdict.reasons, asked]))
-    with lock.released():
+    with alone(APPROVAL, spec.model, page), lock.released():
         try:
             answer = pause_flow_run(wait_for_input=form, timeout=int(spec.approval.total_seconds()), key="approval")
             word = "approved by a person" if answer.approve else "refused by a person"
@@ -114,10 +118,10 @@ def settle(
     verdict: Verdict,
     recipe: str | None = None,
     cause: str = "",
-) -> ModelVersion:
+) -> Decision:
     """Register the version, commit the verdict (and the new champion) in one transaction, then move the alias.
 
-    What a training on the same inputs settled, while this one waited for a person, stands.
+    What a training on the same inputs settled, while this one waited for a person, stands, and is returned.
 
     Raises:
         ChampionMoved: another version was crowned while this one was judged.
@@ -125,14 +129,20 @@ def settle(
     records, registry = Records(settings().workspace), Registry(settings())
     earlier = records.decision(spec.model, key := run_key(spec, snapshot, recipe))
     if earlier:
-        return earlier.version
+        stands = f"version {earlier.version.version}, {'promoted' if earlier.verdict.promote else 'not promoted'}"
+        logger.warning(
+            "%s: a training on the same inputs was settled meanwhile (%s): this one is void", spec.model, stands
+        )
+        return earlier
     tags = {"evergreen.verdict": "promoted" if verdict.promote else "kept"}
     version = registry.register(candidate, tags, evaluation.summary(spec.model, evidence, verdict))
     # The reign that was judged against, not whatever reigns by now: the database settles the race.
     judged = [reign for reign in records.champions(spec.model) if champion and reign.version == champion]
     records.settle(key, version, verdict, evidence, judged[-1] if judged else None, cause)
     project(records.champions(spec.model), registry)
-    return version
+    settled = records.decision(spec.model, key)
+    assert settled  # just written
+    return settled
 
 
 def project(reigns: list[Reign], registry: Registry, adopt: bool = False) -> None:

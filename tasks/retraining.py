@@ -18,7 +18,7 @@ from evergreen.retraining import Situation
 from evergreen.settings import settings
 from evergreen.spec import ModelSpec
 from evergreen.statistics import MIN_BLOCKS, greater_is_better
-from tasks.locks import ANSWER, taken
+from tasks.locks import ANSWER, APPROVAL, taken
 from tasks.monitoring import find_reference
 from tasks.promotion import project
 
@@ -133,9 +133,12 @@ def open_firings(model: str, as_of: datetime) -> list[Firing]:
 
 def under_way(firing: Firing) -> bool:
     """Whether a training of this workspace answers a decision of this model just now, or waits for a person's word."""
-    if not taken(ANSWER, firing.model):
+    if taken(ANSWER, firing.model):
+        logger.info("%s: a training for %s is under way already", firing.model, firing.cause)
+    elif taken(APPROVAL, firing.model):
+        logger.info("%s: %s comes after the training that waits for a person", firing.model, firing.cause)
+    else:
         return False
-    logger.info("%s: a training for %s is under way already", firing.model, firing.cause)
     return True
 
 

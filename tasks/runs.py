@@ -16,7 +16,7 @@ from prefect import runtime
 from prefect.artifacts import create_link_artifact
 from prefect.client.orchestration import get_client
 
-from evergreen.errors import EvergreenError
+from evergreen.errors import AnswerAwaited, EvergreenError, UsageError
 from evergreen.handoffs import FeatureTable, Snapshot
 from evergreen.io.provenance import provenance
 from evergreen.io.records import Records, Watching
@@ -24,7 +24,7 @@ from evergreen.io.registry import Registry
 from evergreen.monitoring import window_of, windows_between
 from evergreen.settings import settings
 from evergreen.spec import ModelSpec, load_spec
-from tasks.locks import ANSWER, alone
+from tasks.locks import ANSWER, APPROVAL, alone, holder
 
 #: The tag of an MLflow run that holds its feature table's URI.
 TABLE_TAG = "evergreen.feature_table"
@@ -76,21 +76,48 @@ def run_key(spec: ModelSpec, snapshot: Snapshot, recipe: str | None = None) -> s
 def answering(model: str, cause: str, as_of: datetime) -> Iterator[None]:
     """Close a retraining decision that this run answers, whatever becomes of it; a verdict closes it by itself.
 
-    No two runs answer at once. One that is killed leaves it open: the next monitor run starts the training again.
+    No two runs answer at once. One that is killed leaves it open, and so does one that does not begin because a person
+    is waited for: the next monitor run starts the training again.
+
+    Raises:
+        UsageError: the decision was closed already.
     """
     if not cause:
         yield
         return
     watching = Watching(settings().workspace)
+
+    def close(why: str) -> None:
+        if cause in {firing.cause for firing in watching.pending(model)}:
+            watching.close(model, cause, as_of, why)
+
     with alone(ANSWER, model):
+        if closed := watching.closed(model).get(cause):
+            raise UsageError(
+                f"{model}: the training for {cause} has ended without a verdict already ({closed[1]}); to train "
+                f"nevertheless, run: evergreen train {model}"
+            )
         try:
             yield
-        except EvergreenError as error:
-            watching.close(model, cause, as_of, str(error))
+        except AnswerAwaited:
             raise
-        if cause in {firing.cause for firing in watching.pending(model)}:
-            why = "nothing was new: rows, spec and program are those of an earlier verdict"
-            watching.close(model, cause, as_of, why)
+        except EvergreenError as error:
+            close(str(error))
+            raise
+        close("nothing was new: rows, spec and program are those of an earlier verdict")
+
+
+def refuse_while_asked(spec: ModelSpec) -> None:
+    """End a training that would ask a person while an earlier one of its model still waits: each keeps a process.
+
+    Raises:
+        AnswerAwaited: one waits.
+    """
+    if spec.approval and (waiting := holder(APPROVAL, spec.model)):
+        raise AnswerAwaited(
+            f"{spec.model}: a training waits for a person's answer already ({waiting}), and no other begins before; "
+            "answer that one (Resume on the page of its run), then train again"
+        )
 
 
 @contextmanager

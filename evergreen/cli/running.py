@@ -19,7 +19,13 @@ from evergreen.spec import load_specs
 def up(
     prefect_port: Annotated[int, typer.Option(help="Port of Prefect; another one where it is taken.")] = 4200,
     mlflow_port: Annotated[int, typer.Option(help="Port of MLflow; another one where it is taken.")] = 5000,
-    runs: Annotated[int, typer.Option(min=1, help="How many flows may run at the same time; more wait.")] = 4,
+    runs: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            help="How many flows may run at the same time, and one more for each model with `approval`; more wait.",
+        ),
+    ] = 4,
 ) -> None:
     """Run everything on its schedule until Ctrl-C: both servers and a worker, every model in deployments/ registered.
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prefect.client.orchestration import get_client
@@ -14,13 +15,15 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, Fl
 from prefect.client.schemas.objects import StateType
 from prefect.flow_runs import resume_flow_run
 
-from evergreen.errors import ChampionMoved
+from evergreen.errors import AnswerAwaited, ChampionMoved, UsageError
+from evergreen.handoffs import Firing, Rule, Verdict
 from evergreen.io.records import Records, Watching
 from evergreen.settings import settings
 from flows.train import train
-from tasks.locks import ANSWER, taken
+from tasks.locks import ANSWER, APPROVAL, alone, taken
 from tasks.promotion import crown_by_hand
-from tasks.runs import find_spec
+from tasks.retraining import under_way
+from tasks.runs import find_spec, run_key
 
 APRIL = datetime(2026, 3, 30, tzinfo=UTC)
 
@@ -30,6 +33,11 @@ def ask(project: Path, seconds: int) -> None:
     path.write_text(path.read_text().replace("families: [lightgbm, linear]", "families: [linear]"))
     text = "".join(line for line in path.read_text().splitlines(keepends=True) if "approval" not in line)
     path.write_text(f"{text}approval: {seconds}s\n")
+
+
+def fired(cause: str) -> Firing:
+    """A decision to train that waits to be answered."""
+    return Watching(settings().workspace).keep_firing(Firing("churn", APRIL, 0, True, (), (), cause))
 
 
 def test_nobody_answers_and_there_is_no_champion(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,19 +64,91 @@ def test_nobody_answers_and_there_is_no_champion(project: Path, monkeypatch: pyt
 
 
 def test_a_person_approves_in_the_form_and_the_version_is_crowned(project: Path) -> None:
+    """Meanwhile no other training begins, and a decision to retrain stays open."""
     ask(project, 300)
     answered: list[str] = []
-    thread = threading.Thread(target=answer, args=(answered,), daemon=True)
+    refused: list[str] = []
+    started: list[bool] = []
+    firing = fired("churn-v0-0")
+
+    def meanwhile() -> None:
+        for cause in ("", firing.cause):
+            try:
+                train("churn", APRIL - timedelta(days=3), cause=cause)
+            except AnswerAwaited as error:
+                refused.append(str(error))
+        started.append(not under_way(firing))
+
+    thread = threading.Thread(target=answer, args=(answered, meanwhile), daemon=True)
     thread.start()
     outcome = train("churn", APRIL)
     thread.join(timeout=300)
     assert answered
+    assert len(refused) == 2
+    assert all("waits for a person's answer already (process" in one and answered[0] in one for one in refused)
+    assert started == [False]
+    assert Watching(settings().workspace).pending("churn") == [firing]
+    assert not under_way(firing)
     assert outcome.verdict.promote
+    assert not outcome.repeated
     assert outcome.verdict.reasons[-1] == "approved by a person: looks right"
     assert [reign.version.version for reign in Records(settings().workspace).champions("churn")] == [1]
 
 
-def test_while_a_person_is_waited_for_others_may_train_and_who_is_crowned_first_stays(project: Path) -> None:
+def test_a_training_that_waited_for_its_turn_ends_too_where_a_person_is_asked_by_then(
+    project: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    ask(project, 300)
+    ended: list[str] = []
+
+    def second() -> None:
+        try:
+            train("churn", APRIL)
+        except AnswerAwaited as error:
+            ended.append(str(error))
+
+    thread = threading.Thread(target=second, daemon=True)
+    with alone("training", "churn") as first:
+        thread.start()
+        deadline = time.monotonic() + 290
+        while "does a training already; waiting" not in caplog.text:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        with alone(APPROVAL, "churn"), first.released():
+            thread.join(timeout=300)
+    assert len(ended) == 1
+    assert Records(settings().workspace).decisions("churn") == []
+
+
+def test_what_was_settled_on_the_same_inputs_while_a_person_was_waited_for_stands_and_is_told(
+    project: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    ask(project, 1)
+    other = train("churn", APRIL - timedelta(days=3)).version
+    ask(project, 300)
+    answered: list[str] = []
+    keys: list[str] = []
+
+    def noted(*given: Any) -> str:
+        keys.append(run_key(*given))
+        return keys[-1]
+
+    monkeypatch.setattr("tasks.promotion.run_key", noted)
+
+    def meanwhile() -> None:
+        kept = Verdict(False, (Rule("gain", False, "does not gain"),))
+        Records(settings().workspace).settle(keys[-1], other, kept, None, None)
+
+    threading.Thread(target=answer, args=(answered, meanwhile), daemon=True).start()
+    with caplog.at_level("WARNING"):
+        outcome = train("churn", APRIL)
+    assert answered
+    assert (outcome.repeated, outcome.version, outcome.verdict.promote) == (True, other, False)
+    assert "settled meanwhile (version 1, not promoted): this one is void" in caplog.text
+    assert Records(settings().workspace).champions("churn") == []
+
+
+def test_who_is_crowned_first_while_a_person_is_waited_for_stays(project: Path) -> None:
     ask(project, 1)
     assert not train("churn", APRIL - timedelta(days=3)).verdict.promote
     ask(project, 300)
@@ -79,6 +159,7 @@ def test_while_a_person_is_waited_for_others_may_train_and_who_is_crowned_first_
         free.extend([not taken("training", "churn"), taken(ANSWER, "churn")])
         crown_by_hand.fn(find_spec("churn"), 1, APRIL, "the other one")
 
+    fired("churn-v0-0")
     thread = threading.Thread(target=answer, args=(answered, meanwhile), daemon=True)
     thread.start()
     with pytest.raises(ChampionMoved, match="version 1 became champion meanwhile; version 2 was judged"):
@@ -87,6 +168,8 @@ def test_while_a_person_is_waited_for_others_may_train_and_who_is_crowned_first_
     assert free == [True, True]
     assert [reign.version.version for reign in Records(settings().workspace).champions("churn")] == [1]
     assert "became champion meanwhile" in Watching(settings().workspace).closed("churn")["churn-v0-0"][1]
+    with pytest.raises(UsageError, match=r"churn-v0-0 has ended without a verdict already .*became champion meanwhile"):
+        train("churn", APRIL, cause="churn-v0-0")
 
 
 def test_a_model_that_is_frozen_while_a_person_is_waited_for_keeps_its_champion(project: Path) -> None:

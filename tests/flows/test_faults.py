@@ -55,9 +55,9 @@ ASIDE = {"model_id", "run_id", "run_key", "sha256", "at", "who", "seconds_per_ro
 
 #: Imports all that flows need once, then forks a process for each run that is asked for: one JSON line each. A run may
 #: be told to end, without a word, after the first of its writes at which none ended before: whatever is written, it
-#: goes through one of these doors. What is read again needs no end of its own.
+#: goes through one of these doors. What is read again needs no end of its own. Or it stops there, to be killed.
 DRIVER = """
-import faulthandler, importlib, json, os, re, sys, traceback
+import faulthandler, importlib, json, os, re, signal, sys, traceback
 from collections import Counter
 from contextlib import contextmanager
 from datetime import datetime
@@ -68,7 +68,7 @@ from evergreen.io.records.database import Database
 from evergreen.io.registry import Registry
 from evergreen.io.store import Store
 
-def ends_after_a_write(known, kinds):
+def ends_after_a_write(known, kinds, stops):
     counts = Counter()
 
     def wrote(kind):
@@ -77,7 +77,7 @@ def ends_after_a_write(known, kinds):
         if step not in known and (not kinds or kind in kinds):
             with open(sys.argv[1] + ".step", "w") as said:
                 said.write(step)
-            os._exit(9)
+            os.kill(os.getpid(), signal.SIGSTOP) if stops else os._exit(9)
 
     def noted(owner, name, kind):
         original = getattr(owner, name)
@@ -116,7 +116,7 @@ def ends_after_a_write(known, kinds):
 def run(order):
     name, given = order["flow"], order["given"]
     if order["known"] is not None:
-        ends_after_a_write(order["known"], order["kinds"])
+        ends_after_a_write(order["known"], order["kinds"], order["stops"])
     flow = getattr(importlib.import_module("flows." + name), name)
     flow(**given | {"as_of": datetime.fromisoformat(given["as_of"])})
 
@@ -170,6 +170,7 @@ class Driver:
         known: list[str] | None = None,
         kinds: Collection[str] = (),
         times: int = 1,
+        stops: bool = False,
         **given: Any,
     ) -> list[int]:
         """Start a run, or several of the same at once; their processes.
@@ -185,11 +186,23 @@ class Driver:
             "known": known,
             "kinds": sorted(kinds),
             "times": times,
+            "stops": stops,
             "given": given,
         }
         self._process.stdin.write(json.dumps(order) + "\n")
         self._process.stdin.flush()
         return self._said()
+
+    def kill_after(self, kind: str, flow: str, as_of: datetime, **given: Any) -> None:
+        """Start a run that stops at its first write of a kind, and kill it there: it cannot have ended before."""
+        step, deadline = self.log.with_name(f"{self.log.name}.step"), time.monotonic() + 300
+        step.unlink(missing_ok=True)
+        (process,) = self.start(flow, as_of, [], [kind], stops=True, **given)
+        while not step.exists():
+            assert time.monotonic() < deadline, self.log.read_text()
+            time.sleep(0.01)
+        os.kill(process, signal.SIGKILL)
+        assert self.end() == [-signal.SIGKILL], self.log.read_text()
 
     def end(self) -> list[int]:
         """Wait for what was started; the exit codes."""
@@ -447,20 +460,13 @@ def test_a_promotion_by_hand_that_ends_at_each_write_is_made_once(lived: Lived) 
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
-    ("flow", "week", "sign"), [("score", ROLLED_BACK, "features"), ("monitor", RETRAINED, "labels")]
+    ("flow", "week", "kind"), [("score", ROLLED_BACK, "table features"), ("monitor", RETRAINED, "table labels")]
 )
 def test_a_run_that_is_killed_from_outside_is_done_by_the_next(
-    lived: Lived, flow: str, week: datetime, sign: str
+    lived: Lived, flow: str, week: datetime, kind: str
 ) -> None:
     lived.back_to(flow, week)
-    folder = lived.workspace / "store" / sign
-    before = set(folder.glob("*.parquet"))
-    (process,), deadline = lived.driver.start(flow, week), time.monotonic() + 300
-    while set(folder.glob("*.parquet")) == before:
-        assert time.monotonic() < deadline, lived.driver.log.read_text()
-        time.sleep(0.01)
-    os.kill(process, signal.SIGKILL)
-    assert lived.driver.end() == [-signal.SIGKILL]
+    lived.driver.kill_after(kind, flow, week)
     assert lived.driver.run(flow, week) == 0, lived.driver.log.read_text()
     assert state(lived.workspace) == lived.after[flow, week]
     assert_settled(lived)
@@ -471,12 +477,9 @@ def test_a_promotion_by_hand_that_is_killed_from_outside_stands_once_and_its_ali
     lived.back_to("score", REFUSED)
     records = Records(lived.workspace)
     chosen: dict[str, Any] = {"version": records.champions("churn")[1].version.version, "why": "a test"}
-    reigns, deadline = len(records.champions("churn")), time.monotonic() + 300
-    (process,) = lived.driver.start("promote", ROLLED_BACK + DAY, **chosen)
-    while len(records.champions("churn")) == reigns:
-        assert time.monotonic() < deadline, lived.driver.log.read_text()
-    os.kill(process, signal.SIGKILL)
-    assert lived.driver.end() == [-signal.SIGKILL]
+    reigns = len(records.champions("churn"))
+    lived.driver.kill_after("records champion_history", "promote", ROLLED_BACK + DAY, **chosen)
+    assert len(records.champions("churn")) == reigns + 1
     assert lived.driver.run("promote", ROLLED_BACK + DAY, **chosen) == 0, lived.driver.log.read_text()
     assert [reign.kind for reign in records.champions("churn")[reigns:]] == ["by hand"]
     assert_settled(lived)

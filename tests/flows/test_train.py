@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from evergreen.errors import ValidationFailed
-from evergreen.io.records import Records
+from evergreen.io.records import Records, Watching
 from evergreen.io.registry import Registry
 from evergreen.settings import settings
 from flows.evaluate import evaluate
@@ -149,8 +149,11 @@ def test_an_alias_moved_by_hand_is_reported_and_not_served(first: Outcome, caplo
 
 
 def test_a_decision_to_retrain_that_is_announced_twice_is_answered_once(project: Path) -> None:
+    """The second time before the source is read."""
     answer = train("churn", MARCH, cause="churn-v0-0")
+    (project / "data" / "customers.csv").unlink()
     again = train("churn", APRIL, cause="churn-v0-0")
     assert again.repeated
     assert again.version == answer.version
     assert len(Records(settings().workspace).decisions("churn")) == 1
+    assert Watching(settings().workspace).closed("churn") == {}

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import fcntl
+import re
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
@@ -7,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from evergreen.handoffs import Firing
-from tasks.locks import ANSWER, alone, taken
+from tasks.locks import ANSWER, APPROVAL, alone, holder, taken
 from tasks.retraining import under_way
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -25,6 +27,25 @@ def test_a_lock_is_taken_until_its_end_and_only_for_its_kind_and_model() -> None
         assert not taken("training", "fraud")
         assert not taken("monitoring", "churn")
     assert not taken("training", "churn")
+
+
+def test_who_holds_a_lock_is_said_with_its_note() -> None:
+    with alone("approval", "churn", "http://page"):
+        assert re.fullmatch(r"process \d+, http://page", holder("approval", "churn"))
+    assert holder("approval", "churn") == ""
+
+
+def test_a_lock_that_is_only_looked_at_is_taken_without_a_word_of_one_that_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with alone("training", "churn"):
+        pass
+    with (tmp_path / "locks" / "training-churn").open() as place:
+        fcntl.flock(place, fcntl.LOCK_SH)  # as who asks whether it is taken holds it for a moment
+        monkeypatch.setattr("tasks.locks.time.sleep", lambda _: fcntl.flock(place, fcntl.LOCK_UN))
+        with alone("training", "churn"):
+            assert taken("training", "churn")
+    assert caplog.text == ""
 
 
 def test_a_lock_that_is_released_lets_another_in_and_waits_for_its_end() -> None:
@@ -58,6 +79,7 @@ def test_what_ends_while_the_lock_is_released_does_not_wait_for_it() -> None:
 def test_a_decision_whose_training_waits_for_a_person_is_not_started_again() -> None:
     firing = Firing("churn", NOW, 1, True, (), (), "churn-v1-0")
     assert not under_way(firing)
-    with alone(ANSWER, "churn"):
-        assert under_way(firing)
-    assert not under_way(firing)
+    for kind in (ANSWER, APPROVAL):
+        with alone(kind, "churn"):
+            assert under_way(firing)
+        assert not under_way(firing)
