@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.portfolio_order import laid
-from benchmarks.quality import Job, manifest, packaged
 from benchmarks.quality_ours import our_problem
+from benchmarks.quality_tables import Job, manifest, packaged
 from evergreen import training
 from evergreen.statistics import greater_is_better, metric_value
 

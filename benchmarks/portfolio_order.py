@@ -22,9 +22,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmarks.quality import Job, lay_out, manifest, packaged
 from benchmarks.quality_ours import our_problem, our_rows
 from benchmarks.quality_systems import tuning_rows
+from benchmarks.quality_tables import Job, lay_out, manifest, packaged
 from evergreen import training
 from evergreen.statistics import greater_is_better, metric_value
 from evergreen.training.portfolio import ORDER

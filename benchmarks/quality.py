@@ -1,32 +1,29 @@
 """Which system finds the best model in the same time: one protocol, many tables, two threads, one table of results.
 
-The newest quarter of the rows judges where there is a time, else a quarter of the groups or of the rows. Each system is
-a process of its own; FLAML and AutoGluon live in environments that are made for them.
+Each system is a process of its own; FLAML and AutoGluon live in environments that are made for them. What takes no
+budget runs once a table. With ``--keep`` a comparison that was ended goes on where it was.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
-import json
+import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from benchmarks.dirt import TABLES, fetch, lay_down
-from benchmarks.quality_systems import SYSTEMS
+from benchmarks.quality_systems import SEARCHING, SYSTEMS
+from benchmarks.quality_tables import Job, lay_out, manifest, packaged
 from evergreen.statistics import greater_is_better, metric_interval, paired_interval
-from evergreen.training import encode_target
 
 _METRIC = {"binary": "roc_auc", "multiclass": "log_loss", "regression": "rmse"}
 _INSTALLED = {"flaml": ["flaml[automl]<3", "pyarrow"], "autogluon": ["autogluon.tabular[lightgbm,catboost,xgboost]"]}
@@ -35,18 +32,6 @@ _PLAIN, _OVER = "lightgbm-stopped", 1.1
 _SYSTEMS = Path(__file__).with_name("quality_systems.py")
 #: Times the budget after which a system is ended, and seconds on top for its imports.
 _ENDED, _IMPORTS = 3.0, 120.0
-
-
-@dataclass(frozen=True)
-class Job:
-    """A table and what is true of it."""
-
-    name: str
-    frame: pd.DataFrame
-    target: str
-    task: str
-    time: str = ""
-    group: str = ""
 
 
 @dataclass
@@ -60,33 +45,51 @@ class Tally:
     speeds: list[float] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Bench:
+    """Where everything is: a folder for the tables, one for what is measured, and the Python of each system."""
+
+    folder: Path
+    kept: Path
+    pythons: dict[str, str]
+
+
 def main(arguments: Sequence[str]) -> None:
     """Compare the systems on each table; print each as it is done, and mean ranks at the end."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", nargs="?", default="", help="a folder with manifest.csv: file,target,task,time,group")
-    parser.add_argument("--budget", type=float, default=60.0, help="seconds a system may take for a table")
+    parser.add_argument("--budget", default="60", help="seconds a system may take for a table; several: 30,60,120")
     parser.add_argument("--only", default="", help="tables, separated by commas")
     parser.add_argument("--environments", default="", help="a folder that keeps the systems' environments")
     parser.add_argument("--systems", default=",".join(SYSTEMS), help="systems, separated by commas")
+    parser.add_argument("--keep", default="", help="a folder that keeps what is measured; what it holds is taken as is")
     given = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="quality-") as name:
         folder = Path(name)
-        pythons = _environments(given.systems.split(","), Path(given.environments) if given.environments else folder)
-        tally = Tally(given.budget, {system: [] for system in pythons})
+        kept = Path(given.keep).resolve() if given.keep else folder / "kept"
+        kept.mkdir(parents=True, exist_ok=True)
+        homes = Path(given.environments).resolve() if given.environments else folder
+        bench = Bench(folder, kept, _environments(given.systems.split(","), homes))
+        ranks: list[dict[str, list[float]]] = [
+            {system: [] for system in bench.pythons} for _ in given.budget.split(",")
+        ]
+        tallies = [Tally(float(b), rank) for b, rank in zip(given.budget.split(","), ranks, strict=True)]
         for job in manifest(Path(given.folder)) if given.folder else packaged(folder):
             if not given.only or job.name in given.only.split(","):
-                _compare(job, folder / job.name, pythons, tally)
-        _conclude(tally)
+                truth = lay_out(job, folder / job.name)
+                for tally in tallies:
+                    _compare(job, truth, bench, tally)
+        for tally in tallies:
+            _conclude(tally)
 
 
-def _compare(job: Job, folder: Path, pythons: dict[str, str], tally: Tally) -> None:
-    truth = lay_out(job, folder)
+def _compare(job: Job, truth: NDArray[np.float64], bench: Bench, tally: Tally) -> None:
     metric = _METRIC[job.task]
-    print(f"\n## {job.name}: {metric}, {len(job.frame):,} rows, {len(truth):,} judge", flush=True)
+    print(f"\n## {job.name}: {metric}, {len(job.frame):,} rows, {len(truth):,} judge, {tally.budget:g} s", flush=True)
     print(f"{'system':24}{'value':>9}{'95 % interval':>22}{'seconds':>9}{'MiB':>7}{'rows/s':>10}")
     values, found_by = {}, {}
-    for system, python in pythons.items():
-        found = _run(system, python, folder, tally.budget)
+    for system in bench.pythons:
+        found = _measured(system, bench, bench.folder / job.name, tally.budget)
         if isinstance(found, str):
             print(f"{system:24}{found}", flush=True)
             values[system] = -np.inf
@@ -114,7 +117,9 @@ def _conclude(tally: Tally) -> None:
     count = len(next(iter(ranks.values()), []))
     if not count:
         raise SystemExit("no table was compared; look at --only and at the manifest")
-    print(f"\n## mean rank over {count} tables (1 is best; p: Wilcoxon's signed ranks against ours)")
+    print(
+        f"\n## mean rank over {count} tables, {tally.budget:g} s (1 is best; p: Wilcoxon's signed ranks against ours)"
+    )
     for system in sorted(ranks, key=lambda name: float(np.mean(ranks[name]))):
         p = ""
         if system != "ours" and "ours" in ranks and ranks[system] != ranks["ours"]:
@@ -126,41 +131,25 @@ def _conclude(tally: Tally) -> None:
         print(f"ours scores {np.median(tally.speeds):.1f} times AutoGluon's rows per second (median over tables)")
 
 
-def lay_out(job: Job, folder: Path) -> NDArray[np.float64]:
-    """Write the parts as every system gets them; the truth of the judging rows."""
-    folder.mkdir()
-    frame = job.frame[job.frame[job.target].notna()].reset_index(drop=True)
-    if job.time:
-        frame = frame.assign(**{job.time: pd.to_datetime(frame[job.time], utc=True)})
-        frame = frame.sort_values(job.time, kind="stable", ignore_index=True)
-    y, classes = encode_target(frame[job.target], job.task)  # type: ignore[arg-type]
-    test = _judging(job, frame)
-    inputs = [str(name) for name in frame if name not in (job.target, job.group)]
-    texts = [name for name in inputs if not _is_plain(frame[name])]
-    levels = {name: sorted(frame.loc[~test, name].dropna().astype("str").unique()) for name in texts}
-    meta = {"task": job.task, "time": job.time, "inputs": inputs, "levels": levels, "classes": len(classes)}
-    (folder / "meta.json").write_text(json.dumps(meta))
-    kept = frame[inputs].assign(**{name: frame[name].astype("str").where(frame[name].notna()) for name in texts})
-    kept[~test].assign(__y=y[~test]).to_parquet(folder / "train.parquet")
-    kept[test].to_parquet(folder / "test.parquet")
-    return y[test]
+def _measured(system: str, bench: Bench, folder: Path, budget: float) -> tuple[NDArray[np.float64], list[float]] | str:
+    """A system's predictions and its seconds, memory and speed, kept or made now; in words what went wrong."""
+    digest = hashlib.sha256()
+    for part in ("train.parquet", "test.parquet"):
+        digest.update((folder / part).read_bytes())
+    seconds = f"{budget:g}" if system in SEARCHING else "any"
+    path = bench.kept / f"{folder.name}-{digest.hexdigest()[:8]}.{seconds}.{system}.npz"
+    if not path.exists():
+        problem = _run(system, bench.pythons[system], folder, budget)
+        if problem:
+            return problem
+        shutil.copyfile(folder / f"{system}.npz", path.with_suffix(".part"))
+        path.with_suffix(".part").replace(path)
+    with np.load(path) as found:
+        return found["prediction"], found["costs"].tolist()
 
 
-def _judging(job: Job, frame: pd.DataFrame) -> NDArray[np.bool_]:
-    rng, rows = np.random.default_rng(1), np.arange(len(frame))
-    if job.time:
-        return rows >= len(frame) - len(frame) // 4
-    codes = pd.factorize(frame[job.group])[0] if job.group else rows
-    chosen = rng.permutation(codes.max() + 1)[: (codes.max() + 1) // 4]
-    return np.isin(codes, chosen)
-
-
-def _is_plain(values: pd.Series) -> bool:
-    return pd.api.types.is_numeric_dtype(values.dtype) or pd.api.types.is_datetime64_any_dtype(values.dtype)
-
-
-def _run(system: str, python: str, folder: Path, budget: float) -> tuple[NDArray[np.float64], list[float]] | str:
-    """A system's predictions and its seconds, memory and speed; in words what went wrong."""
+def _run(system: str, python: str, folder: Path, budget: float) -> str:
+    """Let a system write its predictions and what they cost; in words what went wrong, if anything."""
     limits = {f"{name}_NUM_THREADS": "2" for name in ("OMP", "OPENBLAS", "MKL")}
     environment = os.environ | limits | {"OMP_WAIT_POLICY": "passive", "LOKY_MAX_CPU_COUNT": "2"}
     environment["PYTHONPATH"] = str(_SYSTEMS.parents[1]) if system == "ours" else ""
@@ -173,8 +162,7 @@ def _run(system: str, python: str, folder: Path, budget: float) -> tuple[NDArray
         return f"ended after {_ENDED * budget + _IMPORTS:.0f} s"
     if ended.returncode:
         return f"failed: {(ended.stderr.strip().splitlines() or ['no message'])[-1][:100]}"
-    with np.load(folder / f"{system}.npz") as found:
-        return found["prediction"], found["costs"].tolist()
+    return ""
 
 
 def _environments(systems: Sequence[str], folder: Path) -> dict[str, str]:
@@ -196,34 +184,6 @@ def _environments(systems: Sequence[str], folder: Path) -> dict[str, str]:
                 print(f"{system}: left out, it cannot be installed here: {why}", flush=True)
                 del found[system]
     return found
-
-
-def packaged(folder: Path) -> Iterator[Job]:
-    """The tables of ``benchmarks.dirt``, as they were before they were made dirty, without the columns that leak."""
-    packages = folder / "packages"
-    fetch(packages)
-    for table in TABLES:
-        frame = lay_down(table, packages, folder / "dirty.csv")
-        target = table.target if table.target in frame else "target"
-        if target not in frame:
-            continue
-        frame = frame.drop(columns=[table.leak] if table.leak in frame else [])
-        time = table.time if table.time in frame else ""
-        group = table.group if table.group in frame else ""
-        yield Job(table.name, frame, target, table.task, time, group)
-
-
-def manifest(folder: Path) -> Iterator[Job]:
-    """The tables that a folder's ``manifest.csv`` names."""
-    with (folder / "manifest.csv").open(encoding="utf-8-sig", newline="") as file:
-        rows: list[dict[str, Any]] = list(csv.DictReader(file))
-    for row in rows:
-        name, target, task, time, group = (
-            (row.get(k) or "").strip() for k in ("file", "target", "task", "time", "group")
-        )
-        path = folder / name
-        frame = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, low_memory=False)
-        yield Job(path.name.split(".")[0], frame, target, task, time, group)
 
 
 if __name__ == "__main__":

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from typing import Any
 
 import pandas as pd
 
-from benchmarks.quality_systems import Predict, tuning_rows
 from evergreen import features, training
 from evergreen.handoffs import TARGET, TIME
 from evergreen.spec import ModelSpec
@@ -34,11 +34,19 @@ def our_rows(frame: Any, meta: dict[str, Any], y: Any = None) -> Any:
     return rows.assign(**{TARGET: y if meta["task"] == "regression" else y.astype(int).astype(str)})
 
 
-def ours(frame: Any, y: Any, meta: dict[str, Any], budget: float) -> Predict:
-    """The search of ``evergreen train``, then the best recipe on all rows; it takes the rows as they are."""
+def ours(frame: Any, y: Any, meta: dict[str, Any], budget: float, past: Any, newest: Any) -> Callable[[Any], Any]:
+    """The search of ``evergreen train``, then the best recipe on all rows; it takes the rows as they are.
+
+    Args:
+        frame: The rows.
+        y: What is predicted, as codes or numbers.
+        meta: What is true of the table.
+        budget: Seconds.
+        past: Positions to fit on.
+        newest: Positions to tune by.
+    """
     began = time.monotonic()
     table = our_rows(frame, meta, y)
-    past, newest = tuning_rows(meta, len(y))
     problem = our_problem(meta, budget=timedelta(seconds=budget - (time.monotonic() - began)))
     found = training.find_recipe(table.iloc[past], table.iloc[newest], problem, time.monotonic, refits=1)
     pipeline = training.refit(found.recipe, table, problem)

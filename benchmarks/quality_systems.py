@@ -67,15 +67,22 @@ def _lightgbm(task: str, **settings: Any) -> Any:
     return kind(n_jobs=2, verbosity=-1, random_state=0, **settings)
 
 
-def _stopped(x: Any, y: Any, meta: dict[str, Any], settings: dict[str, Any]) -> tuple[int, float]:
-    """Rounds at which early stopping ends, and the loss there (smaller is better)."""
+def _stopped(
+    x: Any, y: Any, meta: dict[str, Any], settings: dict[str, Any], until: float = float("inf")
+) -> tuple[int, float]:
+    """Rounds at which early stopping or the time ends, and the loss there (smaller is better)."""
     lightgbm = importlib.import_module("lightgbm")
     past, newest = tuning_rows(meta, len(y))
     metric = {"binary": "auc", "multiclass": "multi_logloss", "regression": "rmse"}[meta["task"]]
     model = _lightgbm(meta["task"], n_estimators=2000, **settings)
     stop = lightgbm.early_stopping(50, first_metric_only=True, verbose=False)
     watch = [(x.iloc[newest], y[newest])]
-    model.fit(x.iloc[past], y[past], eval_set=watch, eval_metric=metric, callbacks=[stop])
+
+    def out_of_time(env: Any) -> None:
+        if time.monotonic() > until:
+            raise lightgbm.callback.EarlyStopException(env.iteration, env.evaluation_result_list)
+
+    model.fit(x.iloc[past], y[past], eval_set=watch, eval_metric=metric, callbacks=[stop, out_of_time])
     reached = model.best_score_["valid_0"][metric]
     return int(model.best_iteration_), -reached if metric == "auc" else reached
 
@@ -97,6 +104,8 @@ def optuna_lightgbm(x: Any, y: Any, meta: dict[str, Any], budget: float) -> Pred
     optuna = importlib.import_module("optuna")
     optuna.logging.set_verbosity(optuna.logging.ERROR)
 
+    until = time.monotonic() + _SEARCH * budget
+
     def objective(trial: Any) -> float:
         settings = {
             "num_leaves": trial.suggest_int("num_leaves", 4, 256, log=True),
@@ -107,7 +116,7 @@ def optuna_lightgbm(x: Any, y: Any, meta: dict[str, Any], budget: float) -> Pred
             "subsample_freq": 1,
             "reg_lambda": trial.suggest_float("reg_lambda", 1e-3, 100.0, log=True),
         }
-        rounds, loss = _stopped(x, y, meta, settings)
+        rounds, loss = _stopped(x, y, meta, settings, until)
         trial.set_user_attr("settings", settings | {"n_estimators": rounds})
         return loss
 
@@ -175,7 +184,8 @@ def autogluon(x: Any, y: Any, meta: dict[str, Any], budget: float) -> Predict:
 
 def ours(frame: Any, y: Any, meta: dict[str, Any], budget: float) -> Predict:
     """The search of ``evergreen train``, which the other systems' environments lack."""
-    predict: Predict = importlib.import_module("benchmarks.quality_ours").ours(frame, y, meta, budget)
+    parts = tuning_rows(meta, len(y))
+    predict: Predict = importlib.import_module("benchmarks.quality_ours").ours(frame, y, meta, budget, *parts)
     return predict
 
 
@@ -184,6 +194,8 @@ SYSTEMS: dict[str, Fit] = {
     "lightgbm-default": lightgbm_default, "hist-gradient-boosting": hist_gradient_boosting,
     "random-forest": random_forest, "flaml": flaml, "autogluon": autogluon,
 }  # fmt: skip
+#: Those that make use of more time.
+SEARCHING = ("ours", "optuna-lightgbm", "flaml", "autogluon")
 #: Imported before the clock starts, for every system alike.
 IMPORTS = {
     "ours": ("benchmarks.quality_ours", "evergreen.features", "evergreen.training", "lightgbm", "optuna",

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.quality import Job, Tally, _conclude, lay_out, manifest
+from benchmarks.quality import Tally, _conclude, main
+from benchmarks.quality_tables import Job, lay_out, manifest
 
 
 def test_a_column_may_bear_the_name_of_a_label(tmp_path: Path) -> None:
@@ -35,3 +36,21 @@ def test_the_end_says_mean_ranks_and_where_ours_fell_short(capsys: pytest.Captur
     assert "ours over budget: letter" in said
     assert "ours significantly worse than lightgbm-stopped: nowhere" in said
     assert "3.0 times AutoGluon's rows per second" in said
+
+
+def test_what_is_kept_is_not_measured_again_and_what_takes_no_budget_runs_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=200)
+    pd.DataFrame({"x": x, "y": 3 * x + rng.normal(size=200)}).to_csv(tmp_path / "line.csv", index=False)
+    (tmp_path / "manifest.csv").write_text("file,target,task,time,group\nline.csv,y,regression,,\n")
+    kept = tmp_path / "kept"
+    asked = [str(tmp_path), "--budget", "5,10", "--systems", "lightgbm-default", "--keep", str(kept)]
+    main(asked)
+    (measured,) = kept.iterdir()
+    said, written = capsys.readouterr().out, measured.stat().st_mtime_ns
+    assert said.count("## line: rmse") == 2
+    main(asked)
+    assert capsys.readouterr().out == said
+    assert measured.stat().st_mtime_ns == written
