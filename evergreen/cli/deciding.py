@@ -146,7 +146,7 @@ def _next(here: Settings, watching: Watching, firing: Firing) -> tuple[str, ...]
 
 def _answer(watching: Watching, decisions: list[Decision], firing: Firing) -> str:
     """What became of a decision to train."""
-    from tasks.locks import ANSWER, taken
+    from tasks.locks import ANSWER, APPROVAL, holder
 
     for one in decisions:
         if one.cause == firing.cause:
@@ -157,8 +157,12 @@ def _answer(watching: Watching, decisions: list[Decision], firing: Firing) -> st
     closed = watching.closed(firing.model).get(firing.cause)
     if closed:
         return f"the training ended without a verdict: {closed[1]}"
-    if taken(ANSWER, firing.model):
+    if holder(ANSWER, firing.model):
         return "the training is under way, or waits for a person's word in the Prefect UI"
+    if asked := holder(APPROVAL, firing.model):
+        return f"the training comes after the one that waits for a person's word in the Prefect UI ({asked})"
+    if ahead := holder("training", firing.model):
+        return f"the training comes after one that was begun by hand ({ahead})"
     return "the training has not ended yet; if it died, the next monitor run starts it again"
 
 

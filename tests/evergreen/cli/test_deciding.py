@@ -19,7 +19,7 @@ from evergreen.io.records import Records, Watching
 from evergreen.retraining import PastTraining, Situation, decide_retraining
 from evergreen.settings import settings
 from evergreen.spec import Retraining
-from tasks.locks import ANSWER, alone
+from tasks.locks import ANSWER, APPROVAL, alone
 
 DAY = timedelta(days=1)
 WEEK = 7 * DAY
@@ -148,6 +148,10 @@ def test_why_says_what_became_of_a_decision_to_train(project: Path) -> None:
     assert "has not ended yet" in run("why", "churn")
     with alone(ANSWER, "churn"):
         assert "under way, or waits for a person's word" in run("why", "churn")
+    with alone(APPROVAL, "churn", "http://page"):
+        assert "after the one that waits for a person's word in the Prefect UI (process" in run("why", "churn")
+    with alone("training", "churn"):
+        assert "after one that was begun by hand (process" in run("why", "churn")
     watching.close("churn", fired.cause, JUNE, "the data failed validation")
     assert "without a verdict: the data failed validation" in run("why", "churn")
     verdict = Verdict(True, (Rule("gain", True, "gains"),))
