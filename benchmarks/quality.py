@@ -23,6 +23,7 @@ from scipy import stats
 
 from benchmarks.quality_systems import SEARCHING, SYSTEMS
 from benchmarks.quality_tables import Job, lay_out, manifest, packaged
+from evergreen.errors import EvergreenError
 from evergreen.statistics import greater_is_better, metric_interval, paired_interval
 
 _METRIC = {"binary": "roc_auc", "multiclass": "log_loss", "regression": "rmse"}
@@ -47,9 +48,8 @@ class Tally:
 
 @dataclass(frozen=True)
 class Bench:
-    """Where everything is: a folder for the tables, one for what is measured, and the Python of each system."""
+    """A folder for what is measured, and the Python of each system."""
 
-    folder: Path
     kept: Path
     pythons: dict[str, str]
 
@@ -69,27 +69,32 @@ def main(arguments: Sequence[str]) -> None:
         kept = Path(given.keep).resolve() if given.keep else folder / "kept"
         kept.mkdir(parents=True, exist_ok=True)
         homes = Path(given.environments).resolve() if given.environments else folder
-        bench = Bench(folder, kept, _environments(given.systems.split(","), homes))
+        bench = Bench(kept, _environments(given.systems.split(","), homes))
         ranks: list[dict[str, list[float]]] = [
             {system: [] for system in bench.pythons} for _ in given.budget.split(",")
         ]
         tallies = [Tally(float(b), rank) for b, rank in zip(given.budget.split(","), ranks, strict=True)]
-        for job in manifest(Path(given.folder)) if given.folder else packaged(folder):
+        for number, job in enumerate(manifest(Path(given.folder)) if given.folder else packaged(folder)):
             if not given.only or job.name in given.only.split(","):
-                truth = lay_out(job, folder / job.name)
+                table = folder / f"table-{number}"
+                try:
+                    truth = lay_out(job, table)
+                except (ValueError, EvergreenError) as error:
+                    print(f"\n## {job.name}: left out: {error}", flush=True)
+                    continue
                 for tally in tallies:
-                    _compare(job, truth, bench, tally)
+                    _compare(job, truth, table, bench, tally)
         for tally in tallies:
             _conclude(tally)
 
 
-def _compare(job: Job, truth: NDArray[np.float64], bench: Bench, tally: Tally) -> None:
+def _compare(job: Job, truth: NDArray[np.float64], table: Path, bench: Bench, tally: Tally) -> None:
     metric = _METRIC[job.task]
     print(f"\n## {job.name}: {metric}, {len(job.frame):,} rows, {len(truth):,} judge, {tally.budget:g} s", flush=True)
     print(f"{'system':24}{'value':>9}{'95 % interval':>22}{'seconds':>9}{'MiB':>7}{'rows/s':>10}")
     values, found_by = {}, {}
     for system in bench.pythons:
-        found = _measured(system, bench, bench.folder / job.name, tally.budget)
+        found = _measured(system, bench, table, job.name, tally.budget)
         if isinstance(found, str):
             print(f"{system:24}{found}", flush=True)
             values[system] = -np.inf
@@ -131,13 +136,15 @@ def _conclude(tally: Tally) -> None:
         print(f"ours scores {np.median(tally.speeds):.1f} times AutoGluon's rows per second (median over tables)")
 
 
-def _measured(system: str, bench: Bench, folder: Path, budget: float) -> tuple[NDArray[np.float64], list[float]] | str:
+def _measured(
+    system: str, bench: Bench, folder: Path, table: str, budget: float
+) -> tuple[NDArray[np.float64], list[float]] | str:
     """A system's predictions and its seconds, memory and speed, kept or made now; in words what went wrong."""
     digest = hashlib.sha256()
     for part in ("train.parquet", "test.parquet"):
         digest.update((folder / part).read_bytes())
     seconds = f"{budget:g}" if system in SEARCHING else "any"
-    path = bench.kept / f"{folder.name}-{digest.hexdigest()[:8]}.{seconds}.{system}.npz"
+    path = bench.kept / f"{table}-{digest.hexdigest()[:8]}.{seconds}.{system}.npz"
     if not path.exists():
         problem = _run(system, bench.pythons[system], folder, budget)
         if problem:

@@ -27,14 +27,17 @@ _SEARCH = 0.75
 
 
 def tidy(frame: Any, meta: dict[str, Any]) -> Any:
-    """Numbers and categories, which every system takes: dates become numbers, levels are those of the training rows."""
+    """Numbers and categories, which every system takes: dates become numbers, levels are those of the training rows.
+
+    Most refuse infinities, which are missing then.
+    """
     columns: dict[str, Any] = {}
     for at, name in enumerate(meta["inputs"]):
         values = frame[name]
         if pd.api.types.is_datetime64_any_dtype(values.dtype):
             columns[f"f{at}"] = values.astype("int64").where(values.notna()).astype("float64") / 1e15
         elif pd.api.types.is_numeric_dtype(values.dtype):
-            columns[f"f{at}"] = values.astype("float64")
+            columns[f"f{at}"] = values.astype("float64").replace([np.inf, -np.inf], np.nan)
         else:
             texts = values.astype("str").where(values.notna())
             columns[f"f{at}"] = pd.Categorical(texts, categories=meta["levels"][name])

@@ -54,3 +54,35 @@ def test_what_is_kept_is_not_measured_again_and_what_takes_no_budget_runs_once(
     main(asked)
     assert capsys.readouterr().out == said
     assert measured.stat().st_mtime_ns == written
+
+
+def test_nobody_is_asked_for_what_no_row_before_has(tmp_path: Path) -> None:
+    days = pd.date_range("2024-01-01", periods=40, freq="D").strftime("%d.%m.%Y")
+    kinds = ["a", "b"] * 19 + ["new", "a"]
+    frame = pd.DataFrame({"day": days, "x": np.arange(40.0), "later": [np.nan] * 35 + [1.0] * 5, "kind": kinds})
+    truth = lay_out(Job("t", frame.sample(frac=1, random_state=0), "kind", "multiclass", time="day"), tmp_path / "t")
+    assert truth.tolist() == [0, 1] * 4 + [0]
+    assert json.loads((tmp_path / "t" / "meta.json").read_text())["inputs"] == ["day", "x"]
+    assert pd.read_parquet(tmp_path / "t" / "train.parquet")["x"].tolist() == list(np.arange(30.0))
+
+
+def test_a_manifest_that_names_no_file_or_no_task_is_refused_before_anything_runs(tmp_path: Path) -> None:
+    pd.DataFrame({"x": [1, 2]}).to_csv(tmp_path / "a.csv", index=False)
+    (tmp_path / "manifest.csv").write_text("file,target,task,time,group\na.csv,x,regression,,\nb.csv,x,,,\n")
+    with pytest.raises(SystemExit, match=r"line 3: no file b\.csv"):
+        list(manifest(tmp_path))
+    (tmp_path / "manifest.csv").write_text("file,target,task,time,group\na.csv,x,guessing,,\n")
+    with pytest.raises(SystemExit, match="line 2: task guessing: binary, multiclass"):
+        list(manifest(tmp_path))
+
+
+def test_a_table_that_cannot_be_read_as_its_manifest_says_is_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pd.DataFrame({"x": np.arange(40.0), "y": np.arange(40.0)}).to_csv(tmp_path / "line.csv", index=False)
+    rows = "line.csv,z,regression,,\nline.csv,y,regression,,\n"
+    (tmp_path / "manifest.csv").write_text("file,target,task,time,group\n" + rows)
+    main([str(tmp_path), "--budget", "5", "--systems", "lightgbm-default"])
+    said = capsys.readouterr().out
+    assert "line: left out: no column z; it has x, y" in said
+    assert "mean rank over 1 tables" in said
