@@ -1,6 +1,7 @@
 """A model's file: one strict, frozen description of what a model is, parsed at the edge and trusted inside."""
 
 from evergreen.spec.data import Data, Join, Read, Target, Validation
+from evergreen.spec.features import Features, History, Missing, Transform
 from evergreen.spec.kinds import (
     PRIMARY,
     TASKS,
@@ -14,7 +15,7 @@ from evergreen.spec.kinds import (
     parse_duration,
     quantile_metric,
 )
-from evergreen.spec.learning import Costs, Features, History, Missing, Promotion, Training, Transform
+from evergreen.spec.learning import Costs, Promotion, Training
 from evergreen.spec.loading import json_schema, load_spec, load_specs
 from evergreen.spec.model import ModelSpec
 from evergreen.spec.operation import Monitoring, Probation, Retraining, Schedule, Trigger

@@ -10,8 +10,9 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field, model_validator
 
 from evergreen.spec.data import Data, Validation
+from evergreen.spec.features import Features
 from evergreen.spec.kinds import Duration, Names, Part
-from evergreen.spec.learning import Features, Promotion, Training
+from evergreen.spec.learning import Promotion, Training
 from evergreen.spec.operation import Monitoring, Probation, Retraining, Schedule
 
 
