@@ -67,11 +67,12 @@ class Training(Part):
     """What is searched, by family and parameter: two numbers are a range, anything else are the values to try."""
     cross_validate: Literal["auto", "never"] = "auto"
     """auto: up to 10,000 rows without a time, where the budget allows, candidates are compared on all rows that choices
-    may use, fold by fold."""
+    may use, fold by fold; up to 5,000 rows with a time the best go on to the newest 60 %, in steps of whole days, each
+    predicted from what was known before it."""
     bagging: Literal["auto", "never"] = "auto"
-    """auto: of a table that is compared fold by fold, the best candidates are fitted several times on rows of random
-    weights, each judged by another division into folds; their mean is a candidate like any other. At most
-    `max_scoring_factor` fits; not without `ensemble`, nor where `max_candidates` ends the search."""
+    """auto: where all rows without a time are compared fold by fold, the best candidates are fitted several times on
+    rows of random weights, each judged by another division into folds; their mean is a candidate like any other. At
+    most `max_scoring_factor` fits; not without `ensemble`, nor where `max_candidates` ends the search."""
     max_candidates: Annotated[int, Field(ge=1)] | None = None
     """End the search after so many candidates: where all of them fit into the budget, every run finds the same."""
     ensemble: Literal["auto", "never"] = "auto"

@@ -1,15 +1,16 @@
-"""On which rows candidates are compared: one tuning part, or every row of a small table in turn."""
+"""On which rows candidates are compared: one tuning part, or part by part where there are few rows."""
 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from evergreen.handoffs import DAY, GROUP, TARGET, TIME
+from evergreen.handoffs import CUT_OFF, DAY, GROUP, KNOWN_AT, TARGET, TIME
 from evergreen.spec import TASKS
 from evergreen.training.candidates import Recipe
 from evergreen.training.fit import Finished, Matrices, fit_on
@@ -18,8 +19,14 @@ from evergreen.training.problem import Problem
 from evergreen.training.targets import encode_target
 from evergreen.training.watch import OutOfTime, Watch
 
-#: Parts that are predicted in turn, and the rows up to which a single tuning part is too small to choose by.
-_FOLDS, _SMALL = 5, 10_000
+#: Positions to fit on, and those to predict by that.
+Cut = tuple[NDArray[np.int64], NDArray[np.int64]]
+
+#: Parts that are predicted in turn, and the rows up to which a single tuning part is too small to choose by. Those are
+#: fewer with a time: what was chosen on steps gained 0.013 in AUC on 1,200 rows, 0.003 on 3,000, and nothing on 7,000.
+_FOLDS, _SMALL, _SMALL_TIMED = 5, 10_000, 5_000
+#: The share of rows with a time, the newest, that is predicted step by step.
+_ROLLED = 0.6
 #: Rows up to which it is far too small, whatever folds take.
 _FEW = 1000
 #: Candidates that folds must leave time for, by the spec's budget: a clock would let the load decide what is found; and
@@ -34,13 +41,14 @@ _ROUNDS = ("n_estimators", "epochs", "rounds")
 
 
 class Folds:
-    """Fits a candidate once on the training part, or fold by fold where there are few rows and no order in time.
+    """Fits a candidate once on the training part, or part by part where there are few rows.
 
     Args:
         train: Rows to fit on, with ``__target``.
         tuning: Rows to compare on.
         problem: What is learned.
-        in_turn: Whether every row is predicted in turn; None: where ``is_small`` says so.
+        in_turn: Whether every row, of rows with a time the newest, is predicted in turn; None: where ``is_small`` says
+            so.
         turn: Which of many divisions into folds; each fit of a bag has its own.
     """
 
@@ -50,16 +58,20 @@ class Folds:
         self.problem, self.timed = problem, TIME in tuning
         self._rows, self._turns = (train, tuning), dict[int, Folds]()
         small = is_small(len(train) + len(tuning), self.timed, problem) if in_turn is None else in_turn
-        both = pd.concat([train, tuning], ignore_index=True) if small else tuning
-        self.target, _ = encode_target(both[TARGET], problem.task, problem.classes)
-        codes = _codes(both, self.target, problem, turn) if small else None
-        if codes is None:
-            self.target = self.target[len(both) - len(tuning) :]
+        cuts = list[Cut]()
+        if small:
+            both = pd.concat([train, tuning], ignore_index=True)
+            both = both.sort_values(TIME, kind="stable", ignore_index=True) if self.timed else both
+            cuts = _steps(both, problem) if self.timed else _folds(both, problem, turn)
+        if cuts:
+            judged = np.sort(np.concatenate([judging for _, judging in cuts]))
+            self._places = [np.searchsorted(judged, judging) for _, judging in cuts]
+            self._parts = [Matrices(both.iloc[past], both.iloc[judging], problem) for past, judging in cuts]
+            tuning = both.iloc[judged]
+        else:
             self._places = [np.arange(len(tuning))]
             self._parts = [Matrices(train, tuning, problem)]
-        else:
-            self._places = [np.flatnonzero(codes == fold) for fold in range(_FOLDS)]
-            self._parts = [Matrices(both[codes != fold], both[codes == fold], problem) for fold in range(_FOLDS)]
+        self.target, _ = encode_target(tuning[TARGET], problem.task, problem.classes)
         self.blocks = tuning[DAY].to_numpy() if DAY in tuning else np.arange(len(self.target))
 
     @property
@@ -146,18 +158,52 @@ def times_longer(n_rows: int, problem: Problem) -> float:
 
 
 def may_take_turns(n_rows: int, timed: bool, problem: Problem) -> bool:
-    """Whether each row may be predicted in turn, where there is time for it."""
-    return problem.settings.cross_validate == "auto" and not timed and n_rows <= _SMALL
+    """Whether each row, or step by step each of the newest, may be predicted in turn, where there is time for it."""
+    return problem.settings.cross_validate == "auto" and n_rows <= (_SMALL_TIMED if timed else _SMALL)
 
 
 def is_small(n_rows: int, timed: bool, problem: Problem) -> bool:
     """Whether there are so few rows, without an order in time, that each may be predicted in turn within the budget."""
-    if not may_take_turns(n_rows, timed, problem):
+    if timed or not may_take_turns(n_rows, timed, problem):
         return False
     outputs = len(problem.classes) if len(problem.classes) > 2 else 1
     values = n_rows * len(problem.transformer_for("").inputs) * outputs
     seconds = _FOLDS / _AT_ONCE * (_SECONDS_A_FIT + SECONDS_A_VALUE * values)
     return n_rows <= _FEW or seconds * _CANDIDATES <= problem.settings.budget.total_seconds()
+
+
+def _steps(rows: pd.DataFrame, problem: Problem) -> list[Cut]:
+    """Steps of whole days through the newest part, each predicted from rows whose label was known before it.
+
+    A rolling origin (Tashman 2000, Out-of-sample tests of forecasting accuracy). A step before which some class has
+    not occurred is left out; one step alone is none.
+
+    Args:
+        rows: In order of time.
+        problem: What is learned.
+    """
+    target, _ = encode_target(rows[TARGET], problem.task, problem.classes)
+    first = np.rint(len(rows) * (1 - _ROLLED * np.arange(_FOLDS, 0, -1) / _FOLDS)).astype(int)
+    moments = rows[DAY if DAY in rows else TIME].astype("int64").to_numpy()
+    first = np.unique(np.searchsorted(moments, moments[first], side="left"))
+    cuts = []
+    for begin, end in pairwise([*first.tolist(), len(rows)]):
+        judging = np.arange(begin, end)
+        past = np.arange(begin)
+        if KNOWN_AT in rows:
+            past = past[(rows[KNOWN_AT].iloc[past] <= rows[CUT_OFF].iloc[judging].min()).to_numpy()]
+        if len(past) and (not TASKS[problem.task].classes or set(target.tolist()) <= set(target[past].tolist())):
+            cuts.append((past, judging))
+    return cuts if len(cuts) > 1 else []
+
+
+def _folds(rows: pd.DataFrame, problem: Problem, turn: int) -> list[Cut]:
+    """Folds of which each is predicted from the others; none where some would lack a class or a group."""
+    target, _ = encode_target(rows[TARGET], problem.task, problem.classes)
+    codes = _codes(rows, target, problem, turn)
+    if codes is None:
+        return []
+    return [(np.flatnonzero(codes != fold), np.flatnonzero(codes == fold)) for fold in range(_FOLDS)]
 
 
 def _codes(

@@ -72,10 +72,8 @@ class Race:
         self.folds, self.problem, self.clock, self.end = folds, folds.problem, clock, end
         self.memory, self.on_done, self.refits = memory, on_done, refits
         self.target, self.timed, self.blocks = folds.target, folds.timed, folds.blocks
-        self.sign = 1 if greater_is_better(self.problem.metric) else -1
-        self.reserve = 0.0
-        self.done: list[Finished] = []
-        self.values: list[float] = []
+        self.sign, self.reserve = 1 if greater_is_better(self.problem.metric) else -1, 0.0
+        self.done, self.values = list[Finished](), list[float]()
 
     @property
     def best(self) -> int:
@@ -166,7 +164,8 @@ class Race:
         """Whether the best candidates are fitted several times in the end."""
         settings = self.problem.settings
         allowed = settings.max_candidates is None and "never" not in (settings.bagging, settings.ensemble)
-        return allowed and self.folds.count > 1 and self._most_fits >= 2 and bool(UNSTEADY & {*settings.families})
+        several = self.folds.count > 1 and not self.timed and self._most_fits >= 2
+        return allowed and several and bool(UNSTEADY & {*settings.families})
 
     def bag(self) -> None:
         """Fit the best candidates several times, each time on other folds, where there is time for it."""
