@@ -41,9 +41,7 @@ def train(project: Path, workspace: Path, as_of: datetime) -> dict[str, Any]:
     contest = training.reserve(table, spec.training, None, as_of)
     problem = training.Problem(spec.training, contest.task, contest.classes, transformer_for)
     fit_rows, tuning = table.iloc[contest.split.train], table.iloc[contest.split.tuning]
-    workspace.mkdir(parents=True, exist_ok=True)
-    mlflow.set_tracking_uri(f"sqlite:///{workspace / 'mlflow.db'}")
-    mlflow.set_experiment(experiment_id=mlflow.create_experiment("flight-delay", (workspace / "artifacts").as_uri()))
+    make_experiment(workspace)
     with mlflow.start_run():
         best = training.find_recipe(fit_rows, tuning, problem, time.monotonic, None, log_candidate)
         model = training.refit(best.recipe, table.iloc[contest.choosing], problem)
@@ -52,6 +50,13 @@ def train(project: Path, workspace: Path, as_of: datetime) -> dict[str, Any]:
         final = training.refit(best.recipe, table.iloc[training.known_rows(table, contest, as_of)], problem)
         log_model(final, table, "flight-delay")
     return {"recipe": best.recipe.name, "rounds": best.recipe.settings.get("n_estimators", 0), "rows": len(joined)}
+
+
+def make_experiment(workspace: Path) -> None:
+    """MLflow's database in a new workspace, and an experiment in it."""
+    workspace.mkdir(parents=True, exist_ok=True)
+    mlflow.set_tracking_uri(f"sqlite:///{workspace / 'mlflow.db'}")
+    mlflow.set_experiment(experiment_id=mlflow.create_experiment("flight-delay", (workspace / "artifacts").as_uri()))
 
 
 def read(project: Path, as_of: pd.Timestamp) -> pd.DataFrame:

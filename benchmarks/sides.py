@@ -132,7 +132,7 @@ def script(as_of: datetime, ledger: Ledger) -> dict[str, Any]:
 
     _book(ledger)
     ledger.wrap(plain, ("read", "join"), "reading and joining")
-    ledger.wrap(plain, ("log_candidate", "log_results", "log_model"), "MLflow")
+    ledger.wrap(plain, ("make_experiment", "log_candidate", "log_results", "log_model"), "MLflow")
     return plain.train(Path(os.environ["EVERGREEN_PROJECT"]), Path(os.environ["EVERGREEN_WORKSPACE"]), as_of)
 
 

@@ -11,6 +11,7 @@ from prefect import task
 from evergreen.data import assemble, difference
 from evergreen.errors import StoreError, masked
 from evergreen.handoffs import KEY, TIME, Snapshot
+from evergreen.io import companion
 from evergreen.io.records import Windows
 from evergreen.io.sources import read
 from evergreen.io.store import Store
@@ -55,7 +56,7 @@ def take_snapshot(
 
 def _rows(spec: ModelSpec, as_of: datetime, since: datetime | None, end: datetime | None) -> pd.DataFrame:
     data = spec.data
-    return read(
+    found = read(
         data.source,
         settings().project,
         time=data.time,
@@ -66,6 +67,8 @@ def _rows(spec: ModelSpec, as_of: datetime, since: datetime | None, end: datetim
         how=data.read,
         as_of=as_of,
     )
+    companion.make_room(int(found.memory_usage(index=False).sum()))
+    return found
 
 
 def _name_difference(spec: ModelSpec, taken: Snapshot) -> None:

@@ -10,12 +10,11 @@ from prefect import runtime, task
 from prefect.artifacts import create_table_artifact
 
 from evergreen import validation
-from evergreen.data import with_measures
 from evergreen.errors import ValidationFailed, masked
 from evergreen.handoffs import KEY, Snapshot, ValidationReport
 from evergreen.io import suites
 from evergreen.io.records import Records
-from evergreen.io.registry import Registry
+from evergreen.io.registry import Registry, warm_up
 from evergreen.io.store import Store
 from evergreen.settings import settings
 from evergreen.spec import ModelSpec
@@ -38,11 +37,11 @@ def validate(spec: ModelSpec, snapshot: Snapshot, run_id: str) -> ValidationRepo
     store, records = Store(str(here.store)), Records(here.workspace)
     suite = validation.load_suite(here.expectations / f"{spec.validation.suite}.yaml")
     rows = store.read(snapshot.uri)
-    seen = with_measures(rows, spec.data.timezone, snapshot.end or snapshot.as_of)
-    outcomes = suites.validate(seen, suite)
+    order = suites.Order(store.uri, snapshot.uri, suite, spec.data.timezone, snapshot.end or snapshot.as_of)
+    outcomes, page = suites.judge_table(rows, order, warm_up)
     released = records.released(spec.model)
     judgement = validation.judge(outcomes, len(rows), rows[KEY].astype(str), spec.validation, released)
-    _publish(spec, snapshot, run_id, judgement, suites.docs_page(outcomes, suite))
+    _publish(spec, snapshot, run_id, judgement, page)
     put_aside = judgement.quarantined[["key", "rule"]].itertuples(index=False, name=None)
     records.quarantine(spec.model, snapshot.digest, put_aside)
     _check(spec, judgement)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from evergreen.cli.blank import lay_down
 from evergreen.cli.crew import Crew
 from evergreen.cli.environment import prepare
 from evergreen.cli.processes import only_up
@@ -37,6 +40,7 @@ def up(
     waiting = sum(spec.approval is not None for spec in specs)  # a training that waits for a person keeps a place
     interruptible()
     with only_up(here.workspace):
+        lay_down(Path(os.environ["PREFECT_HOME"]))
         crew = Crew(here, free_port(prefect_port), free_port(mlflow_port), runs + waiting)
         try:
             crew.start()

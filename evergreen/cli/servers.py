@@ -16,6 +16,7 @@ from typing import Annotated
 
 import typer
 
+from evergreen.cli.blank import lay_down
 from evergreen.cli.console import say
 from evergreen.cli.environment import prepare
 from evergreen.cli.processes import running
@@ -34,6 +35,7 @@ def ui(
         return
     prepare(here)
     interruptible()
+    lay_down(Path(os.environ["PREFECT_HOME"]))
     say("starting both UIs")
     with (
         serving(mlflow_command(here, port := free_port(mlflow_port)), here, "mlflow", f"http://127.0.0.1:{port}"),

@@ -20,15 +20,21 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from evergreen.cli.blank import lay_down
 from evergreen.cli.console import say
 from evergreen.cli.environment import prepare
 from evergreen.cli.processes import running
 from evergreen.errors import UsageError
-from evergreen.settings import Settings
+from evergreen.settings import Settings, settings
 
 _PROGRAM = Path(__file__).with_name("lifeline.py")
-#: How Prefect starts a temporary server: the services that record runs, no UI.
-_EPHEMERAL = {"PREFECT_UI_ENABLED": "0", "PREFECT__SERVER_EPHEMERAL": "1", "PREFECT__SERVER_FINAL": "1"}
+#: How Prefect starts a temporary server: the services that record runs, no UI, and no list of blocks for one.
+_EPHEMERAL = {
+    "PREFECT_UI_ENABLED": "0",
+    "PREFECT_API_BLOCKS_REGISTER_ON_START": "false",
+    "PREFECT__SERVER_EPHEMERAL": "1",
+    "PREFECT__SERVER_FINAL": "1",
+}
 
 
 #: Nobody listens to a flow run's heartbeat on a server that dies with it, and its end waits a second for it.
@@ -107,7 +113,7 @@ def start(here: Settings) -> Server:
     The listening socket is made here and handed over: no other process can take the port, and a question asked too
     early waits instead of being refused.
     """
-    if not (Path(os.environ["PREFECT_HOME"]) / "prefect.db").exists():
+    if not lay_down(Path(os.environ["PREFECT_HOME"])):
         say("the workspace is new: Prefect makes its database first")
     log = here.workspace / "logs" / "prefect-temporary.log"
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -142,9 +148,11 @@ def _mlflow() -> None:
     from evergreen.io import registry
 
     registry.warm_up()
+    registry.Registry(settings())  # opens the database, or makes it
 
 
 def _great_expectations() -> None:
-    from evergreen.io import suites
+    from evergreen.io import companion, suites
 
-    suites.warm_up()
+    if not companion.is_waiting():
+        suites.warm_up()

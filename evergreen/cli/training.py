@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +14,7 @@ from evergreen.cli import temporary
 from evergreen.cli.console import json_text, listen, say
 from evergreen.errors import TrainingError, UsageError
 from evergreen.settings import settings
+from evergreen.spec import load_spec
 
 if TYPE_CHECKING:
     from evergreen.handoffs import Evidence, ValidationReport
@@ -46,7 +48,8 @@ def train(
     if like:
         _reproduce(name, like, as_json)
         return
-    outcome = run_train(name, as_of)
+    with _validating(name):
+        outcome = run_train(name, as_of)
     if as_json:
         typer.echo(json_text(_as_dict(outcome)))
     else:
@@ -87,6 +90,15 @@ def run_train(name: str, as_of: datetime | None) -> Outcome:
         from flows.train import train as flow
 
     return flow(name, as_of)
+
+
+def _validating(name: str) -> AbstractContextManager[None]:
+    """Where the model has a suite, what judges by it comes up in a process beside this one."""
+    if load_spec(settings().deployments / f"{name}.yaml").validation is None:
+        return nullcontext()
+    from evergreen.io.companion import companion
+
+    return companion()
 
 
 def _reproduce(name: str, like: str, as_json: bool) -> None:

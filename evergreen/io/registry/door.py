@@ -37,8 +37,9 @@ def mlflow() -> Any:
 
 
 def warm_up() -> None:
-    """Import MLflow now: two seconds that a command can spend while it waits for something else."""
+    """Import MLflow, and what models are stored by, now: seconds that a command can spend while it waits."""
     mlflow()
+    import skops.io  # noqa: F401
 
 
 def writes(method: Callable[P, R]) -> Callable[P, R]:
