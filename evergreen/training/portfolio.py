@@ -68,9 +68,10 @@ _LARGEST: dict[Family, tuple[int, int]] = {
 }
 #: The most rows of a linear programme, which a linear quantile is.
 _PROGRAMME_ROWS = 5_000
-#: Microseconds a row, measured on one core: making the matrix, then by family what an estimator adds: a level of a tree
-#: that is boosted, one of a forest's, a class in a forest's leaf, and all of any other family.
-_MATRIX, _LEVEL, _FOREST_LEVEL, _FOREST_CLASS, _OTHERS = 1.0, 0.01, 0.004, 0.001, 0.5
+#: Microseconds a row of many, measured on one core: making the matrix, then by family what an estimator adds: a tree
+#: that is boosted and each of its leaves, a level of a forest's tree, a class in a forest's leaf, a row that may be a
+#: neighbour, and all of any other family.
+_MATRIX, _TREE, _LEAF, _FOREST_LEVEL, _FOREST_CLASS, _NEIGHBOUR, _OTHERS = 1.0, 0.004, 0.00015, 0.004, 0.001, 0.003, 0.5
 
 
 def candidates(
@@ -195,11 +196,11 @@ def scoring_cost(recipe: Recipe, n_rows: int, n_classes: int = 0) -> float:
         return sum(scoring_cost(member, n_rows, n_classes) for member in recipe.members)
     if recipe.family == "lightgbm":
         trees = settings["n_estimators"] * (n_classes if n_classes > 2 else 1)
-        return float(trees * _LEVEL * math.log2(settings["num_leaves"] + 1))
+        return float(trees * (_TREE + _LEAF * settings["num_leaves"]))
     if recipe.family in ("extra_trees", "random_forest"):
         depth = 1 + math.log2(max(2.0, n_rows / settings["min_samples_leaf"]))
         return float(settings["n_estimators"] * (_FOREST_LEVEL * depth + _FOREST_CLASS * n_classes))
-    return n_rows / 100 if recipe.family == "neighbours" else _OTHERS
+    return n_rows * _NEIGHBOUR if recipe.family == "neighbours" else _OTHERS
 
 
 def matrix_cost() -> float:
