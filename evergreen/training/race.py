@@ -211,11 +211,8 @@ class Race:
     @property
     def _way(self) -> float:
         """Rounds of a learning rate of 1 that boosting went at least."""
-        gone = [
-            one.recipe.settings["n_estimators"] * one.recipe.settings["learning_rate"]
-            for one in self.done if one.recipe.family == "lightgbm" and not one.cut
-        ]  # fmt: skip
-        return float(min(gone, default=0.0))
+        boosted = [one.recipe.settings for one in self.done if one.recipe.family == "lightgbm" and not one.cut]
+        return float(min((one["n_estimators"] * one["learning_rate"] for one in boosted), default=0.0))
 
     def _recalled(self, recipe: Recipe) -> Finished | None:
         return self.memory.recall(recipe, self.to_beat) if self.memory else None
