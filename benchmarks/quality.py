@@ -31,6 +31,7 @@ _INSTALLED = {"flaml": ["flaml[automl]<3", "pyarrow"], "autogluon": ["autogluon.
 #: The system that ours must never be significantly worse than, and times the budget from which a system is over it.
 _PLAIN, _OVER = "lightgbm-stopped", 1.1
 _SYSTEMS = Path(__file__).with_name("quality_systems.py")
+_OURS = Path(__file__).parents[1] / "evergreen"
 #: Times the budget after which a system is ended, and seconds on top for its imports.
 _ENDED, _IMPORTS = 3.0, 120.0
 
@@ -62,7 +63,11 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--only", default="", help="tables, separated by commas")
     parser.add_argument("--environments", default="", help="a folder that keeps the systems' environments")
     parser.add_argument("--systems", default=",".join(SYSTEMS), help="systems, separated by commas")
-    parser.add_argument("--keep", default="", help="a folder that keeps what is measured; what it holds is taken as is")
+    parser.add_argument(
+        "--keep",
+        default="",
+        help="a folder that keeps what is measured: none is measured again, ours when its code has changed",
+    )
     given = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="quality-") as name:
         folder = Path(name)
@@ -141,8 +146,10 @@ def _measured(
 ) -> tuple[NDArray[np.float64], list[float]] | str:
     """A system's predictions and its seconds, memory and speed, kept or made now; in words what went wrong."""
     digest = hashlib.sha256()
-    for part in ("train.parquet", "test.parquet"):
+    for part in ("train.parquet", "test.parquet", "meta.json"):
         digest.update((folder / part).read_bytes())
+    for path in sorted(_OURS.rglob("*.py")) if system == "ours" else ():
+        digest.update(path.read_bytes())
     seconds = f"{budget:g}" if system in SEARCHING else "any"
     path = bench.kept / f"{table}-{digest.hexdigest()[:8]}.{seconds}.{system}.npz"
     if not path.exists():

@@ -80,10 +80,15 @@ def _stopped(
     model = _lightgbm(meta["task"], n_estimators=2000, **settings)
     stop = lightgbm.early_stopping(50, first_metric_only=True, verbose=False)
     watch = [(x.iloc[newest], y[newest])]
+    best: list[Any] = []
 
     def out_of_time(env: Any) -> None:
+        (_, _, value, higher, *_), *_ = env.evaluation_result_list
+        value = value if higher else -value
+        if not best or value > best[0]:
+            best[:] = value, env.iteration, env.evaluation_result_list
         if time.monotonic() > until:
-            raise lightgbm.callback.EarlyStopException(env.iteration, env.evaluation_result_list)
+            raise lightgbm.callback.EarlyStopException(*best[1:])
 
     model.fit(x.iloc[past], y[past], eval_set=watch, eval_metric=metric, callbacks=[stop, out_of_time])
     reached = model.best_score_["valid_0"][metric]

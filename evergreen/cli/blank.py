@@ -36,7 +36,9 @@ def lay_down(home: Path) -> bool:
         home: ``PREFECT_HOME``.
     """
     target = home / "prefect.db"
-    if any(name.startswith(_NAMED) for name in os.environ) or target.exists() or not _is_known():
+    # SQLite would take what a killed server has left beside its database for changes of this one.
+    left = any(target.with_name(f"{target.name}-{part}").exists() for part in ("wal", "journal"))
+    if left or any(name.startswith(_NAMED) for name in os.environ) or target.exists() or not _is_known():
         return target.exists()
     aside = home / f"{uuid.uuid4().hex}.part"
     with suppress(OSError, sqlite3.Error):  # then Prefect makes it, or says why it cannot

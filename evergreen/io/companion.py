@@ -1,6 +1,6 @@
 """A process beside a command: it imports Great Expectations while the command imports the rest, and judges one table.
 
-It reads an order from stdin and answers on stdout (``evergreen.io.suites.judging``), and it lives as long as its stdin
+It reads an order from stdin and answers on a pipe (``evergreen.io.suites.judging``), and it lives as long as its stdin
 is open: a command that is killed cannot end it, but the pipe closes by itself. What it cannot do, because it does not
 start, dies or fails, the command does in its own process.
 
@@ -19,30 +19,37 @@ from contextlib import contextmanager, suppress
 from queue import SimpleQueue
 from typing import IO, Any
 
-_PROGRAM = "from evergreen.io.suites.judging import serve; serve()"
+_PROGRAM = "import sys; from evergreen.io.suites.judging import serve; serve(int(sys.argv[1]))"
 _SIZE = 8
 #: Bytes of a table from which memory matters more than the seconds that a companion spares.
 _LARGE = 256 * 2**20
 
 
 class Companion:
-    """The process, and the two pipes to it."""
+    """The process, and the two pipes to it; what is printed there goes nowhere, so an answer is all that comes back."""
 
     def __init__(self) -> None:
-        # -P: the folder that the command runs in stays off sys.path. A session of its own: Ctrl-C is for the command.
-        self.process = subprocess.Popen(
-            [sys.executable, "-P", "-c", _PROGRAM],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
-        )  # fmt: skip
+        answers, end = os.pipe()
+        self._answers = os.fdopen(answers, "rb")
+        try:
+            # -P: the command's folder stays off sys.path. A session of its own: Ctrl-C is for the command.
+            self.process = subprocess.Popen(
+                [sys.executable, "-P", "-c", _PROGRAM, str(end)], pass_fds=[end], start_new_session=True,
+                stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            )  # fmt: skip
+        except OSError:
+            self._answers.close()
+            raise
+        finally:
+            os.close(end)
 
     def ask(self, order: object, meanwhile: Callable[[], None]) -> Any:
         """The answer to an order; None where it gives none. What this process has to do anyway it does meanwhile."""
         assert self.process.stdin is not None
-        assert self.process.stdout is not None
         try:
             send(self.process.stdin, order)
             meanwhile()
-            return pickle.loads(_receive(self.process.stdout))
+            return pickle.loads(_receive(self._answers))
         except (OSError, EOFError):
             return None
 
@@ -50,10 +57,10 @@ class Companion:
         """End it, whatever it does: it holds nothing that could be lost."""
         self.process.kill()
         self.process.wait()
-        for pipe in (self.process.stdin, self.process.stdout):
-            if pipe:
-                with suppress(OSError):  # what was not read to the end
-                    pipe.close()
+        self._answers.close()
+        if self.process.stdin:
+            with suppress(OSError):  # what was not read to the end
+                self.process.stdin.close()
 
 
 _waiting: Companion | None = None

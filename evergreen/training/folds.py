@@ -27,6 +27,8 @@ Cut = tuple[NDArray[np.int64], NDArray[np.int64]]
 _FOLDS, _SMALL, _SMALL_TIMED = 5, 10_000, 5_000
 #: The share of rows with a time, the newest, that is predicted step by step.
 _ROLLED = 0.6
+#: What must be known before a step: rows, and their share of all.
+_FEWEST_PAST, _LEAST_PAST = 50, 0.25
 #: Rows up to which it is far too small, whatever folds take.
 _FEW = 1000
 #: Candidates that folds must leave time for, by the spec's budget: a clock would let the load decide what is found; and
@@ -175,14 +177,15 @@ def is_small(n_rows: int, timed: bool, problem: Problem) -> bool:
 def _steps(rows: pd.DataFrame, problem: Problem) -> list[Cut]:
     """Steps of whole days through the newest part, each predicted from rows whose label was known before it.
 
-    A rolling origin (Tashman 2000, Out-of-sample tests of forecasting accuracy). A step before which some class has
-    not occurred is left out; one step alone is none.
+    A rolling origin (Tashman 2000, Out-of-sample tests of forecasting accuracy). A step before which few rows are
+    known, or few of a class, is left out: what is fitted on these is another model. One step alone is none.
 
     Args:
         rows: In order of time.
         problem: What is learned.
     """
     target, _ = encode_target(rows[TARGET], problem.task, problem.classes)
+    n_classes = len(problem.classes) if TASKS[problem.task].classes else 0
     first = np.rint(len(rows) * (1 - _ROLLED * np.arange(_FOLDS, 0, -1) / _FOLDS)).astype(int)
     moments = rows[DAY if DAY in rows else TIME].astype("int64").to_numpy()
     first = np.unique(np.searchsorted(moments, moments[first], side="left"))
@@ -192,7 +195,8 @@ def _steps(rows: pd.DataFrame, problem: Problem) -> list[Cut]:
         past = np.arange(begin)
         if KNOWN_AT in rows:
             past = past[(rows[KNOWN_AT].iloc[past] <= rows[CUT_OFF].iloc[judging].min()).to_numpy()]
-        if len(past) and (not TASKS[problem.task].classes or set(target.tolist()) <= set(target[past].tolist())):
+        rarest = np.bincount(target[past].astype(int), minlength=n_classes).min() if n_classes else 2 * _FOLDS
+        if len(past) >= max(_FEWEST_PAST, _LEAST_PAST * len(rows)) and rarest >= 2 * _FOLDS:
             cuts.append((past, judging))
     return cuts if len(cuts) > 1 else []
 

@@ -178,7 +178,12 @@ def _made(booster: Any, rounds: int, step: int) -> Leaves | None:
 
 
 def _rows_of_words(trees: Trees) -> int:
-    """How many rows the words of all columns have, those for what is missing left out."""
-    order = np.lexsort((trees.threshold, trees.column))
-    column, threshold = trees.column[order], trees.threshold[order]
-    return 1 + int(((column[1:] != column[:-1]) | (threshold[1:] != threshold[:-1])).sum())
+    """How many rows the words of all columns have: one a threshold and two more, or one a level that may occur."""
+    by_level = trees.kind & _LEVELS > 0
+    numbers = np.unique(np.column_stack([trees.column, trees.threshold])[~by_level], axis=0)
+    tree = np.repeat(np.arange(len(trees.leaves)), trees.leaves - 1)
+    longest: dict[int, int] = {}
+    for at in np.flatnonzero(by_level):
+        size, column = len(trees.sets[tree[at]][int(trees.threshold[at])]), int(trees.column[at])
+        longest[column] = max(longest.get(column, 0), size)
+    return len(numbers) + 2 * len(np.unique(numbers[:, 0])) + sum(32 * size + 1 for size in longest.values())

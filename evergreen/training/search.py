@@ -104,7 +104,7 @@ def _later(race: Race, train: pd.DataFrame, tuning: pd.DataFrame) -> Race | None
     if by_space or race.folds.count > 1 or not may_take_turns(len(train) + len(tuning), race.timed, race.problem):
         return None
     folds = Folds(train, tuning, race.problem, in_turn=True)
-    memory = race.memory and Aside(race.memory, "every row in turn")
+    memory = race.memory and Aside(race.memory, f"{len(folds.target)} rows in {folds.count} turns")
     return Race(folds, race.clock, race.end, memory, race.on_done, race.refits) if folds.count > 1 else None
 
 

@@ -8,6 +8,7 @@ import pickle
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import IO
 
 import pandas as pd
 
@@ -61,11 +62,20 @@ def judge_table(rows: pd.DataFrame, order: Order, meanwhile: Callable[[], None])
     return _judge(rows, order)
 
 
-def serve() -> None:
-    """Be the companion: import and practise, take an order, answer, end."""
+def serve(answers: int) -> None:
+    """Be the companion: import and practise, take an order, answer, end.
+
+    Args:
+        answers: The pipe's file descriptor.
+    """
+    try:
+        _serve(os.fdopen(answers, "wb"))
+    finally:
+        os._exit(0)  # taking down what was imported would take a moment, and abort where the pipe is still listened to
+
+
+def _serve(answers: IO[bytes]) -> None:
     orders = companion.orders()
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what a library prints is no answer
     # The first validation of a process costs more than its rows.
     rule = {"type": "expect_column_values_to_be_between", "kwargs": {"column": "x", "min_value": 0}}
     practice = Suite.model_validate({"name": "practice", "expectations": [rule]})
@@ -77,7 +87,6 @@ def serve() -> None:
     except EvergreenError as error:
         answer = error
     companion.send(answers, answer)
-    os._exit(0)  # taking down what was imported would take a moment too
 
 
 def _judge(rows: pd.DataFrame, order: Order) -> tuple[list[Outcome], str]:

@@ -29,6 +29,13 @@ def test_a_home_without_a_database_gets_one_and_keeps_it(tmp_path: Path) -> None
     assert [path.name for path in tmp_path.iterdir()] == ["prefect.db"]
 
 
+@pytest.mark.parametrize("part", ["wal", "journal"])
+def test_no_database_is_laid_down_beside_what_a_killed_server_has_left(tmp_path: Path, part: str) -> None:
+    (tmp_path / f"prefect.db-{part}").write_bytes(b"changes of another database")
+    assert not blank.lay_down(tmp_path)
+    assert os.listdir(tmp_path) == [f"prefect.db-{part}"]
+
+
 def test_no_database_is_laid_down_where_one_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PREFECT_API_DATABASE_CONNECTION_URL", "postgresql+asyncpg://somewhere/prefect")
     assert not blank.lay_down(tmp_path)

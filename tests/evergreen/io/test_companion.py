@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -104,6 +105,24 @@ def test_the_rows_are_judged_here_where_the_companion_was_killed(
         outcomes, _ = suites.judge_table(frame, ordered(tmp_path, frame), nothing)
     assert outcomes[0].broken.tolist() == np.flatnonzero(frame["x"] < 0).tolist()
     assert "the rows are judged here" in caplog.text
+
+
+def test_what_is_printed_beside_an_answer_is_no_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "site"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text("print('welcome to this machine', flush=True)")
+    monkeypatch.setenv("PYTHONPATH", str(folder))
+    found = Companion()
+    answer = found.ask(ordered(tmp_path, table()), nothing)
+    found.end()
+    assert [outcome.success for outcome in answer[0]] == [False, True, True, False]
+
+
+def test_a_companion_that_fails_ends_by_itself(tmp_path: Path) -> None:
+    found = Companion()
+    assert found.ask(replace(ordered(tmp_path, table()), uri="nowhere.parquet"), nothing) is None
+    assert found.process.wait(timeout=300) == 0
+    found.end()
 
 
 def test_a_large_table_is_judged_here_and_the_companion_makes_room(

@@ -1,14 +1,15 @@
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 from functools import partial
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
 
 from evergreen import features, training
-from evergreen.spec import ModelSpec
+from evergreen.spec import Family, ModelSpec
 from evergreen.training.folds import Folds, may_take_turns
 
 N = 600
@@ -64,15 +65,28 @@ def test_a_small_table_with_a_time_is_searched_on_its_newest_part_and_of_a_large
     assert may_take_turns(5001, False, problem())
 
 
-def test_steps_before_which_a_class_has_not_occurred_are_left_out() -> None:
-    late = np.where(np.arange(N) == 350, "rare", np.where(np.arange(N) % 2, "a", "b"))
+def test_steps_before_which_few_rows_or_few_of_a_class_are_known_are_left_out() -> None:
+    kinds = np.where(np.arange(N) % 2, "a", "b").astype(object)
+    kinds[300:480:9] = "rare"
+    frame = rows(kinds.astype(str))
     asked = problem("multiclass", ("a", "b", "rare"))
-    frame = rows(late)
     folds = Folds(frame[:480], frame[480:], asked, in_turn=True)
+    assert [matrices.tuning["__day"].min() for _, matrices in folds.parts] == [45, 52]
+    late = frame.assign(__known_at=frame["__time"] + timedelta(days=20))
+    folds = Folds(late[:480], late[480:], problem("multiclass", ("a", "b", "rare")), in_turn=True)
+    assert folds.count == 1
+    assert len(folds.target) == 120
+    twos = late.assign(__target=rows()["__target"])
+    folds = Folds(twos[:480], twos[480:], problem(), in_turn=True)
     assert [matrices.tuning["__day"].min() for _, matrices in folds.parts] == [38, 45, 52]
-    newest = np.where(np.arange(N) == 590, "rare", late.astype(object).astype(str))
-    newest[350] = "a"
-    frame = rows(newest)
-    one = Folds(frame[:480], frame[480:], asked, in_turn=True)
-    assert one.count == 1
-    assert len(one.target) == 120
+    assert min(len(matrices.train) for _, matrices in folds.parts) >= 150
+
+
+def test_a_small_table_of_a_rare_class_and_one_of_late_labels_are_searched_by_every_family() -> None:
+    every: dict[str, Any] = {"families": list(get_args(Family)), "max_candidates": 14, "search": "portfolio"}
+    kinds = np.where(np.isin(np.arange(N), [20, 150, *range(250, 600, 14)]), "1", "0")
+    frame = rows(kinds)
+    assert training.find_recipe(frame[:480], frame[480:], problem(**every), time.monotonic).value > 0
+    late = rows(np.arange(N) % 7 + rows()["x"].to_numpy())
+    late = late.assign(__known_at=late["__time"] + timedelta(days=19))
+    assert training.find_recipe(late[:480], late[480:], problem("regression", (), **every), time.monotonic).value > 0

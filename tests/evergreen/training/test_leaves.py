@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from evergreen.training import leaves, prediction
-from evergreen.training.leaves import leaves_of
+from evergreen.training.leaves import Leaves, leaves_of
+from evergreen.training.trees import splits_of, trees_of
 
 Floats = np.ndarray[Any, np.dtype[Any]]
 
@@ -128,3 +129,14 @@ def test_threads_that_ask_at_once_get_the_same() -> None:
         first, *others = pool.map(lambda _: prediction.in_halves(model, model.predict_proba, x), range(4))
     for one in others:
         np.testing.assert_array_equal(one, first)
+
+
+@pytest.mark.parametrize(("task", "most"), [("binary", 31), ("many classes", 7), ("regression", 100)])
+def test_what_words_will_take_up_is_known_before_they_are_made(task: str, most: int) -> None:
+    booster = _boosted(task, most, rounds=12).booster_
+    trees = trees_of(booster, 12)
+    n_words = -(-most // 63) if most > 64 else 1
+    bits = 64 if most > 32 else 32 if most > 16 else 8
+    made = Leaves(splits_of(trees, bits, n_words), booster.num_model_per_iteration(), 5)
+    built = sum(words.nbytes for lookup in made.lookups for words in lookup.words)
+    assert built == leaves._rows_of_words(trees) * len(trees.leaves) * n_words * bits // 8
