@@ -96,7 +96,7 @@ def main(arguments: Sequence[str]) -> None:
 def _compare(job: Job, truth: NDArray[np.float64], table: Path, bench: Bench, tally: Tally) -> None:
     metric = _METRIC[job.task]
     print(f"\n## {job.name}: {metric}, {len(job.frame):,} rows, {len(truth):,} judge, {tally.budget:g} s", flush=True)
-    print(f"{'system':24}{'value':>9}{'95 % interval':>22}{'seconds':>9}{'MiB':>7}{'rows/s':>10}")
+    print(f"{'system':24}{'value':>9}{'95 % interval':>24}{'seconds':>9}{'MiB':>7}{'rows/s':>10}")
     values, found_by = {}, {}
     for system in bench.pythons:
         found = _measured(system, bench, table, job.name, tally.budget)
@@ -111,7 +111,7 @@ def _compare(job: Job, truth: NDArray[np.float64], table: Path, bench: Bench, ta
         over = " OVER BUDGET" if seconds > _OVER * tally.budget else ""
         tally.over += [job.name] if over and system == "ours" else []
         between = f"{interval.low:.4g} to {interval.high:.4g}"
-        print(f"{system:24}{interval.value:9.4g}{between:>22}{seconds:9.1f}{peak:7.0f}{speed:10,.0f}{over}", flush=True)
+        print(f"{system:24}{interval.value:9.4g}{between:>24}{seconds:9.1f}{peak:7.0f}{speed:10,.0f}{over}", flush=True)
     for system, rank in zip(values, stats.rankdata([-value for value in values.values()]), strict=True):
         tally.ranks[system].append(float(rank))
     if {"ours", _PLAIN} <= found_by.keys():
