@@ -8,15 +8,15 @@ import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
-    from evergreen.training import Contest
+    from evergreen.training import TrainingRows
 
 
 def plain_predictions(
-    rows: pd.DataFrame, contest: Contest, inputs: list[str], in_turn: bool
+    rows: pd.DataFrame, contest: TrainingRows, inputs: list[str], in_turn: bool
 ) -> tuple[pd.DataFrame, Any]:
     """The rows that judged, and what a plain LightGBM says about them from the rows that our recipe was fitted on."""
     from evergreen.handoffs import CUT_OFF, DAY, KEY, KNOWN_AT, TARGET
-    from evergreen.training.splits import hash_shares
+    from evergreen.training.rows.splits import hash_shares
 
     split = contest.split
     pairs = [(rows.iloc[np.concatenate([split.train, split.tuning])], rows.iloc[split.holdout])]

@@ -27,7 +27,7 @@ from benchmarks.quality_systems import tuning_rows
 from benchmarks.quality_tables import Job, lay_out, manifest, packaged
 from evergreen import training
 from evergreen.statistics import greater_is_better, metric_value
-from evergreen.training.portfolio import ORDER
+from evergreen.training.search.portfolio import ORDER
 
 RESULTS = Path(__file__).with_name("portfolio.csv")
 #: How many recipes a short run gets through: their mean loss is what an order is judged by.

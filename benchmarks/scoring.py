@@ -52,8 +52,8 @@ def _compare(root: Path) -> None:
 
     here = settings()
     with temporary.prefect(here):
+        from evergreen.orchestration.runs import find_spec
         from flows.train import train
-        from tasks.runs import find_spec
     version, spec, now = train("wide").version, find_spec("wide"), datetime.now(UTC)
     model = Registry(here).load(version).named_steps["model"]
     booster, large = model.booster_, root / "large.parquet"

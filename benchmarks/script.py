@@ -49,7 +49,7 @@ def train(project: Path, workspace: Path, as_of: datetime) -> dict[str, Any]:
         judge(spec, table, contest, model, {"tuning": best.value})
         final = training.refit(best.recipe, table.iloc[training.known_rows(table, contest, as_of)], problem)
         log_model(final, table, "flight-delay")
-    return {"recipe": best.recipe.name, "rounds": best.recipe.settings.get("n_estimators", 0), "rows": len(joined)}
+    return {"recipe": best.recipe.name, "rounds": best.recipe.params.get("n_estimators", 0), "rows": len(joined)}
 
 
 def make_experiment(workspace: Path) -> None:
@@ -123,7 +123,7 @@ def judge(spec: ModelSpec, table: pd.DataFrame, contest: Any, model: Any, values
 def log_candidate(fitted: training.Finished, value: float) -> None:
     """A child run for a candidate."""
     with mlflow.start_run(run_name=fitted.recipe.name, nested=True):
-        mlflow.log_params(json.loads(fitted.recipe.params))
+        mlflow.log_params(json.loads(fitted.recipe.params_json))
         mlflow.log_metrics({"fit_seconds": fitted.seconds, "tuning": value})
 
 

@@ -96,9 +96,9 @@ def flow(as_of: datetime, ledger: Ledger) -> dict[str, Any]:
     Great Expectations works in a process beside this one. Its CPU seconds count as this side's, as do those of the
     temporary server; of its wall seconds only those that the flow waits for.
     """
-    from evergreen.io.companion import companion
+    from evergreen.runtime.validation_process import beside
 
-    with companion():
+    with beside():
         return _trained(as_of, ledger)
 
 
@@ -169,12 +169,15 @@ def _book(ledger: Ledger) -> None:
     ledger.wrap(store.Store, ("write", "read"), "store and digests")
     logged = ("__init__", "log", "log_child", "log_dataset", "log_files", "log_model", "describe", "register", "load")
     ledger.wrap(registry.Registry, (*logged, "set_alias", "alias"), "MLflow")
-    ledger.wrap(records.Records, tuple(name for name in vars(records.Records) if name[0] != "_"), "records")
+    ledger.wrap(
+        records.ChampionHistory, tuple(name for name in vars(records.ChampionHistory) if name[0] != "_"), "records"
+    )
 
 
 def fix_rounds(rounds: int) -> None:
     """Let boosting go for so many rounds, neither fewer nor more, in this process."""
-    from evergreen.training import boosting, learning, portfolio
+    from evergreen.training.families import boosting, learning
+    from evergreen.training.search import portfolio
 
     stopping = boosting.boost
     portfolio.MAX_ROUNDS = rounds  # type: ignore[attr-defined]

@@ -164,7 +164,7 @@ def _look_at_model(line: Line, name: str) -> None:
     """The verdict's figures, and what a LightGBM with its defaults reaches on the same rows."""
     from evergreen import evaluation, training
     from evergreen.handoffs import TARGET
-    from evergreen.io.records import Records
+    from evergreen.io.records import ChampionHistory
     from evergreen.io.store import Store
     from evergreen.settings import settings
     from evergreen.spec import load_spec
@@ -174,7 +174,7 @@ def _look_at_model(line: Line, name: str) -> None:
 
     here = settings()
     spec = load_spec(here.deployments / f"{name}.yaml")
-    decision = Records(here.workspace).decisions(name)[-1]
+    decision = ChampionHistory(here.workspace).decisions(name)[-1]
     evidence = decision.evidence
     table = build_features.fn(spec, take_snapshot.fn(spec, datetime.now(UTC)))
     rows = Store(str(here.store)).read(table.uri)

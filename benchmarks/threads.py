@@ -1,9 +1,9 @@
 """Where do two threads gain most: two candidates at once with one each, or one after the other with both?
 
-Boosting of a few sizes, of two and of many classes, both ways in turn. It is why ``training.boosting`` gives a small
-matrix one thread and ``training.folds`` fits the folds of a small table two at a time: there the second thread of one
-fit mostly waits. On a machine that does other things wall time says how it shares its cores, CPU time what the work is.
-Run it with OMP_WAIT_POLICY=passive, as the platform runs.
+Boosting of a few sizes, of two and of many classes, both ways in turn. It is why ``training.families.boosting`` gives
+a small matrix one thread and ``training.search.folds`` fits the folds of a small table two at a time: there the second
+thread of one fit mostly waits. On a machine that does other things wall time says how it shares its cores, CPU time
+what the work is. Run it with OMP_WAIT_POLICY=passive, as the platform runs.
 """
 
 from __future__ import annotations

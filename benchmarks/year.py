@@ -20,7 +20,7 @@ from evergreen import features, monitoring, training
 from evergreen.cli.environment import prepare
 from evergreen.data import assemble, inputs
 from evergreen.handoffs import TARGET, TIME, ModelVersion
-from evergreen.io.records import Decision, Ledger, Records
+from evergreen.io.records import ChampionHistory, Ledger, TrainingOutcome
 from evergreen.io.registry import Registry
 from evergreen.io.sources import read
 from evergreen.settings import settings
@@ -53,7 +53,7 @@ def main() -> None:
         raise SystemExit(f"{place} is not there; run: make demo year")
     flows = {datetime.fromisoformat(at): seconds for at, seconds in json.loads(place.read_text()).items()}
     spec, work = load_spec(here.deployments / f"{MODEL}.yaml"), Work()
-    versions = {r.version.version: r.version for r in Records(here.workspace).champions(MODEL)}
+    versions = {r.version.version: r.version for r in ChampionHistory(here.workspace).champions(MODEL)}
     first = min(flows)
     for entry in Ledger(here.workspace).scorings(MODEL):
         if entry.until in flows:
@@ -61,7 +61,7 @@ def main() -> None:
     for as_of in flows:
         with work.timed("read labels"):
             table(spec, as_of, as_of - timedelta(days=30), as_of, joins=False)
-    for decision in Records(here.workspace).decisions(MODEL):
+    for decision in ChampionHistory(here.workspace).decisions(MODEL):
         if decision.as_of >= first and decision.cause:
             retrain(spec, decision, work)
     for version in versions.values():  # a reference is made for what is watched, not for what was kept
@@ -120,14 +120,14 @@ def _problem(spec: ModelSpec, version: ModelVersion, rows: pd.DataFrame) -> trai
     return training.Problem(spec.training, version.task, version.classes, row_features)
 
 
-def retrain(spec: ModelSpec, decision: Decision, work: Work) -> None:
+def retrain(spec: ModelSpec, decision: TrainingOutcome, work: Work) -> None:
     """Read, build, and fit the contest and, where it was promoted, the final version."""
     version, as_of = decision.version, decision.as_of
     with work.timed("training: read and build"):
         rows = table(spec, as_of, None, as_of + spec.data.lead)
     problem = _problem(spec, version, rows)
     recipe = training.Recipe.from_json(version.recipe)
-    reigns = [r.version for r in Records(settings().workspace).champions(MODEL) if r.as_of < as_of]
+    reigns = [r.version for r in ChampionHistory(settings().workspace).champions(MODEL) if r.as_of < as_of]
     contest = training.reserve(rows, spec.training, reigns[-1], as_of)
     every = spec.training.holdout_refit
     with work.timed("training: contest"):

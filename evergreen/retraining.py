@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from evergreen.handoffs import Firing, Health, Rule
+from evergreen.handoffs import Health, RetrainingDecision, Rule
 from evergreen.spec import Retraining, Trigger
 from evergreen.statistics import MIN_BLOCKS
 
@@ -54,7 +54,7 @@ class Situation:
     unseen_days: int | None = None
 
 
-def decide_retraining(now: Situation, rules: Retraining, window: timedelta, min_rows: int) -> Firing:
+def decide_retraining(now: Situation, rules: Retraining, window: timedelta, min_rows: int) -> RetrainingDecision:
     """Train again only where something calls for it and nothing stands in the way.
 
     A pure function of recorded history: the same history gives the same decision.
@@ -80,7 +80,7 @@ def decide_retraining(now: Situation, rules: Retraining, window: timedelta, min_
     fire = any(rule.held for rule in triggers) and all(rule.held for rule in bars)
     attempts = len(now.trainings) + len(now.refused)
     cause = f"{now.model}-v{now.champion}-{attempts}"
-    return Firing(now.model, now.as_of, now.champion, fire, triggers, bars, cause)
+    return RetrainingDecision(now.model, now.as_of, now.champion, fire, triggers, bars, cause)
 
 
 def cool_down(trainings: Sequence[PastTraining], rules: Retraining) -> timedelta:

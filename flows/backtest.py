@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from prefect import flow
 
 from evergreen.backtest import ArmResult
+from evergreen.orchestration.runs import find_spec, logged_run, monitor_steps, month_starts, scheduled_time
 from tasks.backtest import Backtested, draw, first_event, measure_lived, play, show
 from tasks.data import take_snapshot
 from tasks.features import build_features
-from tasks.runs import find_spec, logged_run, monitor_steps, month_starts, scheduled_time
 from tasks.validation import validate
 
 

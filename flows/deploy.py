@@ -9,9 +9,9 @@ from typing import Any
 
 from prefect import Flow
 
+from evergreen.orchestration.automation import automate
+from evergreen.orchestration.deployment import Change, deployment, register
 from evergreen.spec import ModelSpec
-from tasks.automation import automate
-from tasks.deployment import Change, deployment, register
 
 #: The flows of a model, each ``flows.NAME.NAME``; the first three may have a schedule, the others run by hand.
 FLOWS = ("train", "score", "monitor", "promote", "backtest")

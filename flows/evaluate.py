@@ -7,11 +7,11 @@ from datetime import datetime
 from prefect import flow
 
 from evergreen.handoffs import Evidence
+from evergreen.orchestration.runs import find_spec, logged_run, note_table, scheduled_time
 from tasks.data import take_snapshot
 from tasks.evaluation import find_measurement, measure
 from tasks.features import build_features
 from tasks.promotion import find_version
-from tasks.runs import find_spec, logged_run, note_table, scheduled_time
 from tasks.validation import validate
 
 

@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 
 from prefect import flow
 
+from evergreen.orchestration.runs import find_spec, scheduled_time
 from tasks.data import take_snapshot
 from tasks.explanation import ExplainedRow, explain_row, find_row
 from tasks.features import build_features
 from tasks.promotion import find_version
-from tasks.runs import find_spec, scheduled_time
 
 
 @flow(name="explain", flow_run_name="explain {model} row {row}")

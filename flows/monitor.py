@@ -7,17 +7,17 @@ from datetime import datetime
 
 from prefect import flow
 
-from evergreen.handoffs import Firing, Health
+from evergreen.handoffs import Health, RetrainingDecision
+from evergreen.locks import alone
+from evergreen.orchestration.events import announce, tell
+from evergreen.orchestration.runs import find_spec, run_name, scheduled_time
 from evergreen.promotion import Trial
 from flows.train import Outcome, train
 from tasks.labels import take_labels
-from tasks.launching import announce, tell
-from tasks.locks import alone
 from tasks.monitoring import look
 from tasks.promotion import find_champion, find_champions
 from tasks.reporting import report_health
 from tasks.retraining import judge_probation, lived_already, open_firings, under_way, weigh
-from tasks.runs import find_spec, run_name, scheduled_time
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Monitored:
 
     healths: tuple[Health, ...] = ()
     trial: Trial | None = None
-    firing: Firing | None = None
+    firing: RetrainingDecision | None = None
     outcomes: tuple[Outcome, ...] = ()
     why: str = ""
 

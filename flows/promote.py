@@ -7,8 +7,8 @@ from datetime import datetime
 from prefect import flow
 
 from evergreen.handoffs import ModelVersion
+from evergreen.orchestration.runs import find_spec, scheduled_time
 from tasks.promotion import crown_by_hand
-from tasks.runs import find_spec, scheduled_time
 
 
 @flow(name="promote", flow_run_name="promote {model} version {version}")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from prefect import flow
 
+from evergreen.orchestration.runs import find_spec, logged_run
 from tasks.data import take_snapshot
 from tasks.features import build_features
 from tasks.reproduction import Reproduced, find_training, fit_again
-from tasks.runs import find_spec, logged_run
 from tasks.validation import validate
 
 

@@ -6,9 +6,9 @@ from datetime import datetime
 
 from prefect import flow
 
+from evergreen.orchestration.runs import find_spec, logged_run, run_name, scheduled_time
 from tasks.features import build_features
 from tasks.promotion import find_champion
-from tasks.runs import find_spec, logged_run, run_name, scheduled_time
 from tasks.scoring import Scored, apply, enter_nothing, find_due, read_due
 from tasks.validation import validate
 

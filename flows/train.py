@@ -9,14 +9,22 @@ from typing import Literal
 from prefect import flow
 
 from evergreen.handoffs import Evidence, ModelVersion, ValidationReport, Verdict
+from evergreen.locks import alone
+from evergreen.orchestration.runs import (
+    answering,
+    find_spec,
+    logged_run,
+    note_table,
+    refuse_while_asked,
+    run_name,
+    scheduled_time,
+)
 from evergreen.promotion import decide
 from tasks.data import take_snapshot
 from tasks.discovery import warn_of_leaks
 from tasks.evaluation import compare, report
 from tasks.features import build_features
-from tasks.locks import alone
 from tasks.promotion import approve, find_answer, find_champion, find_decision, find_opponent, settle
-from tasks.runs import answering, find_spec, logged_run, note_table, refuse_while_asked, run_name, scheduled_time
 from tasks.training import fit, refit, reserve, still_does
 from tasks.validation import validate
 

@@ -16,11 +16,11 @@ from prefect import task
 from prefect.artifacts import create_markdown_artifact
 
 from evergreen import backtest, scoring, training
-from evergreen.backtest import Arm, ArmResult, Cost, History, World
+from evergreen.backtest import Arm, ArmResult, Cost, Replay, World
 from evergreen.errors import UsageError, did_you_mean
 from evergreen.handoffs import KNOWN_AT, TARGET, FeatureTable
-from evergreen.io.live import read_live
-from evergreen.io.records import Records
+from evergreen.io.labelled_predictions import read_live
+from evergreen.io.records import ChampionHistory
 from evergreen.io.registry import Registry
 from evergreen.io.store import Store
 from evergreen.settings import settings
@@ -41,10 +41,10 @@ class Backtested:
     cost: Cost | None = None
 
 
-def find_history(spec: ModelSpec, table: FeatureTable, start: datetime, run_id: str) -> History:
+def find_history(spec: ModelSpec, table: FeatureTable, start: datetime, run_id: str) -> Replay:
     """The feature table and the recipe to replay: the first champion's, else the best of a search as of the start."""
     rows = Store(str(settings().store)).read(table.uri)
-    reigns = Records(settings().workspace).champions(spec.model)
+    reigns = ChampionHistory(settings().workspace).champions(spec.model)
     if reigns:
         first = reigns[0].version
         recipe, task_, classes = first.recipe, first.task, first.classes
@@ -58,7 +58,7 @@ def find_history(spec: ModelSpec, table: FeatureTable, start: datetime, run_id: 
     watched = spec.monitoring.model_dump_json() + spec.probation.model_dump_json()
     made_from = (table.digest, spec.digest, watched, recipe, installed("evergreen"), installed("lightgbm"))
     digest = hashlib.sha256("\0".join(made_from).encode()).hexdigest()[:24]
-    return History(rows, table.inputs, spec, recipe, task_, classes, digest)
+    return Replay(rows, table.inputs, spec, recipe, task_, classes, digest)
 
 
 def first_event(spec: ModelSpec, start: datetime) -> datetime | None:
@@ -147,11 +147,11 @@ def show(spec: ModelSpec, found: Backtested, run_id: str) -> None:
 @task
 def measure_lived(spec: ModelSpec, start: datetime, as_of: datetime, beside: Backtested) -> ArmResult:
     """What the real flows' predictions were worth, on the labelled rows of the prediction ledger."""
-    records = Records(settings().workspace)
+    records = ChampionHistory(settings().workspace)
     version = records.champions(spec.model)[0].version
     live = read_live(spec, start + spec.data.lead, as_of + spec.data.lead, as_of)
     live = live[live[TARGET].notna() & ~live[scoring.LATE]].reset_index(drop=True)
-    target = training.encoded(live[TARGET], version.task, version.classes)
+    target = training.encode_known(live[TARGET], version.task, version.classes)
     values = scoring.values(live, version)
     decisions = [one for one in records.decisions(spec.model) if start < one.as_of <= as_of]
     reigns = [one for one in records.champions(spec.model) if start < one.as_of <= as_of]

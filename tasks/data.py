@@ -11,10 +11,10 @@ from prefect import task
 from evergreen.data import assemble, difference
 from evergreen.errors import StoreError, masked
 from evergreen.handoffs import KEY, TIME, Snapshot
-from evergreen.io import companion
 from evergreen.io.records import Windows
 from evergreen.io.sources import read
 from evergreen.io.store import Store
+from evergreen.runtime import validation_process
 from evergreen.settings import settings
 from evergreen.spec import Join, ModelSpec
 
@@ -67,7 +67,7 @@ def _rows(spec: ModelSpec, as_of: datetime, since: datetime | None, end: datetim
         how=data.read,
         as_of=as_of,
     )
-    companion.make_room(int(found.memory_usage(index=False).sum()))
+    validation_process.make_room(int(found.memory_usage(index=False).sum()))
     return found
 
 

@@ -15,14 +15,14 @@ from evergreen.io.registry import Registry
 from evergreen.io.store import Store
 from evergreen.settings import settings
 from evergreen.spec import TASKS, ModelSpec, Task
-from evergreen.training import Contest
+from evergreen.training import TrainingRows
 from tasks.data import take_snapshot
 
 logger = logging.getLogger(__name__)
 
 
 @task
-def warn_of_leaks(spec: ModelSpec, table: FeatureTable, contest: Contest, run_id: str) -> tuple[str, ...]:
+def warn_of_leaks(spec: ModelSpec, table: FeatureTable, contest: TrainingRows, run_id: str) -> tuple[str, ...]:
     """Name inputs that seem to know the target, with the evidence; they stay inputs until the spec excludes them."""
     store, split = Store(str(settings().store)), contest.split
     inputs = [name for name in table.inputs if name not in spec.data.planned]

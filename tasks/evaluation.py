@@ -17,13 +17,13 @@ from prefect.artifacts import create_markdown_artifact
 
 from evergreen import evaluation, features, training
 from evergreen.handoffs import DAY, KEY, TARGET, TIME, Evidence, FeatureTable, ModelVersion, Snapshot, Verdict
-from evergreen.io.records import Records
+from evergreen.io.records import ChampionHistory
 from evergreen.io.registry import Registry
 from evergreen.io.store import Store
+from evergreen.orchestration.runs import links, run_key
 from evergreen.settings import settings
 from evergreen.spec import ModelSpec, Task
-from evergreen.training import Contest
-from tasks.runs import links, run_key
+from evergreen.training import TrainingRows
 from tasks.training import problem_of
 
 Floats = NDArray[np.float64]
@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 @task
 def compare(
-    spec: ModelSpec, table: FeatureTable, contest: Contest, challenger: ModelVersion, other: ModelVersion | None
+    spec: ModelSpec, table: FeatureTable, contest: TrainingRows, challenger: ModelVersion, other: ModelVersion | None
 ) -> Evidence:
     """Score both on the same unseen rows and keep the paired evidence; without another side, against a constant.
 
@@ -77,7 +77,7 @@ def _decisions(spec: ModelSpec, ours: ModelVersion, other: ModelVersion | None) 
     return evaluation.decisions_of(ours.threshold, other.threshold if other else None, spec.training.costs)
 
 
-def _is_thin(contest: Contest, frame: pd.DataFrame) -> bool:
+def _is_thin(contest: TrainingRows, frame: pd.DataFrame) -> bool:
     """Whether the holdout of a table without order hardly holds one of two classes."""
     holdout = contest.split.holdout
     target, _ = training.encode_target(frame[TARGET].iloc[holdout], contest.task, contest.classes)
@@ -87,7 +87,7 @@ def _is_thin(contest: Contest, frame: pd.DataFrame) -> bool:
 def _left_out(
     spec: ModelSpec,
     table: FeatureTable,
-    contest: Contest,
+    contest: TrainingRows,
     challenger: ModelVersion,
     frame: pd.DataFrame,
 ) -> tuple[training.Judges, Floats]:
@@ -106,7 +106,7 @@ def _left_out(
 
 
 def _refitted(
-    spec: ModelSpec, table: FeatureTable, contest: Contest, challenger: ModelVersion, frame: pd.DataFrame
+    spec: ModelSpec, table: FeatureTable, contest: TrainingRows, challenger: ModelVersion, frame: pd.DataFrame
 ) -> tuple[training.Judges, Floats]:
     every = spec.training.holdout_refit or timedelta(0)
     recipe = training.Recipe.from_json(challenger.recipe)
@@ -117,7 +117,7 @@ def _refitted(
 
 
 def _other_side(
-    spec: ModelSpec, contest: Contest, other: ModelVersion | None, frame: pd.DataFrame, rows: pd.DataFrame
+    spec: ModelSpec, contest: TrainingRows, other: ModelVersion | None, frame: pd.DataFrame, rows: pd.DataFrame
 ) -> Floats:
     if other:
         return training.predict(Registry(settings()).load(other), contest.task, rows, len(contest.classes))
@@ -130,7 +130,7 @@ def _other_side(
 def _judged(spec: ModelSpec) -> list[pd.Series]:
     """The keys that judged in each earlier verdict."""
     store = Store(str(settings().store))
-    decisions = Records(settings().workspace).decisions(spec.model)
+    decisions = ChampionHistory(settings().workspace).decisions(spec.model)
     return [store.read(one.evidence.judged)[KEY] for one in decisions if one.evidence and one.evidence.judged]
 
 
@@ -152,7 +152,7 @@ def _timed(pipeline: Any, task_: Task, rows: pd.DataFrame, classes: Sequence[str
 def report(
     spec: ModelSpec,
     table: FeatureTable,
-    contest: Contest,
+    contest: TrainingRows,
     challenger: ModelVersion,
     evidence: Evidence,
     verdict: Verdict,
@@ -183,7 +183,7 @@ def report(
     logger.info("%s: reports and plots are drawn", spec.model)
 
 
-def _plots(spec: ModelSpec, contest: Contest, pipeline: Any, rows: pd.DataFrame) -> dict[str, Any]:
+def _plots(spec: ModelSpec, contest: TrainingRows, pipeline: Any, rows: pd.DataFrame) -> dict[str, Any]:
     target, _ = training.encode_target(rows[TARGET], contest.task, contest.classes)
     metric = evaluation.check_metric(contest.task, contest.metric)
     sign = 1 if metric.greater_is_better else -1
@@ -206,7 +206,7 @@ def _plots(spec: ModelSpec, contest: Contest, pipeline: Any, rows: pd.DataFrame)
 @task
 def find_measurement(spec: ModelSpec, snapshot: Snapshot, version: ModelVersion) -> Evidence | None:
     """What measuring this version on exactly these rows showed before."""
-    return Records(settings().workspace).measurement(version, run_key(spec, snapshot))
+    return ChampionHistory(settings().workspace).measurement(version, run_key(spec, snapshot))
 
 
 @task
@@ -229,7 +229,7 @@ def measure(spec: ModelSpec, snapshot: Snapshot, table: FeatureTable, version: M
     )
     evidence = replace(evidence, seconds_per_row=seconds)
     registry.log(run_id, metrics=evidence.values | {f"{metric}_low": evidence.ours.low, "rows": evidence.rows})
-    Records(settings().workspace).keep_measurement(version, run_key(spec, snapshot), evidence)
+    ChampionHistory(settings().workspace).keep_measurement(version, run_key(spec, snapshot), evidence)
     summary = evaluation.summary(spec.model, evidence, None, links(run_id))
     drawn = evaluation.figures(version.task, target, prediction, None, version.classes)
     registry.log_files(run_id, {"summary.md": summary}, drawn)

@@ -14,10 +14,10 @@ from evergreen.errors import StoreError, UsageError
 from evergreen.handoffs import CUT_OFF, KEY, TARGET, TIME, ModelVersion
 from evergreen.io.registry import Registry
 from evergreen.io.store import Store
+from evergreen.orchestration.runs import TABLE_TAG
 from evergreen.settings import settings
 from evergreen.spec import TASKS, ModelSpec
 from evergreen.training import Explanation
-from tasks.runs import TABLE_TAG
 
 logger = logging.getLogger(__name__)
 

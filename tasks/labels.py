@@ -9,7 +9,7 @@ from prefect import task
 
 from evergreen import labels
 from evergreen.data import assemble
-from evergreen.io.live import read_labels
+from evergreen.io.labelled_predictions import read_labels
 from evergreen.io.records import LabelBatch, Ledger
 from evergreen.io.sources import read
 from evergreen.io.store import Store

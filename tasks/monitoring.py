@@ -14,14 +14,14 @@ from prefect import task
 from evergreen import labels, monitoring, scoring, training
 from evergreen.errors import StoreError
 from evergreen.handoffs import KEY, TARGET, TIME, Health, ModelVersion, WindowValue
-from evergreen.io.live import corrected_labels, read_live
-from evergreen.io.records import Ledger, Scoring, Watching
+from evergreen.io.labelled_predictions import corrected_labels, read_live
+from evergreen.io.records import Ledger, MonitoringRecords, Scoring
 from evergreen.io.registry import Registry
 from evergreen.io.store import Store
 from evergreen.monitoring import Bounds, Reference
+from evergreen.orchestration.runs import TABLE_TAG
 from evergreen.settings import settings
 from evergreen.spec import ModelSpec
-from tasks.runs import TABLE_TAG
 from tasks.training import problem_of
 
 logger = logging.getLogger(__name__)
@@ -60,8 +60,8 @@ def _reference_of(spec: ModelSpec, version: ModelVersion, inputs: Sequence[str],
     bounds, codes = monitoring.past_windows(rows[TIME], spec.monitoring.window, spec.data.timezone)
     recipe = training.Recipe.from_json(version.recipe)
     predictions = training.rolling_predictions(rows, codes, recipe, problem)
-    target = training.encoded(rows[TARGET], version.task, version.classes)
-    past = monitoring.Past(rows, target, predictions, codes, bounds)
+    target = training.encode_known(rows[TARGET], version.task, version.classes)
+    past = monitoring.ReferenceRows(rows, target, predictions, codes, bounds)
     rules, metric = spec.monitoring, spec.training.metric_of(version.task)
     return monitoring.build_reference(
         past, inputs, spec.features.categorical, version.task, metric, rules.tolerance, rules.min_rows
@@ -94,7 +94,7 @@ def look(spec: ModelSpec, versions: Sequence[ModelVersion], as_of: datetime) -> 
     scorings = Ledger(here.workspace).scorings(spec.model)
     if not spec.data.time or not scorings:
         return ()
-    watching = Watching(here.workspace)
+    watching = MonitoringRecords(here.workspace)
     known = {health.start: health for health in watching.healths(spec.model, as_of)}
     # Of what earlier runs knew nothing is new: each of them has ended in a decision.
     last = max((one.as_of for one in watching.firings(spec.model) if one.as_of <= as_of), default=None)
@@ -141,12 +141,12 @@ def _observe(
     ripe, words = labels.maturity(mine, bounds[1], spec.data.target, as_of, rules.coverage, rules.min_rows)
     timely = mine[~mine[scoring.LATE].to_numpy(dtype=bool)].reset_index(drop=True)
     inside = [one for one in scorings if one.version == owner and _overlaps(one, bounds, spec.data.lead)]
-    seen = monitoring.Seen(
+    seen = monitoring.ObservedWindow(
         bounds,
         as_of,
         timely,
         _features(inside, timely, bounds, [column.name for column in reference.profile.columns]),
-        training.encoded(timely[TARGET], version.task, version.classes),
+        training.encode_known(timely[TARGET], version.task, version.classes),
         scoring.values(timely, version),
         len(mine) - len(timely),
         ripe,

@@ -14,30 +14,30 @@ from prefect.input import RunInput
 from evergreen import evaluation
 from evergreen.errors import RegistryError, UsageError
 from evergreen.handoffs import Evidence, ModelVersion, Rule, Snapshot, Verdict
-from evergreen.io.records import Decision, Records, Reign, Watching
+from evergreen.io.records import ChampionHistory, MonitoringRecords, Reign, TrainingOutcome
 from evergreen.io.registry import Registry
+from evergreen.locks import APPROVAL, Lock, alone
+from evergreen.orchestration.events import notify
+from evergreen.orchestration.runs import run_key
 from evergreen.settings import settings
 from evergreen.spec import ModelSpec
-from tasks.launching import notify
-from tasks.locks import APPROVAL, Lock, alone
-from tasks.runs import run_key
 
 logger = logging.getLogger(__name__)
 
 
 @task
-def find_decision(spec: ModelSpec, snapshot: Snapshot, recipe: str | None = None) -> Decision | None:
+def find_decision(spec: ModelSpec, snapshot: Snapshot, recipe: str | None = None) -> TrainingOutcome | None:
     """The recorded outcome of a training on exactly these rows by exactly this spec, and recipe."""
-    return Records(settings().workspace).decision(spec.model, run_key(spec, snapshot, recipe))
+    return ChampionHistory(settings().workspace).decision(spec.model, run_key(spec, snapshot, recipe))
 
 
 @task
-def find_answer(model: str, cause: str) -> Decision | None:
+def find_answer(model: str, cause: str) -> TrainingOutcome | None:
     """The recorded outcome of the training that a decision to retrain called for.
 
     It may be announced twice, where its training ends at the very moment at which a monitor looks for it.
     """
-    return next((one for one in Records(settings().workspace).decisions(model) if one.cause == cause), None)
+    return next((one for one in ChampionHistory(settings().workspace).decisions(model) if one.cause == cause), None)
 
 
 @task
@@ -48,7 +48,7 @@ def find_opponent(spec: ModelSpec, champion: ModelVersion | None) -> ModelVersio
     """
     if champion is None or spec.promotion.rule == "superior":
         return champion
-    reigns = Records(settings().workspace).champions(spec.model)
+    reigns = ChampionHistory(settings().workspace).champions(spec.model)
     anchors = [reign.version for reign in reigns if reign.kind in ("superior", "by hand")]
     return anchors[-1] if anchors else champion
 
@@ -86,7 +86,7 @@ def approve(spec: ModelSpec, evidence: Evidence, verdict: Verdict, lock: Lock) -
 
 
 def _unless_frozen(spec: ModelSpec, verdict: Verdict) -> Verdict:
-    frozen = Watching(settings().workspace).frozen(spec.model)
+    frozen = MonitoringRecords(settings().workspace).frozen(spec.model)
     if not frozen or not verdict.promote:
         return verdict
     rule = Rule("frozen", False, f"the model is frozen by {frozen.who}: {frozen.why}; the champion stays")
@@ -96,7 +96,7 @@ def _unless_frozen(spec: ModelSpec, verdict: Verdict) -> Verdict:
 @task
 def find_champion(model: str) -> ModelVersion | None:
     """The champion by the champion history; MLflow's alias is repaired where a crash left it behind."""
-    reigns = Records(settings().workspace).champions(model)
+    reigns = ChampionHistory(settings().workspace).champions(model)
     project(reigns, Registry(settings()))
     return reigns[-1].version if reigns else None
 
@@ -104,7 +104,7 @@ def find_champion(model: str) -> ModelVersion | None:
 @task
 def find_champions(model: str) -> tuple[ModelVersion, ...]:
     """Every version that was champion, oldest first, each once."""
-    reigns = Records(settings().workspace).champions(model)
+    reigns = ChampionHistory(settings().workspace).champions(model)
     return tuple({reign.version.version: reign.version for reign in reigns}.values())
 
 
@@ -118,7 +118,7 @@ def settle(
     verdict: Verdict,
     recipe: str | None = None,
     cause: str = "",
-) -> Decision:
+) -> TrainingOutcome:
     """Register the version, commit the verdict (and the new champion) in one transaction, then move the alias.
 
     What a training on the same inputs settled, while this one waited for a person, stands, and is returned.
@@ -126,7 +126,7 @@ def settle(
     Raises:
         ChampionMoved: another version was crowned while this one was judged.
     """
-    records, registry = Records(settings().workspace), Registry(settings())
+    records, registry = ChampionHistory(settings().workspace), Registry(settings())
     earlier = records.decision(spec.model, key := run_key(spec, snapshot, recipe))
     if earlier:
         stands = f"version {earlier.version.version}, {'promoted' if earlier.verdict.promote else 'not promoted'}"
@@ -177,7 +177,7 @@ def find_version(model: str, version: int | None = None) -> ModelVersion:
     Raises:
         RegistryError: there is no such version.
     """
-    records = Records(settings().workspace)
+    records = ChampionHistory(settings().workspace)
     reigns = records.champions(model)
     if version is None and reigns:
         return reigns[-1].version
@@ -202,8 +202,8 @@ def crown_by_hand(spec: ModelSpec, version: int, as_of: datetime, why: str) -> M
         ChampionMoved: another version was crowned meanwhile.
     """
     here = settings()
-    records = Records(here.workspace)
-    frozen = Watching(here.workspace).frozen(spec.model)
+    records = ChampionHistory(here.workspace)
+    frozen = MonitoringRecords(here.workspace).frozen(spec.model)
     if frozen:
         raise UsageError(f"{spec.model} is frozen by {frozen.who}: {frozen.why}; run: evergreen freeze --off first")
     chosen = find_version.fn(spec.model, version)

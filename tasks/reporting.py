@@ -9,26 +9,26 @@ from datetime import datetime
 from prefect import task
 from prefect.artifacts import create_markdown_artifact
 
-from evergreen.handoffs import Firing, Health
-from evergreen.io.records import Records, Watching
+from evergreen.handoffs import Health, RetrainingDecision
+from evergreen.io.records import ChampionHistory, MonitoringRecords
 from evergreen.io.registry import Registry
 from evergreen.monitoring.report import health_markdown, health_page
+from evergreen.orchestration.runs import logged_run
 from evergreen.promotion import Trial
 from evergreen.settings import settings
 from evergreen.spec import ModelSpec
 from tasks.monitoring import find_reference
-from tasks.runs import logged_run
 
 
 @task
 def report_health(
-    spec: ModelSpec, healths: Sequence[Health], trial: Trial | None, firing: Firing, as_of: datetime
+    spec: ModelSpec, healths: Sequence[Health], trial: Trial | None, firing: RetrainingDecision, as_of: datetime
 ) -> None:
     """One MLflow run with the newest window's figures and a page, and a Prefect artifact."""
     here = settings()
     registry = Registry(here)
-    every = Watching(here.workspace).healths(spec.model, as_of)
-    champion = Records(here.workspace).champion(spec.model)
+    every = MonitoringRecords(here.workspace).healths(spec.model, as_of)
+    champion = ChampionHistory(here.workspace).champion(spec.model)
     reference = find_reference(champion.version) if champion else None
     page = health_page(spec.model, every, reference, firing)
     text = health_markdown(spec.model, every, firing)

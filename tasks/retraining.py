@@ -8,17 +8,17 @@ from datetime import datetime
 from prefect import task
 
 from evergreen import evaluation, labels, monitoring, promotion, retraining, scoring, training
-from evergreen.handoffs import KEY, TARGET, Evidence, Firing, ModelVersion, Rule, WindowValue
-from evergreen.io.live import read_live, unseen_days
-from evergreen.io.records import Ledger, Records, Reign, TrialRecord, Watching
+from evergreen.handoffs import KEY, TARGET, Evidence, ModelVersion, RetrainingDecision, Rule, WindowValue
+from evergreen.io.labelled_predictions import read_live, unseen_days
+from evergreen.io.records import ChampionHistory, Ledger, MonitoringRecords, Reign, TrialRecord
 from evergreen.io.registry import Registry
 from evergreen.io.trainings import past_trainings
+from evergreen.locks import ANSWER, APPROVAL, taken
 from evergreen.monitoring import Bounds
 from evergreen.retraining import Situation
 from evergreen.settings import settings
 from evergreen.spec import ModelSpec
 from evergreen.statistics import MIN_BLOCKS, greater_is_better
-from tasks.locks import ANSWER, APPROVAL, taken
 from tasks.monitoring import find_reference
 from tasks.promotion import project
 
@@ -33,7 +33,7 @@ def judge_probation(spec: ModelSpec, as_of: datetime) -> promotion.Trial | None:
         None where no probation is running.
     """
     here = settings()
-    records = Records(here.workspace)
+    records = ChampionHistory(here.workspace)
     reigns = [reign for reign in records.champions(spec.model) if reign.as_of <= as_of]
     if not _on_probation(spec, reigns, records):
         return None
@@ -50,10 +50,10 @@ def judge_probation(spec: ModelSpec, as_of: datetime) -> promotion.Trial | None:
     return trial
 
 
-def _on_probation(spec: ModelSpec, reigns: list[Reign], records: Records) -> bool:
+def _on_probation(spec: ModelSpec, reigns: list[Reign], records: ChampionHistory) -> bool:
     if not spec.probation.windows or not spec.data.time or len(reigns) < 2 or reigns[-1].kind == "rollback":
         return False
-    frozen = Watching(settings().workspace).frozen(spec.model)
+    frozen = MonitoringRecords(settings().workspace).frozen(spec.model)
     return not frozen and reigns[-1].sequence not in records.trials(spec.model)
 
 
@@ -83,7 +83,7 @@ def _beside(spec: ModelSpec, new: Reign, old: Reign, windows: list[Bounds], as_o
     theirs = theirs.drop_duplicates(KEY, keep="last").set_index(KEY).loc[keys].reset_index()
     metric = spec.training.metric_of(new.version.task)
     predictions = (
-        training.encoded(ours[TARGET], new.version.task, new.version.classes),
+        training.encode_known(ours[TARGET], new.version.task, new.version.classes),
         scoring.values(ours, new.version),
         scoring.values(theirs, old.version),
     )
@@ -101,9 +101,9 @@ def _beside(spec: ModelSpec, new: Reign, old: Reign, windows: list[Bounds], as_o
 
 
 @task
-def weigh(spec: ModelSpec, champion: ModelVersion, as_of: datetime) -> Firing:
+def weigh(spec: ModelSpec, champion: ModelVersion, as_of: datetime) -> RetrainingDecision:
     """Decide whether to train again, and enter the decision with all of its reasons; the first for a moment stands."""
-    watching = Watching(settings().workspace)
+    watching = MonitoringRecords(settings().workspace)
     now = situation(spec, champion, as_of)
     rules = spec.promotion
     firing = retraining.decide_retraining(now, spec.retraining, spec.monitoring.window, rules.min_rows)
@@ -117,7 +117,7 @@ def lived_already(model: str, as_of: datetime) -> str:
 
     Of a past that is lived nothing is decided again; its labels and windows are in the records.
     """
-    watching, ledger = Watching(settings().workspace), Ledger(settings().workspace)
+    watching, ledger = MonitoringRecords(settings().workspace), Ledger(settings().workspace)
     done = [one.as_of for one in watching.firings(model)] + [one.as_of for one in ledger.label_batches(model)]
     if not done or as_of >= max(done):
         return ""
@@ -126,12 +126,12 @@ def lived_already(model: str, as_of: datetime) -> str:
     return why
 
 
-def open_firings(model: str, as_of: datetime) -> list[Firing]:
+def open_firings(model: str, as_of: datetime) -> list[RetrainingDecision]:
     """Decisions to train that nothing has answered yet."""
-    return [one for one in Watching(settings().workspace).pending(model) if one.as_of <= as_of]
+    return [one for one in MonitoringRecords(settings().workspace).pending(model) if one.as_of <= as_of]
 
 
-def under_way(firing: Firing) -> bool:
+def under_way(firing: RetrainingDecision) -> bool:
     """Whether a training of this workspace answers a decision of this model just now, or waits for a person's word."""
     if taken(ANSWER, firing.model):
         logger.info("%s: a training for %s is under way already", firing.model, firing.cause)
@@ -145,7 +145,7 @@ def under_way(firing: Firing) -> bool:
 def situation(spec: ModelSpec, champion: ModelVersion, as_of: datetime) -> Situation:
     """The recorded history of a model as the retraining rules look at it."""
     here = settings()
-    watching = Watching(here.workspace)
+    watching = MonitoringRecords(here.workspace)
     pending = open_firings(spec.model, as_of)
     frozen = watching.frozen(spec.model)
     batches = Ledger(here.workspace).label_batches(spec.model, as_of)
@@ -161,7 +161,7 @@ def situation(spec: ModelSpec, champion: ModelVersion, as_of: datetime) -> Situa
         fresh,
         _performance(champion, [one.realised for one in healths if one.realised]),
         healths,
-        past_trainings(Records(here.workspace), spec, as_of),
+        past_trainings(ChampionHistory(here.workspace), spec, as_of),
         tuple(one for one in watching.closed(spec.model).values() if one[0] <= as_of),
         pending[0].cause if pending else "",
         f"{frozen.why} (by {frozen.who})" if frozen else "",

@@ -16,12 +16,12 @@ from prefect import task
 from evergreen import evaluation, features, training
 from evergreen.handoffs import RESERVED, TIME, FeatureTable, ModelVersion
 from evergreen.io.candidates import Candidates, search_digest
-from evergreen.io.records import Records
+from evergreen.io.records import ChampionHistory
 from evergreen.io.registry import Registry
 from evergreen.io.store import Store
 from evergreen.settings import settings
 from evergreen.spec import ModelSpec, Task
-from evergreen.training import Contest
+from evergreen.training import TrainingRows
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ _LOOKING_BACK = 0.35
 
 
 @task
-def reserve(spec: ModelSpec, table: FeatureTable, seen_by: ModelVersion | None) -> Contest:
+def reserve(spec: ModelSpec, table: FeatureTable, seen_by: ModelVersion | None) -> TrainingRows:
     """Set apart the holdout that neither side has seen, and the rows that choices may use."""
     rows = read_reserved(table)
     contest = training.reserve(rows, spec.training, seen_by, table.snapshot.as_of)
@@ -42,9 +42,9 @@ def reserve(spec: ModelSpec, table: FeatureTable, seen_by: ModelVersion | None) 
 
 
 @task
-def still_does(spec: ModelSpec, table: FeatureTable, contest: Contest, champion: ModelVersion) -> bool:
+def still_does(spec: ModelSpec, table: FeatureTable, contest: TrainingRows, champion: ModelVersion) -> bool:
     """Whether the champion's recipe, fitted again, does on the tuning rows what its evidence showed."""
-    decisions = Records(settings().workspace).decisions(spec.model)
+    decisions = ChampionHistory(settings().workspace).decisions(spec.model)
     evidence = next((one.evidence for one in decisions[::-1] if one.version.version == champion.version), None)
     if evidence is None or evidence.metric != contest.metric:
         return False
@@ -56,7 +56,7 @@ def still_does(spec: ModelSpec, table: FeatureTable, contest: Contest, champion:
 
 @task
 def fit(
-    spec: ModelSpec, table: FeatureTable, contest: Contest, run_id: str, recipe: str | None = None,
+    spec: ModelSpec, table: FeatureTable, contest: TrainingRows, run_id: str, recipe: str | None = None,
     champion: ModelVersion | None = None,
 ) -> ModelVersion:  # fmt: skip
     """Store a challenger, fitted up to the holdout: by a known recipe, else by the best of all candidates.
@@ -75,7 +75,7 @@ def fit(
 
 @task
 def refit(
-    spec: ModelSpec, table: FeatureTable, contest: Contest, challenger: ModelVersion, run_id: str
+    spec: ModelSpec, table: FeatureTable, contest: TrainingRows, challenger: ModelVersion, run_id: str
 ) -> ModelVersion:
     """Fit the challenger's recipe on everything known; with a time the holdout is included."""
     positions = training.known_rows(read_reserved(table), contest, table.snapshot.as_of)
@@ -90,7 +90,7 @@ def read_reserved(table: FeatureTable) -> pd.DataFrame:
     return store.read(table.uri, [name for name in store.columns(table.uri) if name in RESERVED])
 
 
-def read_parts(table: FeatureTable, contest: Contest) -> tuple[pd.DataFrame, pd.DataFrame]:
+def read_parts(table: FeatureTable, contest: TrainingRows) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The rows to fit on and to tune by; of a large table no others are held."""
     store = Store(str(settings().store))
     return store.read(table.uri, rows=contest.split.train), store.read(table.uri, rows=contest.split.tuning)
@@ -102,7 +102,7 @@ def problem_of(spec: ModelSpec, inputs: Sequence[str], task_: Task, classes: tup
 
 
 def search(
-    spec: ModelSpec, parts: tuple[pd.DataFrame, pd.DataFrame], contest: Contest, problem: training.Problem,
+    spec: ModelSpec, parts: tuple[pd.DataFrame, pd.DataFrame], contest: TrainingRows, problem: training.Problem,
     run_id: str, digest: str, first: training.Recipe | None = None,
 ) -> training.Recipe:  # fmt: skip
     """Try candidates within the budget, each a child run, beginning with those that an interrupted search finished.
@@ -113,7 +113,7 @@ def search(
 
     def log_candidate(finished: training.Finished, value: float) -> None:
         metrics = {f"tuning_{contest.metric}": value}
-        registry.log_child(run_id, finished.recipe.name, finished.recipe.settings, metrics, finished.seconds)
+        registry.log_child(run_id, finished.recipe.name, finished.recipe.params, metrics, finished.seconds)
 
     memory = Candidates(settings().workspace, spec.model, search_digest(digest, parts, contest, problem))
     looks, end = spec.training.window in ("weighted", "auto"), time.monotonic() + spec.training.budget.total_seconds()

@@ -13,12 +13,12 @@ from evergreen import validation
 from evergreen.errors import ValidationFailed, masked
 from evergreen.handoffs import KEY, Snapshot, ValidationReport
 from evergreen.io import suites
-from evergreen.io.records import Records
+from evergreen.io.records import ChampionHistory
 from evergreen.io.registry import Registry, warm_up
 from evergreen.io.store import Store
+from evergreen.orchestration.events import notify
 from evergreen.settings import settings
 from evergreen.spec import ModelSpec
-from tasks.launching import notify
 
 logger = logging.getLogger(__name__)
 
@@ -34,10 +34,10 @@ def validate(spec: ModelSpec, snapshot: Snapshot, run_id: str) -> ValidationRepo
     if spec.validation is None:
         return ValidationReport("none", snapshot, (), snapshot.rows, 0)
     here = settings()
-    store, records = Store(str(here.store)), Records(here.workspace)
+    store, records = Store(str(here.store)), ChampionHistory(here.workspace)
     suite = validation.load_suite(here.expectations / f"{spec.validation.suite}.yaml")
     rows = store.read(snapshot.uri)
-    order = suites.Order(store.uri, snapshot.uri, suite, spec.data.timezone, snapshot.end or snapshot.as_of)
+    order = suites.ValidationRequest(store.uri, snapshot.uri, suite, spec.data.timezone, snapshot.end or snapshot.as_of)
     outcomes, page = suites.judge_table(rows, order, warm_up)
     released = records.released(spec.model)
     judgement = validation.judge(outcomes, len(rows), rows[KEY].astype(str), spec.validation, released)

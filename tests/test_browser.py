@@ -139,12 +139,12 @@ def served(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
 def test_both_uis_show_the_run_the_verdict_the_health_and_the_model_and_no_page_is_an_error(
     served: Served, tmp_path: Path
 ) -> None:
-    from evergreen.io.records import Records
+    from evergreen.io.records import ChampionHistory
     from evergreen.io.registry import Registry
 
     here = settings()
     runs = served.runs()
-    champion = Records(here.workspace).champions("churn")[-1].version
+    champion = ChampionHistory(here.workspace).champions("churn")[-1].version
     page = Registry(here).page(champion.run_id)
     experiment = re.sub(r"/runs/.*", "/runs", page)
     number = experiment.split("/")[-2]

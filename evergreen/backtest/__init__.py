@@ -8,7 +8,7 @@ from evergreen.backtest.cost import Cost
 from evergreen.backtest.life import Arm, Life, Trained, calendar, play
 from evergreen.backtest.picture import picture, table
 from evergreen.backtest.results import HINDSIGHT, NEVER, ArmResult, live_result, recommend, results
-from evergreen.backtest.world import Contested, Fit, History, World
+from evergreen.backtest.world import Contested, Fit, Replay, World
 
 __all__ = [
     "HINDSIGHT",
@@ -18,8 +18,8 @@ __all__ = [
     "Contested",
     "Cost",
     "Fit",
-    "History",
     "Life",
+    "Replay",
     "Trained",
     "World",
     "calendar",

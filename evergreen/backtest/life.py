@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from evergreen import evaluation, labels, monitoring, promotion, scoring
 from evergreen.backtest.world import Fit, World
-from evergreen.handoffs import DAY, TARGET, TIME, Firing, Health, Rule, Verdict
+from evergreen.handoffs import DAY, TARGET, TIME, Health, RetrainingDecision, Rule, Verdict
 from evergreen.monitoring import Bounds
 from evergreen.retraining import PastTraining, Situation, decide_retraining
 from evergreen.spec import Retraining
@@ -54,7 +54,7 @@ class Life:
     reigns: list[tuple[datetime, datetime]]
     trainings: list[Trained] = field(default_factory=list)
     healths: dict[datetime, tuple[datetime, Health]] = field(default_factory=dict)
-    firings: list[Firing] = field(default_factory=list)
+    firings: list[RetrainingDecision] = field(default_factory=list)
     trials: dict[int, promotion.Trial] = field(default_factory=dict)
     worth: dict[datetime, bool | None] = field(default_factory=dict)
     rolled_back: set[int] = field(default_factory=set)
@@ -140,7 +140,7 @@ def _observe(
     joined = _as_known(table, known)
     ripe, words = labels.maturity(joined, bounds[1], spec.data.target, as_of, rules.coverage, rules.min_rows)
     reference = world.reference(moment)
-    seen = monitoring.Seen(
+    seen = monitoring.ObservedWindow(
         bounds, as_of, joined, table, np.where(known, world.target[rows], np.nan), fit.at(rows), 0, ripe, words,
         table[TIME].max().to_pydatetime(),
     )  # fmt: skip

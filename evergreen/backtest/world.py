@@ -31,7 +31,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class History:
+class Replay:
     """What a backtest plays through: a feature table as known at its end, by event time, and a recipe to refit.
 
     ``digest`` names rows, spec and program: finished parts are kept under it.
@@ -82,11 +82,11 @@ class World:
         clock: Seconds, for the cost of fits.
     """
 
-    def __init__(self, history: History, folder: Path, clock: Callable[[], float] = time.perf_counter) -> None:
+    def __init__(self, history: Replay, folder: Path, clock: Callable[[], float] = time.perf_counter) -> None:
         self.history = history
         self.spec = history.spec
         self.metric = history.spec.training.metric_of(history.task)
-        self.target = training.encoded(history.rows[TARGET], history.task, history.classes)
+        self.target = training.encode_known(history.rows[TARGET], history.task, history.classes)
         self.work: dict[str, float] = {}
         self._spent = self._compared = 0.0
         self._clock = clock
@@ -219,7 +219,7 @@ class World:
         threshold = self._recipe.threshold
         return evaluation.decisions_of(threshold, None if trivial else threshold, self.spec.training.costs)
 
-    def _challenge(self, rows: pd.DataFrame, contest: training.Contest, rolled: bool) -> Arrays:
+    def _challenge(self, rows: pd.DataFrame, contest: training.TrainingRows, rolled: bool) -> Arrays:
         recipe, every = self._recipe, self.spec.training.holdout_refit
         if rolled and every:
             held = contest.split.holdout
@@ -233,7 +233,7 @@ class World:
         bounds, codes = monitoring.past_windows(rows[TIME], rules.window, self.spec.data.timezone)
         predictions = training.rolling_predictions(rows, codes, self._recipe, self._problem)
         target = np.where(rows[TARGET].notna(), self.target[rows.index], np.nan)
-        past = monitoring.Past(rows, target, predictions, codes, bounds)
+        past = monitoring.ReferenceRows(rows, target, predictions, codes, bounds)
         made = monitoring.build_reference(
             past, self.history.inputs, self.spec.features.categorical, self.history.task, self.metric,
             rules.tolerance, rules.min_rows,

@@ -161,7 +161,7 @@ def _repair(here: Settings) -> None:
     if not alone:
         connect(here)
     with temporary.prefect(here):
-        from tasks.recovery import recover
+        from evergreen.orchestration.recovery import recover
     said = recover(alone)
     for line in said or ("no runs to repair",):
         typer.echo(line)

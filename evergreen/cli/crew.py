@@ -107,14 +107,15 @@ class Crew:
         )  # fmt: skip
         self._clerk = marked("deploy", **client)
         client["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "INFO"  # into the logs of the parts
-        warming = [sys.executable, "-m", "tasks.warming", str(here.workspace), _ENGINE, *_imports()]
+        warming = [sys.executable, "-m", "evergreen.runtime.fork_server", str(here.workspace), _ENGINE, *_imports()]
         self.warm = Part(
             "runs", warming, marked("runs", **client), self._log("runs"),
             lambda _: _listens(here.workspace), "start at once: their imports are done",
         )  # fmt: skip
         self.worker = Part(
             "worker",
-            [sys.executable, *f"-m tasks.worker worker start -p {_POOL} -t process -n {_POOL} --limit {runs}".split()],
+            [sys.executable, "-m", "evergreen.orchestration.worker",
+             *f"worker start -p {_POOL} -t process -n {_POOL} --limit {runs}".split()],
             marked("worker", **client, PREFECT_WORKER_QUERY_SECONDS="1", EVERGREEN_RUN=_run_command(here)),
             self._log("worker"), lambda part: _polls(prefect, part.started), f"takes runs from the pool {_POOL}",
         )  # fmt: skip
@@ -168,7 +169,11 @@ class Crew:
         states = {"flow_runs": {"state": {"type": {"any_": ["RUNNING", "PENDING", "PAUSED"]}}}}
         with contextlib.suppress(OSError, subprocess.TimeoutExpired):
             if _ask(f"{self._up.prefect}/api/flow_runs/count", states):
-                command = [sys.executable, "-c", "from tasks.recovery import recover; recover(alone=True)"]
+                command = [
+                    sys.executable,
+                    "-c",
+                    "from evergreen.orchestration.recovery import recover; recover(alone=True)",
+                ]
                 subprocess.run(command, capture_output=True, env=self._clerk, check=False, timeout=120)
 
     def _launch(self, part: Part) -> None:
@@ -207,15 +212,15 @@ def _imports() -> list[str]:
 
 def _run_command(here: Settings) -> str:
     """What the worker starts for each run; isolated and without packages, as it has to be quick."""
-    import tasks
+    from evergreen import runtime
 
-    starting = Path(tasks.__path__[0]) / "starting.py"
-    return shlex.join([sys.executable, "-I", "-S", str(starting), str(here.workspace), _ENGINE])
+    client = Path(runtime.__path__[0]) / "fork_client.py"
+    return shlex.join([sys.executable, "-I", "-S", str(client), str(here.workspace), _ENGINE])
 
 
 def _listens(folder: Path) -> bool:
     """Whether the warm process takes orders."""
-    from tasks.starting import connect
+    from evergreen.runtime.fork_client import connect
 
     with contextlib.suppress(OSError):
         connect(folder).close()

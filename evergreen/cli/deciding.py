@@ -15,8 +15,8 @@ from evergreen.settings import Settings, settings
 from evergreen.spec import load_spec
 
 if TYPE_CHECKING:
-    from evergreen.handoffs import Firing
-    from evergreen.io.records import Decision, Watching
+    from evergreen.handoffs import RetrainingDecision
+    from evergreen.io.records import MonitoringRecords, TrainingOutcome
 
 Why = Annotated[str, typer.Option(help="The reason, for those who read the history.")]
 
@@ -27,11 +27,11 @@ def why(
     as_json: Json = False,
 ) -> None:
     """Explain the newest decision on retraining: what calls for it, what stands in its way, what must happen next."""
-    from evergreen.io.records import Watching
+    from evergreen.io.records import MonitoringRecords
 
     here = settings()
     load_spec(here.deployments / f"{name}.yaml")
-    watching = Watching(here.workspace)
+    watching = MonitoringRecords(here.workspace)
     firings = watching.firings(name)
     freeze = watching.frozen(name)
     newest = firings[-1] if firings else None
@@ -56,7 +56,7 @@ def why(
         typer.echo(f"frozen by {freeze.who} at {freeze.at[:16]} UTC: {freeze.why}")
 
 
-def print_firing(firing: Firing, following: tuple[str, ...] = ()) -> None:
+def print_firing(firing: RetrainingDecision, following: tuple[str, ...] = ()) -> None:
     """Say what was decided, every trigger and every bar with its reason, and what must happen next."""
     typer.echo(f"\n{firing.model}: {firing.headline} (as of {firing.as_of:%Y-%m-%d %H:%M} UTC)")
     typer.echo(f"what may call for a training of version {firing.version}'s successor")
@@ -85,9 +85,9 @@ def rollback(name: Name, why: Why) -> None:
 
     Exit codes: 0 it serves, 2 there was none before or the model is frozen, 7 another one was crowned meanwhile.
     """
-    from evergreen.io.records import Records
+    from evergreen.io.records import ChampionHistory
 
-    reigns = Records(settings().workspace).champions(name)
+    reigns = ChampionHistory(settings().workspace).champions(name)
     if len(reigns) < 2:
         has = f"version {reigns[-1].version.version} is its first champion" if reigns else "it has no champion"
         raise UsageError(f"{name}: {has}, so there is none to go back to; see: evergreen models {name}")
@@ -111,11 +111,11 @@ def freeze(
     off: Annotated[bool, typer.Option("--off", help="End the freeze.")] = False,
 ) -> None:
     """Keep rules, rollbacks and people's commands from changing a model's champion, until --off."""
-    from evergreen.io.records import Watching
+    from evergreen.io.records import MonitoringRecords
 
     here = settings()
     load_spec(here.deployments / f"{name}.yaml")
-    watching = Watching(here.workspace)
+    watching = MonitoringRecords(here.workspace)
     frozen = watching.frozen(name)
     if off:
         if frozen:
@@ -128,25 +128,25 @@ def freeze(
     typer.echo(f"{name}: frozen; end it with: evergreen freeze {name} --off")
 
 
-def _next(here: Settings, watching: Watching, firing: Firing) -> tuple[str, ...]:
-    from evergreen.cli.outlook import Past, outlook
-    from evergreen.io.records import Records
+def _next(here: Settings, watching: MonitoringRecords, firing: RetrainingDecision) -> tuple[str, ...]:
+    from evergreen.cli.outlook import OutlookFacts, outlook
+    from evergreen.io.records import ChampionHistory
     from evergreen.io.trainings import past_trainings
 
-    spec, records = load_spec(here.deployments / f"{firing.model}.yaml"), Records(here.workspace)
+    spec, records = load_spec(here.deployments / f"{firing.model}.yaml"), ChampionHistory(here.workspace)
     if firing.fire:
         return (_answer(watching, records.decisions(firing.model), firing),)
     reign = records.champion(firing.model)
     refused = [at for at, _ in watching.closed(firing.model).values() if at <= firing.as_of]
     trainings = past_trainings(records, spec, firing.as_of)
     fitted = reign.version.fitted_as_of if reign else firing.as_of
-    past = Past(fitted, trainings, refused, watching.frozen(firing.model) is not None)
+    past = OutlookFacts(fitted, trainings, refused, watching.frozen(firing.model) is not None)
     return outlook(firing, past, spec.retraining, spec.monitoring.window)
 
 
-def _answer(watching: Watching, decisions: list[Decision], firing: Firing) -> str:
+def _answer(watching: MonitoringRecords, decisions: list[TrainingOutcome], firing: RetrainingDecision) -> str:
     """What became of a decision to train."""
-    from tasks.locks import ANSWER, APPROVAL, holder
+    from evergreen.locks import ANSWER, APPROVAL, holder
 
     for one in decisions:
         if one.cause == firing.cause:
@@ -166,5 +166,5 @@ def _answer(watching: Watching, decisions: list[Decision], firing: Firing) -> st
     return "the training has not ended yet; if it died, the next monitor run starts it again"
 
 
-def _as_dict(firing: Firing) -> dict[str, object]:
+def _as_dict(firing: RetrainingDecision) -> dict[str, object]:
     return asdict(firing) | {"headline": firing.headline, "reasons": firing.reasons}

@@ -28,8 +28,8 @@ def deploy(
     specs = load_specs(here.deployments)
     connect(here)
     prepare(here)
+    from evergreen.orchestration.recovery import recover
     from flows.deploy import deploy as register
-    from tasks.recovery import recover
 
     changes = register(specs, dry_run)
     for change in changes:

@@ -16,7 +16,7 @@ from evergreen.settings import settings
 
 if TYPE_CHECKING:
     from evergreen.handoffs import Evidence, SliceEvidence
-    from evergreen.io.records import Decision, Reign
+    from evergreen.io.records import Reign, TrainingOutcome
 
 #: Slices of the champion that the list of models shows.
 _MOST_SLICES = 6
@@ -26,11 +26,11 @@ def models(
     name: Annotated[str | None, typer.Argument(help="One model; by default all.")] = None, as_json: Json = False
 ) -> None:
     """List versions, the champion with its evidence, and the champion history."""
-    from evergreen.io.records import Records
+    from evergreen.io.records import ChampionHistory
     from evergreen.spec import load_specs
 
     here = settings()
-    records = Records(here.workspace)
+    records = ChampionHistory(here.workspace)
     names = [known(name)] if name else [spec.model for spec in load_specs(here.deployments)]
     if as_json:
         content = {
@@ -52,16 +52,16 @@ def known(name: str) -> str:
     Raises:
         SpecError: it has neither; the message names those that there are.
     """
-    from evergreen.io.records import Records
+    from evergreen.io.records import ChampionHistory
     from evergreen.spec import load_spec
 
     here = settings()
-    if not Records(here.workspace).decisions(name):
+    if not ChampionHistory(here.workspace).decisions(name):
         load_spec(here.deployments / f"{name}.yaml")
     return name
 
 
-def _print_model(reigns: list[Reign], decisions: list[Decision], name: str) -> None:
+def _print_model(reigns: list[Reign], decisions: list[TrainingOutcome], name: str) -> None:
     typer.echo(name)
     if not decisions and not reigns:
         typer.echo(f"  no versions yet; run: evergreen train {name}")
@@ -99,11 +99,11 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show one version: its recipe, what it has seen, how it was judged, where it is."""
-    from evergreen.io.records import Records
+    from evergreen.io.records import ChampionHistory
 
     here = settings()
     prepare(here)
-    decisions = Records(here.workspace).decisions(known(name))
+    decisions = ChampionHistory(here.workspace).decisions(known(name))
     if not decisions:
         raise UsageError(f"{name}: no versions yet; run: evergreen train {name}")
     chosen = [d for d in decisions if version in (None, d.version.version)]

@@ -55,9 +55,9 @@ def _version(here: Settings, name: str, number: int | None) -> ModelVersion:
     Raises:
         UsageError: there is none.
     """
-    from evergreen.io.records import Records
+    from evergreen.io.records import ChampionHistory
 
-    records = Records(here.workspace)
+    records = ChampionHistory(here.workspace)
     if number is None:
         reigns = records.champions(name)
         if not reigns:

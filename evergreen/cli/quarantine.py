@@ -20,9 +20,9 @@ def quarantine(
     as_json: Json = False,
 ) -> None:
     """List the rows that broke a row rule, or release some into the next snapshot."""
-    from evergreen.io.records import Records
+    from evergreen.io.records import ChampionHistory
 
-    records = Records(settings().workspace)
+    records = ChampionHistory(settings().workspace)
     rows = records.quarantined(known(name))
     if release:
         _check_keys(name, release, {row["row_key"] for row in rows})

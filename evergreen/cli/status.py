@@ -20,7 +20,7 @@ from evergreen.cli.training import Json
 from evergreen.settings import Settings, settings
 
 if TYPE_CHECKING:
-    from evergreen.handoffs import Firing, Health
+    from evergreen.handoffs import Health, RetrainingDecision
     from evergreen.io.records import Reign
 
 _MIB = 2**20
@@ -84,9 +84,9 @@ def status(as_json: Json = False) -> None:
 
 
 def _status(here: Settings, model: str, flows: dict[str, FlowTimes]) -> Status:
-    from evergreen.io.records import Ledger, Records, Watching
+    from evergreen.io.records import ChampionHistory, Ledger, MonitoringRecords
 
-    records, watching = Records(here.workspace), Watching(here.workspace)
+    records, watching = ChampionHistory(here.workspace), MonitoringRecords(here.workspace)
     reign = records.champion(model)
     healths, firings = watching.healths(model), watching.firings(model)
     health, firing = (healths[-1] if healths else None), (firings[-1] if firings else None)
@@ -137,7 +137,7 @@ def _drift(health: Health | None) -> str | None:
     return f"{sum(column.drifted for column in health.drift)} of {len(health.drift)} columns have drifted"
 
 
-def _decision(firing: Firing | None) -> str | None:
+def _decision(firing: RetrainingDecision | None) -> str | None:
     if firing is None:
         return None
     if not firing.called:
@@ -145,7 +145,7 @@ def _decision(firing: Firing | None) -> str | None:
     return f"{firing.as_of:%Y-%m-%d}: {'train' if firing.fire else 'do not train'}; {'; '.join(firing.reasons)}"
 
 
-def _bar(firing: Firing | None, name: str) -> str | None:
+def _bar(firing: RetrainingDecision | None, name: str) -> str | None:
     return next((rule.reason for rule in firing.bars if rule.name == name), None) if firing else None
 
 

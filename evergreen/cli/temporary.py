@@ -152,7 +152,8 @@ def _mlflow() -> None:
 
 
 def _great_expectations() -> None:
-    from evergreen.io import companion, suites
+    from evergreen.io import suites
+    from evergreen.runtime import validation_process
 
-    if not companion.is_waiting():
+    if not validation_process.is_waiting():
         suites.warm_up()

@@ -96,9 +96,9 @@ def _validating(name: str) -> AbstractContextManager[None]:
     """Where the model has a suite, what judges by it comes up in a process beside this one."""
     if load_spec(settings().deployments / f"{name}.yaml").validation is None:
         return nullcontext()
-    from evergreen.io.companion import companion
+    from evergreen.runtime.validation_process import beside
 
-    return companion()
+    return beside()
 
 
 def _reproduce(name: str, like: str, as_json: bool) -> None:
@@ -135,7 +135,7 @@ def run_evaluate(
 
 def print_outcome(name: str, outcome: Outcome) -> None:
     """Say what a person wants to know after a training."""
-    from evergreen.io.records import Records
+    from evergreen.io.records import ChampionHistory
 
     if outcome.repeated:
         typer.echo(f"\n{name}: nothing new since this verdict; rows, spec and program are the same")
@@ -146,7 +146,7 @@ def print_outcome(name: str, outcome: Outcome) -> None:
         _print_candidates(json.loads(version.recipe)["name"], fitted)
     if outcome.evidence:
         print_evidence(outcome.evidence)
-    reigns = Records(settings().workspace).champions(name)
+    reigns = ChampionHistory(settings().workspace).champions(name)
     word = "PROMOTED" if outcome.verdict.promote else "KEPT THE CHAMPION" if reigns else "NOT PROMOTED"
     typer.echo(f"verdict    {word}: version {version.version} of {name}")
     for rule in outcome.verdict.rules:

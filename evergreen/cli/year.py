@@ -52,10 +52,10 @@ def year() -> None:
     lay_out(here.project / "data", say)
     with temporary.prefect(here):
         listen()
+        from evergreen.orchestration.runs import find_spec, monitor_steps
         from flows.backtest import backtest, lived
         from flows.train import train
         from tasks.promotion import find_champions
-        from tasks.runs import find_spec, monitor_steps
     if not find_champions.fn(_MODEL):
         say("training the first champion, as known on 1 April")
         train(_MODEL, _START)

@@ -1,9 +1,9 @@
 """Finding out about a table that nobody has described: how to read it, what it holds, what is odd about it."""
 
+from evergreen.discovery.infer_formats import find_reading
 from evergreen.discovery.layout import Layout, find_encoding, find_layout, has_header
 from evergreen.discovery.leaks import Leak, find_leaks, shared_rows
 from evergreen.discovery.limits import Rule
-from evergreen.discovery.looking import find_reading
 from evergreen.discovery.page import page, summary
 from evergreen.discovery.profile import Profile, profile
 from evergreen.discovery.reading import Reading

@@ -4,7 +4,8 @@ A handoff names a table in the store by URI, its number of rows and the digest o
 milliseconds to pass on; a frame of 400 MB costs seconds.
 """
 
-from evergreen.handoffs.health import ColumnDrift, Firing, Health, WindowSlice, WindowValue
+from evergreen.handoffs.health import ColumnDrift, Health, RetrainingDecision, WindowSlice, WindowValue
+from evergreen.handoffs.input_selection import InputSelection
 from evergreen.handoffs.models import Evidence, Interval, ModelVersion, Rule, SliceEvidence, Verdict
 from evergreen.handoffs.rows import (
     CUT_OFF,
@@ -20,7 +21,6 @@ from evergreen.handoffs.rows import (
     Snapshot,
     ValidationReport,
 )
-from evergreen.handoffs.views import View
 
 __all__ = [
     "CUT_OFF",
@@ -34,17 +34,17 @@ __all__ = [
     "ColumnDrift",
     "Evidence",
     "FeatureTable",
-    "Firing",
     "Health",
+    "InputSelection",
     "Interval",
     "ModelVersion",
+    "RetrainingDecision",
     "Rule",
     "RuleResult",
     "SliceEvidence",
     "Snapshot",
     "ValidationReport",
     "Verdict",
-    "View",
     "WindowSlice",
     "WindowValue",
 ]

@@ -84,7 +84,7 @@ class WindowSlice:
 
 
 @dataclass(frozen=True)
-class Firing:
+class RetrainingDecision:
     """What the retraining rules decided at ``as_of``: start a training or not, and every reason for either.
 
     ``triggers`` are the causes that were looked at (``held``: it calls for a training), ``bars`` the rules that may

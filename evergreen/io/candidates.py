@@ -12,7 +12,7 @@ import pandas as pd
 
 from evergreen.cache import Arrays, Cache
 from evergreen.handoffs import TARGET, TIME
-from evergreen.training import Contest, Finished, Problem, Recipe, encoded, is_small
+from evergreen.training import Finished, Problem, Recipe, TrainingRows, encode_known, is_small
 
 _PROGRAMS = ("evergreen", "lightgbm", "numpy", "optuna", "scikit-learn")
 
@@ -48,7 +48,7 @@ class Candidates:
         self._cache.write(_key(recipe, to_beat), arrays)
 
 
-def search_digest(table: str, parts: tuple[pd.DataFrame, pd.DataFrame], contest: Contest, problem: Problem) -> str:
+def search_digest(table: str, parts: tuple[pd.DataFrame, pd.DataFrame], contest: TrainingRows, problem: Problem) -> str:
     """All that the predictions of a candidate follow from, beside its recipe.
 
     Args:
@@ -60,7 +60,7 @@ def search_digest(table: str, parts: tuple[pd.DataFrame, pd.DataFrame], contest:
     total = hashlib.sha256(table.encode())
     for places, rows in zip((contest.split.train, contest.split.tuning), parts, strict=True):
         total.update(np.ascontiguousarray(places, dtype=np.int64).tobytes())
-        total.update(encoded(rows[TARGET], contest.task, contest.classes).tobytes())
+        total.update(encode_known(rows[TARGET], contest.task, contest.classes).tobytes())
     transformer = sorted(problem.transformer_for("").get_params().items())
     settings = problem.settings
     n_rows = len(contest.split.train) + len(contest.split.tuning)

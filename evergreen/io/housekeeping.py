@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from evergreen.io.places import open_place
-from evergreen.io.records import Ledger, Records, Role
+from evergreen.io.filesystems import open_place
+from evergreen.io.records import ChampionHistory, Ledger, Role
 from evergreen.io.registry import Registry
 from evergreen.retention import Item
 from evergreen.settings import Settings
@@ -95,12 +95,12 @@ def _in_ledgers(here: Settings, model: str) -> set[str]:
 
 
 def _in_quarantine(here: Settings, model: str, items: Sequence[Item]) -> set[str]:
-    waiting = {row["snapshot"] for row in Records(here.workspace).quarantined(model) if not row["released"]}
+    waiting = {row["snapshot"] for row in ChampionHistory(here.workspace).quarantined(model) if not row["released"]}
     return {item.name for item in items if Path(item.name).stem in waiting}
 
 
 def _in_registry(here: Settings, model: str) -> tuple[list[Item], set[str]]:
-    registry, records = Registry(here), Records(here.workspace)
+    registry, records = Registry(here), ChampionHistory(here.workspace)
     champions = {reign.version.version for reign in records.champions(model)}
     decided = {decision.version.version for decision in records.decisions(model)}
     kept = champions | set(sorted(decided - champions)[-1:])

@@ -20,7 +20,7 @@ from evergreen.io.sources.function import is_function
 from evergreen.io.sources.kinds import kind_of, of_kind
 from evergreen.io.sources.listing import File, find
 from evergreen.io.sources.opening import parse, separator_of
-from evergreen.io.text_samples import Part, block_of, decoded, one_encoding, part_of, texts_of
+from evergreen.io.text_samples import TextPart, block_of, decoded, one_encoding, part_of, texts_of
 from evergreen.spec import Read
 from evergreen.spec.source import Source
 
@@ -43,7 +43,7 @@ class Sample:
     complete: bool
     semicolons: bool = False
     layout: Layout = field(default_factory=Layout)
-    parts: tuple[Part, ...] = ()
+    parts: tuple[TextPart, ...] = ()
 
     def reading(self, time: str | None = None) -> Reading:
         """How the source must be read.
@@ -195,5 +195,5 @@ def _text_sample(fs: Any, files: Sequence[File], header: bool | None, said: str)
     if len(raw) > most:
         raw = raw.sample(most, random_state=0).sort_index().reset_index(drop=True)
         given = tuple(dict.fromkeys(name for part in parts for name in part.folders))
-        parts = [Part(raw.to_csv(header=False, index=False), ",", tuple(map(str, raw.columns)), {}, given)]
+        parts = [TextPart(raw.to_csv(header=False, index=False), ",", tuple(map(str, raw.columns)), {}, given)]
     return Sample(raw, complete, usual == ";", layout, tuple(parts))

@@ -18,9 +18,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from evergreen.errors import StoreError
+from evergreen.io.allocator import give_back
 from evergreen.io.digests import arrow_table, digest_of
-from evergreen.io.memory import give_back
-from evergreen.io.places import FAILURES, NO_PLACE, is_near, open_place, what_broke
+from evergreen.io.filesystems import FAILURES, NO_PLACE, is_near, open_place, what_broke
 from evergreen.io.recent import Recent
 from evergreen.io.tables import is_large, metadata, read_frame, span, taken, write_parquet
 

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from evergreen.errors import StoreError, did_you_mean
-from evergreen.io.places import is_near, open_place
+from evergreen.io.filesystems import is_near, open_place
 
 #: Small enough that a reader of one day skips most of a year, large enough to compress well.
 _ROW_GROUP = 131_072

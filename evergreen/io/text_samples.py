@@ -22,7 +22,7 @@ _HEADED = 400
 
 
 @dataclass(frozen=True)
-class Part:
+class TextPart:
     """Lines of data of one file."""
 
     text: str
@@ -49,7 +49,7 @@ def one_encoding(paths: Sequence[str], blocks: Sequence[bytes]) -> tuple[str | N
     return encoding
 
 
-def part_of(path: str, text: str, layout: Layout, header: bool | None, said: str = "") -> tuple[Part, bool]:
+def part_of(path: str, text: str, layout: Layout, header: bool | None, said: str = "") -> tuple[TextPart, bool]:
     """The lines of data of a file with their names, and whether the names are made up.
 
     A first line in which stands what a person called a column (``said``) holds names.
@@ -60,7 +60,7 @@ def part_of(path: str, text: str, layout: Layout, header: bool | None, said: str
     first = text.split("\n", 1)[0]
     separator = layout.separator or separator_of(first)
     if layout.names:
-        return Part(text, separator, layout.names), False
+        return TextPart(text, separator, layout.names), False
     cells = first.split() if separator == " " else _cells(first, separator)
     if len(cells) < 2:
         raise DataError(
@@ -72,14 +72,14 @@ def part_of(path: str, text: str, layout: Layout, header: bool | None, said: str
         header = said.strip().casefold() in (cell.strip().casefold() for cell in cells) or None
     if header is None:
         places = tuple(map(str, range(len(cells))))
-        below = texts_of(path, Part(_beginning(_body(text)), separator, places), layout.skip, _HEADED)
+        below = texts_of(path, TextPart(_beginning(_body(text)), separator, places), layout.skip, _HEADED)
         header = has_header(cells, below)
     if not header:
-        return Part(text, separator, tuple(f"column_{at}" for at in range(1, len(cells) + 1))), True
+        return TextPart(text, separator, tuple(f"column_{at}" for at in range(1, len(cells) + 1))), True
     head = first
     while head.count('"') % 2 and "\n" in text[len(head) :]:  # a name may hold the end of a line
         head = text[: text.index("\n", len(head) + 1)] if "\n" in text[len(head) + 1 :] else text
-    return Part(text[len(head) + 1 :], separator, tuple(named(head, separator, path))), False
+    return TextPart(text[len(head) + 1 :], separator, tuple(named(head, separator, path))), False
 
 
 def _refuse_prose(path: str, text: str, separator: str) -> None:
@@ -169,7 +169,7 @@ def _beginning(text: str) -> str:
     return head if len(lines) > _HEADED and head.count('"') % 2 == 0 else text
 
 
-def texts_of(path: str, part: Part, skip: int, most: int | None = None) -> pd.DataFrame:
+def texts_of(path: str, part: TextPart, skip: int, most: int | None = None) -> pd.DataFrame:
     """The rows of a part (at most so many), every value as the text that stands there.
 
     Raises:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from evergreen.io.records import Records
+from evergreen.io.records import ChampionHistory
 from evergreen.retraining import PastTraining
 from evergreen.spec import ModelSpec
 
 
-def past_trainings(records: Records, spec: ModelSpec, as_of: datetime) -> tuple[PastTraining, ...]:
+def past_trainings(records: ChampionHistory, spec: ModelSpec, as_of: datetime) -> tuple[PastTraining, ...]:
     """Every training that has a verdict, oldest first, with its worth as it was known then.
 
     The worth of a new champion is known when its probation has ended; the first champion, and one that no probation

@@ -4,12 +4,12 @@ from evergreen.monitoring.cells import ColumnProfile
 from evergreen.monitoring.drift import find_drift
 from evergreen.monitoring.estimate import ASSUMPTION, describe, estimate, fit_estimator, why_unknown
 from evergreen.monitoring.estimator import Estimator, estimator_from_json, estimator_to_json
-from evergreen.monitoring.observation import Seen, observe
+from evergreen.monitoring.observation import ObservedWindow, observe
 from evergreen.monitoring.performance import PerformanceSignal, default_tolerance, judge_performance
 from evergreen.monitoring.profile import Counts, Profile, build_profile, count, from_json, to_json
 from evergreen.monitoring.reference import (
-    Past,
     Reference,
+    ReferenceRows,
     build_reference,
     reference_from_json,
     reference_to_json,
@@ -23,11 +23,11 @@ __all__ = [
     "ColumnProfile",
     "Counts",
     "Estimator",
-    "Past",
+    "ObservedWindow",
     "PerformanceSignal",
     "Profile",
     "Reference",
-    "Seen",
+    "ReferenceRows",
     "build_profile",
     "build_reference",
     "count",

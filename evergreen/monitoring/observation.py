@@ -27,7 +27,7 @@ _LARGEST = 10
 
 
 @dataclass(frozen=True)
-class Seen:
+class ObservedWindow:
     """What is known of one window: rows that were scored in time, their inputs, and the labels so far.
 
     ``rows`` hold ``__day`` and the slices' columns; ``features`` the model's inputs of the same rows; ``target`` is
@@ -50,7 +50,7 @@ class Seen:
 
 
 def observe(
-    seen: Seen, version: ModelVersion, reference: Reference, rules: Monitoring, slices: Sequence[str]
+    seen: ObservedWindow, version: ModelVersion, reference: Reference, rules: Monitoring, slices: Sequence[str]
 ) -> Health:
     """Judge one window on its own; what several windows say together is the retraining rules' business.
 
@@ -85,7 +85,7 @@ def observe(
 
 
 def _realised(
-    seen: Seen, reference: Reference, slices: Sequence[str]
+    seen: ObservedWindow, reference: Reference, slices: Sequence[str]
 ) -> tuple[WindowValue | None, tuple[WindowSlice, ...]]:
     """The figure of the labelled rows and of the slices' levels; None while there are not enough labels."""
     if not seen.ripe:
@@ -96,7 +96,7 @@ def _realised(
     return value, tuple(_slices(metric, seen, labelled, slices))
 
 
-def _slices(metric: str, seen: Seen, labelled: NDArray[np.bool_], slices: Sequence[str]) -> list[WindowSlice]:
+def _slices(metric: str, seen: ObservedWindow, labelled: NDArray[np.bool_], slices: Sequence[str]) -> list[WindowSlice]:
     found = []
     for column in slices:
         levels = seen.rows[column].astype(str).to_numpy()
@@ -128,7 +128,7 @@ def _say_realised(realised: WindowValue | None, reference: Reference, words: str
     return f"{reference.metric} {realised.value:.3f}{error} on {realised.rows:,} labelled rows; {past}"
 
 
-def _say_estimated(estimated: Interval | None, seen: Seen, reference: Reference, low: bool) -> str:
+def _say_estimated(estimated: Interval | None, seen: ObservedWindow, reference: Reference, low: bool) -> str:
     if reference.estimator is None:
         return f"{reference.metric} cannot be estimated without labels: the reference has no predictions to learn from"
     if estimated is None:
@@ -143,14 +143,14 @@ def _say_drift(moved: Sequence[str], drift: Sequence[ColumnDrift], drifted: bool
     return f"{len(moved)} of {len(drift)} columns have drifted{f' ({names})' if moved else ''}{end}"
 
 
-def _say_volume(seen: Seen, reference: Reference) -> str:
+def _say_volume(seen: ObservedWindow, reference: Reference) -> str:
     past = [rows for _, _, rows in reference.profile.windows if rows]
     usual = f"; reference windows hold {min(past):,} to {max(past):,}" if past else ""
     late = f", {seen.late:,} more came too late" if seen.late else ""
     return f"{len(seen.rows):,} rows were scored in time{late}{usual}"
 
 
-def _say_freshness(seen: Seen, rules: Monitoring) -> str:
+def _say_freshness(seen: ObservedWindow, rules: Monitoring) -> str:
     if seen.newest is None:
         return "no row tells how fresh the data are"
     age = seen.bounds[1] - seen.newest

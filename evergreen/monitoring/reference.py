@@ -41,7 +41,7 @@ class Reference:
 
 
 @dataclass(frozen=True)
-class Past:
+class ReferenceRows:
     """Rows of the training period with their out-of-sample predictions.
 
     ``target`` is encoded, NaN without a label; ``predictions`` are NaN where none could be made; ``codes`` number each
@@ -62,7 +62,7 @@ class Past:
 
 
 def build_reference(
-    past: Past,
+    past: ReferenceRows,
     inputs: Sequence[str],
     categorical: Sequence[str],
     task: Task,
@@ -155,7 +155,7 @@ def reference_from_json(text: str) -> Reference:
     )
 
 
-def _profile(past: Past, inputs: Sequence[str], categorical: Sequence[str]) -> Profile:
+def _profile(past: ReferenceRows, inputs: Sequence[str], categorical: Sequence[str]) -> Profile:
     """The columns over all windows; the predictions over those that have some."""
     profile = build_profile(past.rows, inputs, categorical, past.codes, past.bounds)
     chosen = past.predicted

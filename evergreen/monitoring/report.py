@@ -13,7 +13,7 @@ from importlib import resources
 
 import jinja2
 
-from evergreen.handoffs import ColumnDrift, Firing, Health
+from evergreen.handoffs import ColumnDrift, Health, RetrainingDecision
 from evergreen.monitoring.chart import draw
 from evergreen.monitoring.reference import Reference
 
@@ -25,7 +25,9 @@ _PAGE_WINDOWS, _ARTIFACT_WINDOWS = 60, 12
 _SPECIAL = re.compile(r"[\\`*<>|\[\]]|(?<!\w)_|_(?!\w)")
 
 
-def health_page(model: str, healths: Sequence[Health], reference: Reference | None, firing: Firing | None) -> str:
+def health_page(
+    model: str, healths: Sequence[Health], reference: Reference | None, firing: RetrainingDecision | None
+) -> str:
     """The health of a model as one HTML page: the decision, performance over time, the newest window in full.
 
     Args:
@@ -48,7 +50,7 @@ def health_page(model: str, healths: Sequence[Health], reference: Reference | No
     )
 
 
-def health_markdown(model: str, healths: Sequence[Health], firing: Firing | None) -> str:
+def health_markdown(model: str, healths: Sequence[Health], firing: RetrainingDecision | None) -> str:
     """The same in short, for a Prefect artifact."""
     lines = [f"## {_plain(model)}", ""]
     if firing:

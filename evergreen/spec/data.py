@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from evergreen.spec.kinds import Duration, Names, Part, listed
+from evergreen.spec.kinds import Duration, Names, Section, listed
 from evergreen.spec.source import Source
 
 
@@ -19,7 +19,7 @@ def _several(value: object) -> object:
 _OneOrMore = Annotated[tuple[str, ...], BeforeValidator(_several, json_schema_input_type=str | list[str])]
 
 
-class Target(Part):
+class Target(Section):
     """What is predicted, and when its value becomes known."""
 
     column: str
@@ -30,7 +30,7 @@ class Target(Part):
     """A column with the time at which the label became known, instead of `delay`."""
 
 
-class Read(Part):
+class Read(Section):
     """How to read values that a file writes in a way of its own; the same for training, scoring and every sample."""
 
     missing: Names = ()
@@ -84,7 +84,7 @@ class Read(Part):
         return self
 
 
-class Join(Part):
+class Join(Section):
     """Columns of another table, joined by key and, with `as_of`, as known at the row's cut-off."""
 
     source: Source
@@ -107,7 +107,7 @@ class Join(Part):
         return self
 
 
-class Data(Part):
+class Data(Section):
     """Where the rows come from, and what is known when."""
 
     source: Source
@@ -137,7 +137,7 @@ class Data(Part):
     """A hive partition column that holds the event's calendar day; lets a window read only its folders."""
 
 
-class Validation(Part):
+class Validation(Section):
     """Which suite judges the rows, and how many may be put aside."""
 
     suite: str

@@ -7,10 +7,10 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from evergreen.spec.kinds import Duration, Names, Part, Take, listed
+from evergreen.spec.kinds import Duration, Names, Section, Take, listed
 
 
-class History(Part):
+class History(Section):
     """Aggregates of earlier rows that share a key, as known at the row's cut-off."""
 
     by: Names = ()
@@ -31,7 +31,7 @@ class History(Part):
         return max(self.over, timedelta(days=2))
 
 
-class Missing(Part):
+class Missing(Section):
     """What stands for a missing value where a family cannot read it; LightGBM and forests read it as it is."""
 
     fill: float | Literal["median", "most_frequent"] = "median"
@@ -45,7 +45,7 @@ class Missing(Part):
 Option = bool | int | float | str | None
 
 
-class Transform(Part):
+class Transform(Section):
     """A transformation of some columns inside the model; what it gives stands beside them."""
 
     columns: Annotated[Names, Field(min_length=1)]
@@ -57,7 +57,7 @@ class Transform(Part):
     """The transformer's or the function's own options, by keyword."""
 
 
-class Features(Part):
+class Features(Section):
     """What the model looks at; by default every column that is known at the cut-off."""
 
     history: Annotated[tuple[History, ...], BeforeValidator(listed)] = ()

@@ -78,7 +78,7 @@ def quantile_metric(levels: Sequence[float]) -> str:
 PRIMARY: dict[Task, str] = {task: kind.metric for task, kind in TASKS.items()}
 
 
-class Part(BaseModel):
+class Section(BaseModel):
     """A part of a spec: unknown keys are refused, nothing changes after parsing."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)

@@ -7,12 +7,12 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from evergreen.spec.kinds import TASKS, Duration, Family, Names, Part, Task, listed, quantile_metric
+from evergreen.spec.kinds import TASKS, Duration, Family, Names, Section, Task, listed, quantile_metric
 
 Values = Annotated[tuple[int | float | str, ...], BeforeValidator(listed), Field(min_length=1)]
 
 
-class Costs(Part):
+class Costs(Section):
     """What an error costs, in any unit."""
 
     false_positive: Annotated[float, Field(gt=0)] = 1.0
@@ -21,7 +21,7 @@ class Costs(Part):
     """Class 0 was decided and class 1 was true."""
 
 
-class Training(Part):
+class Training(Section):
     """How candidates are fitted and compared."""
 
     task: Task | None = None
@@ -138,7 +138,7 @@ class Training(Part):
         return quantile_metric(self.quantiles) if task == "quantile" and name == "pinball" else name
 
 
-class Promotion(Part):
+class Promotion(Section):
     """When a challenger becomes champion."""
 
     rule: Literal["superior", "not_worse"] = "superior"

@@ -11,12 +11,12 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from evergreen.spec.data import Data, Validation
 from evergreen.spec.features import Features
-from evergreen.spec.kinds import Duration, Names, Part
+from evergreen.spec.kinds import Duration, Names, Section
 from evergreen.spec.learning import Promotion, Training
 from evergreen.spec.operation import Monitoring, Probation, Retraining, Schedule
 
 
-class ModelSpec(Part):
+class ModelSpec(Section):
     """One model: everything but `model`, `data.source` and `data.target` has a default worth having."""
 
     model: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from evergreen.spec.kinds import Duration, Names, Part, listed, parse_duration
+from evergreen.spec.kinds import Duration, Names, Section, listed, parse_duration
 
 Trigger = Literal["schedule", "performance", "estimated", "drift", "volume", "age"]
 
@@ -34,7 +34,7 @@ def _timing(text: str) -> str:
 Timing = Annotated[str, AfterValidator(_timing)]
 
 
-class Monitoring(Part):
+class Monitoring(Section):
     """How the champion is watched on live rows."""
 
     window: Duration = timedelta(days=7)
@@ -57,7 +57,7 @@ class Monitoring(Part):
     """Let the newest challenger that was not promoted score the same rows; logged, never served."""
 
 
-class Retraining(Part):
+class Retraining(Section):
     """When the model is trained again."""
 
     on: Annotated[tuple[Trigger, ...], BeforeValidator(listed)] = ("performance", "drift", "volume", "age")
@@ -93,7 +93,7 @@ class Retraining(Part):
         return self
 
 
-class Probation(Part):
+class Probation(Section):
     """What follows a promotion: the old champion goes on beside the new one, on the same rows."""
 
     windows: Annotated[int, Field(ge=0)] = 4
@@ -102,7 +102,7 @@ class Probation(Part):
     """end: once, when the probation ends. each: at every window, by a test that stays valid at 5 % over all of them."""
 
 
-class Schedule(Part):
+class Schedule(Section):
     """When the flows run by themselves; each a cron line, an interval such as 10min, or an RRULE."""
 
     train: Timing | None = None

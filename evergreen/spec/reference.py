@@ -11,7 +11,7 @@ import annotated_types as bounds
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from evergreen.spec.kinds import Part
+from evergreen.spec.kinds import Section
 from evergreen.spec.model import ModelSpec
 from evergreen.spec.source import Sql
 
@@ -54,7 +54,7 @@ def _section(path: str, part: type[BaseModel], depth: int, seen: set[type[BaseMo
 
 def _parts(kind: Any) -> list[type[BaseModel]]:
     """The parts that a type is made of."""
-    if isinstance(kind, type) and issubclass(kind, Part):
+    if isinstance(kind, type) and issubclass(kind, Section):
         return [kind]
     return [part for inner in get_args(kind) for part in _parts(inner)]
 

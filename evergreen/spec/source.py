@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import Discriminator, Field, PlainSerializer, Tag, field_serializer, field_validator, model_validator
 
 from evergreen.errors import did_you_mean, masked
-from evergreen.spec.kinds import Part
+from evergreen.spec.kinds import Section
 
 #: What a query may be bound to.
 BOUND = ("start", "end", "as_of")
@@ -19,7 +19,7 @@ _PARAMETER = re.compile(r"(?<![:\w\\]):(\w+)(?!:)")
 _SHOWN = 60
 
 
-class Sql(Part):
+class Sql(Section):
     """The rows of one query to a database, by SQLAlchemy."""
 
     sql: str

@@ -1,25 +1,31 @@
 """Candidates, how they are fitted and compared, and the rows that each choice may see."""
 
-from evergreen.training.adjusted import exposures
-from evergreen.training.candidates import Recipe
-from evergreen.training.contest import Contest, known_rows, reserve, rolls, unseen
-from evergreen.training.explanation import Contribution, Explanation, explain
+from evergreen.training.families.adjusted import exposures
+from evergreen.training.families.candidates import Recipe
 from evergreen.training.fit import Finished, Fitted, fit_candidate, predict, refit
-from evergreen.training.folds import is_small
-from evergreen.training.importance import Dependence, TreeShap, partial_dependence, permutation_importance, tree_shap
+from evergreen.training.insight.explanation import Contribution, Explanation, explain
+from evergreen.training.insight.importance import (
+    Dependence,
+    TreeShap,
+    partial_dependence,
+    permutation_importance,
+    tree_shap,
+)
+from evergreen.training.insight.lookback import Lookback, look_back
 from evergreen.training.judges import Judges, choose_judges, is_thin, out_of_sample
-from evergreen.training.lookback import Lookback, look_back
-from evergreen.training.memory import Memory
-from evergreen.training.portfolio import candidates
 from evergreen.training.problem import Problem, with_budget
 from evergreen.training.rolling import holdout_predictions, rolling_predictions
-from evergreen.training.search import Found, find_recipe
-from evergreen.training.splits import Split, split
-from evergreen.training.targets import encode_target, encoded, find_task
-from evergreen.training.warm import still_does
+from evergreen.training.rows.splits import Split, split
+from evergreen.training.rows.targets import encode_known, encode_target, find_task
+from evergreen.training.rows.training_rows import TrainingRows, known_rows, reserve, rolls, unseen
+from evergreen.training.search.candidate_cache import CandidateCache
+from evergreen.training.search.champion_recipe import still_does
+from evergreen.training.search.folds import is_small
+from evergreen.training.search.portfolio import candidates
+from evergreen.training.search.recipe_search import Found, find_recipe
 
 __all__ = [
-    "Contest",
+    "CandidateCache",
     "Contribution",
     "Dependence",
     "Explanation",
@@ -28,15 +34,15 @@ __all__ = [
     "Found",
     "Judges",
     "Lookback",
-    "Memory",
     "Problem",
     "Recipe",
     "Split",
+    "TrainingRows",
     "TreeShap",
     "candidates",
     "choose_judges",
+    "encode_known",
     "encode_target",
-    "encoded",
     "explain",
     "exposures",
     "find_recipe",

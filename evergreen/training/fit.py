@@ -16,16 +16,16 @@ from sklearn.pipeline import Pipeline
 from evergreen.errors import TrainingError, did_you_mean
 from evergreen.handoffs import TARGET
 from evergreen.spec import TASKS, Task
-from evergreen.training import recency
-from evergreen.training.adjusted import adjusted, exposures, pipeline_of
-from evergreen.training.bagging import bagged
-from evergreen.training.boosting import Fold
-from evergreen.training.candidates import Recipe, make_estimator
-from evergreen.training.learning import fit_estimator, refit_estimator
-from evergreen.training.monotone import constrain
-from evergreen.training.prediction import blank, predict_matrix
+from evergreen.training.families.adjusted import adjusted, exposures, pipeline_of
+from evergreen.training.families.bagging import bagged
+from evergreen.training.families.boosting import Fold
+from evergreen.training.families.candidates import Recipe, make_estimator
+from evergreen.training.families.learning import fit_estimator, refit_estimator
+from evergreen.training.families.monotone import constrain
+from evergreen.training.families.prediction import blank, predict_matrix
 from evergreen.training.problem import Problem
-from evergreen.training.targets import encode_target
+from evergreen.training.rows import recency
+from evergreen.training.rows.targets import encode_target
 from evergreen.training.watch import Watch
 
 logger = logging.getLogger(__name__)
@@ -124,7 +124,7 @@ def fit_on(recipe: Recipe, matrices: Matrices, watch: Watch) -> Fitted:
     pipeline = pipeline_of(rows, model, problem.settings.exposure, recipe.shifts, recipe.calibration)
     predictions = predict_matrix(model, problem.task, x_tuning, len(problem.classes))
     predictions = adjusted(pipeline, predictions, matrices.tuning)
-    return Fitted(recipe.with_settings(**rounds), predictions, watch.clock() - began, cut, pipeline)
+    return Fitted(recipe.with_params(**rounds), predictions, watch.clock() - began, cut, pipeline)
 
 
 def refit(

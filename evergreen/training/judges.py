@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from evergreen.handoffs import DAY, GROUP, KEY, TIME
 from evergreen.spec import Task
-from evergreen.training.candidates import Recipe
-from evergreen.training.contest import Contest
+from evergreen.training.families.candidates import Recipe
+from evergreen.training.families.prediction import blank
 from evergreen.training.fit import predict, refit
-from evergreen.training.prediction import blank
 from evergreen.training.problem import Problem
 from evergreen.training.rolling import rolling_predictions
-from evergreen.training.splits import Positions, hash_shares
+from evergreen.training.rows.splits import Positions, hash_shares
+from evergreen.training.rows.training_rows import TrainingRows
 
 #: Parts of the table that are left out in turn.
 _FOLDS = 5
@@ -72,7 +72,7 @@ def is_thin(target: NDArray[np.float64], task: Task, n_rows: int) -> bool:
 
 
 def out_of_sample(
-    rows: pd.DataFrame, contest: Contest, recipe: Recipe, problem: Problem
+    rows: pd.DataFrame, contest: TrainingRows, recipe: Recipe, problem: Problem
 ) -> tuple[Positions, NDArray[np.float64]]:
     """Predict labelled rows by fits that have not seen them: for tables too small to hold enough of them out.
 

@@ -17,7 +17,7 @@ from evergreen.validation.suite import RuleSpec, name_rules
 
 
 @dataclass(frozen=True, eq=False)
-class Outcome:
+class RuleOutcome:
     """What one rule said about a frame.
 
     Attributes:
@@ -62,7 +62,7 @@ class Judgement:
 
 
 def judge(
-    outcomes: Sequence[Outcome],
+    outcomes: Sequence[RuleOutcome],
     rows: int,
     keys: pd.Series | NDArray[Any],
     rules: Validation,
@@ -117,7 +117,7 @@ def check(judgement: Judgement) -> None:
         raise ValidationFailed("\n  ".join(lines) + f"\n{advice}")
 
 
-def _result(name: str, outcome: Outcome, located: bool) -> RuleResult:
+def _result(name: str, outcome: RuleOutcome, located: bool) -> RuleResult:
     severity: str = outcome.rule.severity
     if severity == "quarantine" and not outcome.success and not located:
         severity = "critical"

@@ -19,7 +19,7 @@ from pydantic import BeforeValidator, Field
 
 from evergreen.documents import load_mapping, parse
 from evergreen.errors import SpecError, did_you_mean
-from evergreen.spec import Part
+from evergreen.spec import Section
 
 Severity = Literal["critical", "warning", "info", "quarantine"]
 
@@ -38,7 +38,7 @@ _SHAPES: dict[str, tuple[Any, str]] = {
 }
 
 
-class RuleSpec(Part):
+class RuleSpec(Section):
     """One expectation, in Great Expectations' own keys."""
 
     type: str
@@ -59,7 +59,7 @@ class RuleSpec(Part):
         return tuple(str(column) for column in (named or self.kwargs.get("column_list") or ()))
 
 
-class Suite(Part):
+class Suite(Section):
     """The rules of one data set."""
 
     name: str = ""

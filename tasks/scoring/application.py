@@ -14,7 +14,7 @@ from prefect import task
 from evergreen import scoring, training
 from evergreen.errors import EvergreenError
 from evergreen.handoffs import CUT_OFF, KEY, FeatureTable, ValidationReport
-from evergreen.io.live import read_scored
+from evergreen.io.labelled_predictions import read_scored
 from evergreen.io.records import Ledger, Scoring
 from evergreen.io.registry import Registry
 from evergreen.io.store import Store

@@ -11,7 +11,7 @@ from prefect import task
 from evergreen import scoring
 from evergreen.errors import EmptyWindow, UsageError
 from evergreen.handoffs import ModelVersion, Snapshot
-from evergreen.io.records import Ledger, Records, Role, Scoring
+from evergreen.io.records import ChampionHistory, Ledger, Role, Scoring
 from evergreen.io.sources import read
 from evergreen.settings import settings
 from evergreen.spec import ModelSpec
@@ -49,7 +49,7 @@ def shadows(spec: ModelSpec) -> list[tuple[Role, ModelVersion, datetime]]:
     The previous champion while the new one is on probation; not after a rollback, whose previous version was found to
     be worse. With ``monitoring.shadow`` also the newest version that was trained since and not promoted.
     """
-    records = Records(settings().workspace)
+    records = ChampionHistory(settings().workspace)
     reigns = records.champions(spec.model)
     found: list[tuple[Role, ModelVersion, datetime]] = []
     if spec.probation.windows and len(reigns) > 1 and reigns[-1].kind != "rollback":
@@ -76,7 +76,7 @@ def find_due(spec: ModelSpec, champion: ModelVersion | None, as_of: datetime, si
         return Due((), as_of, f"there is no champion yet; run: evergreen train {spec.model}", begun)
     if since is not None and since >= as_of:
         raise UsageError(f"since {since:%Y-%m-%d %H:%M} is not before {as_of:%Y-%m-%d %H:%M}; give an earlier one")
-    crowned = Records(settings().workspace).champions(spec.model)[-1].as_of
+    crowned = ChampionHistory(settings().workspace).champions(spec.model)[-1].as_of
     entries = Ledger(settings().workspace).scorings(spec.model)
     found = scoring.due(_last(entries, as_of) if since is None else since, crowned, as_of)
     turns = [Turn("champion", champion, *found)] if found else []

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pandas as pd
 
 from benchmarks.portfolio_order import RESULTS, learned
-from evergreen.training.portfolio import ORDER
+from evergreen.training.search.portfolio import ORDER
 
 
 def results(losses: dict[str, dict[str, float]]) -> pd.DataFrame:

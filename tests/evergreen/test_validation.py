@@ -9,7 +9,7 @@ import pytest
 
 from evergreen.errors import SpecError, ValidationFailed
 from evergreen.spec import Validation
-from evergreen.validation import Judgement, Outcome, RuleSpec, check, judge, load_suite, name_rules
+from evergreen.validation import Judgement, RuleOutcome, RuleSpec, check, judge, load_suite, name_rules
 
 PROJECT = Path(__file__).parents[2]
 BETWEEN = "expect_column_values_to_be_between"
@@ -21,13 +21,13 @@ def suite_file(folder: Path, text: str, name: str = "flights") -> Path:
     return path
 
 
-def outcome(severity: str, *positions: int, success: bool | None = None, error: str | None = None) -> Outcome:
+def outcome(severity: str, *positions: int, success: bool | None = None, error: str | None = None) -> RuleOutcome:
     rule = RuleSpec.model_validate({"type": BETWEEN, "kwargs": {"column": "x", "min_value": 0}, "severity": severity})
     held = not positions and error is None if success is None else success
-    return Outcome(rule, held, f"{len(positions)} rows broke it", np.array(positions, dtype=np.int64), error)
+    return RuleOutcome(rule, held, f"{len(positions)} rows broke it", np.array(positions, dtype=np.int64), error)
 
 
-def judged(*outcomes: Outcome, rows: int = 100, limit: float = 0.05, released: Container[str] = ()) -> Judgement:
+def judged(*outcomes: RuleOutcome, rows: int = 100, limit: float = 0.05, released: Container[str] = ()) -> Judgement:
     keys = pd.Series([f"k{position}" for position in range(rows)])
     return judge(outcomes, rows, keys, Validation(suite="flights", max_quarantined=limit), released)
 

@@ -16,14 +16,14 @@ from prefect.client.schemas.objects import StateType
 from prefect.flow_runs import resume_flow_run
 
 from evergreen.errors import AnswerAwaited, ChampionMoved, UsageError
-from evergreen.handoffs import Firing, Rule, Verdict
-from evergreen.io.records import Records, Watching
+from evergreen.handoffs import RetrainingDecision, Rule, Verdict
+from evergreen.io.records import ChampionHistory, MonitoringRecords
+from evergreen.locks import ANSWER, APPROVAL, alone, taken
+from evergreen.orchestration.runs import find_spec, run_key
 from evergreen.settings import settings
 from flows.train import train
-from tasks.locks import ANSWER, APPROVAL, alone, taken
 from tasks.promotion import crown_by_hand
 from tasks.retraining import under_way
-from tasks.runs import find_spec, run_key
 
 APRIL = datetime(2026, 3, 30, tzinfo=UTC)
 
@@ -35,9 +35,11 @@ def ask(project: Path, seconds: int) -> None:
     path.write_text(f"{text}approval: {seconds}s\n")
 
 
-def fired(cause: str) -> Firing:
+def fired(cause: str) -> RetrainingDecision:
     """A decision to train that waits to be answered."""
-    return Watching(settings().workspace).keep_firing(Firing("churn", APRIL, 0, True, (), (), cause))
+    return MonitoringRecords(settings().workspace).keep_firing(
+        RetrainingDecision("churn", APRIL, 0, True, (), (), cause)
+    )
 
 
 def test_nobody_answers_and_there_is_no_champion(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,7 +62,7 @@ def test_nobody_answers_and_there_is_no_champion(project: Path, monkeypatch: pyt
     assert b"/runs/flow-run/" in got[0]
     assert not outcome.verdict.promote
     assert outcome.verdict.reasons[-1].startswith("nobody approved within")
-    assert Records(settings().workspace).champions("churn") == []
+    assert ChampionHistory(settings().workspace).champions("churn") == []
 
 
 def test_a_person_approves_in_the_form_and_the_version_is_crowned(project: Path) -> None:
@@ -87,12 +89,12 @@ def test_a_person_approves_in_the_form_and_the_version_is_crowned(project: Path)
     assert len(refused) == 2
     assert all("waits for a person's answer already (process" in one and answered[0] in one for one in refused)
     assert started == [False]
-    assert Watching(settings().workspace).pending("churn") == [firing]
+    assert MonitoringRecords(settings().workspace).pending("churn") == [firing]
     assert not under_way(firing)
     assert outcome.verdict.promote
     assert not outcome.repeated
     assert outcome.verdict.reasons[-1] == "approved by a person: looks right"
-    assert [reign.version.version for reign in Records(settings().workspace).champions("churn")] == [1]
+    assert [reign.version.version for reign in ChampionHistory(settings().workspace).champions("churn")] == [1]
 
 
 def test_a_training_that_waited_for_its_turn_ends_too_where_a_person_is_asked_by_then(
@@ -117,7 +119,7 @@ def test_a_training_that_waited_for_its_turn_ends_too_where_a_person_is_asked_by
         with alone(APPROVAL, "churn"), first.released():
             thread.join(timeout=300)
     assert len(ended) == 1
-    assert Records(settings().workspace).decisions("churn") == []
+    assert ChampionHistory(settings().workspace).decisions("churn") == []
 
 
 def test_what_was_settled_on_the_same_inputs_while_a_person_was_waited_for_stands_and_is_told(
@@ -137,7 +139,7 @@ def test_what_was_settled_on_the_same_inputs_while_a_person_was_waited_for_stand
 
     def meanwhile() -> None:
         kept = Verdict(False, (Rule("gain", False, "does not gain"),))
-        Records(settings().workspace).settle(keys[-1], other, kept, None, None)
+        ChampionHistory(settings().workspace).settle(keys[-1], other, kept, None, None)
 
     threading.Thread(target=answer, args=(answered, meanwhile), daemon=True).start()
     with caplog.at_level("WARNING"):
@@ -145,7 +147,7 @@ def test_what_was_settled_on_the_same_inputs_while_a_person_was_waited_for_stand
     assert answered
     assert (outcome.repeated, outcome.version, outcome.verdict.promote) == (True, other, False)
     assert "settled meanwhile (version 1, not promoted): this one is void" in caplog.text
-    assert Records(settings().workspace).champions("churn") == []
+    assert ChampionHistory(settings().workspace).champions("churn") == []
 
 
 def test_who_is_crowned_first_while_a_person_is_waited_for_stays(project: Path) -> None:
@@ -166,8 +168,8 @@ def test_who_is_crowned_first_while_a_person_is_waited_for_stays(project: Path) 
         train("churn", APRIL, cause="churn-v0-0")
     thread.join(timeout=300)
     assert free == [True, True]
-    assert [reign.version.version for reign in Records(settings().workspace).champions("churn")] == [1]
-    assert "became champion meanwhile" in Watching(settings().workspace).closed("churn")["churn-v0-0"][1]
+    assert [reign.version.version for reign in ChampionHistory(settings().workspace).champions("churn")] == [1]
+    assert "became champion meanwhile" in MonitoringRecords(settings().workspace).closed("churn")["churn-v0-0"][1]
     with pytest.raises(UsageError, match=r"churn-v0-0 has ended without a verdict already .*became champion meanwhile"):
         train("churn", APRIL, cause="churn-v0-0")
 
@@ -175,13 +177,13 @@ def test_who_is_crowned_first_while_a_person_is_waited_for_stays(project: Path) 
 def test_a_model_that_is_frozen_while_a_person_is_waited_for_keeps_its_champion(project: Path) -> None:
     ask(project, 300)
     answered: list[str] = []
-    freeze = partial(Watching(settings().workspace).freeze, "churn", True, "audit")
+    freeze = partial(MonitoringRecords(settings().workspace).freeze, "churn", True, "audit")
     threading.Thread(target=answer, args=(answered, freeze), daemon=True).start()
     outcome = train("churn", APRIL)
     assert answered
     assert [rule.name for rule in outcome.verdict.rules][-2:] == ["approval", "frozen"]
     assert not outcome.verdict.promote
-    assert Records(settings().workspace).champions("churn") == []
+    assert ChampionHistory(settings().workspace).champions("churn") == []
 
 
 def answer(answered: list[str], meanwhile: Callable[[], object] = lambda: None) -> None:
@@ -203,8 +205,8 @@ def answer(answered: list[str], meanwhile: Callable[[], object] = lambda: None) 
 
 def test_a_frozen_model_is_trained_and_judged_and_its_champion_stays(project: Path) -> None:
     ask(project, 60)
-    Watching(settings().workspace).freeze("churn", True, "audit")
+    MonitoringRecords(settings().workspace).freeze("churn", True, "audit")
     outcome = train("churn", APRIL)
     assert not outcome.verdict.promote
     assert "frozen by" in outcome.verdict.reasons[-1]
-    assert Records(settings().workspace).champions("churn") == []
+    assert ChampionHistory(settings().workspace).champions("churn") == []

@@ -22,12 +22,12 @@ from prefect.states import Completed, Pending, Running
 
 from evergreen.cli.servers import free_port, prefect_command, serving
 from evergreen.errors import SpecError
-from evergreen.handoffs import Firing, Rule
+from evergreen.handoffs import RetrainingDecision, Rule
+from evergreen.orchestration.events import announce, notify
+from evergreen.orchestration.recovery import flow_runs, missed, recover
 from evergreen.settings import Settings
 from evergreen.spec import ModelSpec, load_spec
 from flows.deploy import FLOWS, deploy, find_flows
-from tasks.launching import announce, notify
-from tasks.recovery import flow_runs, missed, recover
 
 TINY = '''
 from datetime import datetime
@@ -218,9 +218,9 @@ def test_the_flows_of_a_model_are_found_under_their_names() -> None:
     assert all(flow.name == name and "model" in flow.parameters.properties for name, flow in found.items())
 
 
-def firing(cause: str) -> Firing:
+def firing(cause: str) -> RetrainingDecision:
     why = Rule("performance", True, "roc_auc fell by 0.05")
-    return Firing("churn", datetime(2026, 3, 1, tzinfo=UTC), 3, True, (why,), (), cause)
+    return RetrainingDecision("churn", datetime(2026, 3, 1, tzinfo=UTC), 3, True, (why,), (), cause)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from evergreen.cli.servers import free_port, prefect_command, serving
-from evergreen.io.records import Records
+from evergreen.io.records import ChampionHistory
 from evergreen.io.registry import Registry
 from evergreen.settings import Settings, settings
 from flows.train import train
@@ -54,7 +54,7 @@ train("churn", datetime.fromisoformat(as_of))
 """
 POINTS = {
     "a table is written but not yet in its place": ("os", "fsync", "1", "before"),
-    "rows are put aside": ("evergreen.io.records", "Records.quarantine", "1", "after"),
+    "rows are put aside": ("evergreen.io.records", "ChampionHistory.quarantine", "1", "after"),
     "the challenger is stored": ("evergreen.io.registry", "Registry.log_model", "1", "after"),
     "the refitted model is stored": ("evergreen.io.registry", "Registry.log_model", "2", "after"),
     "the version is registered": ("evergreen.io.registry", "Registry.register", "1", "after"),
@@ -71,7 +71,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def state(workspace: Path) -> dict[str, Any]:
-    records = Records(workspace)
+    records = ChampionHistory(workspace)
     return {
         "champions": [plain(asdict(reign)) for reign in records.champions("churn")],
         "verdicts": [plain(asdict(decision)) for decision in records.decisions("churn")],
@@ -119,7 +119,11 @@ def test_a_training_killed_at_each_step_ends_as_one_that_was_not(
         output, _ = process.communicate(timeout=300)
         assert process.returncode == 9, f"{step}: {output.decode()}"
         crowned = step == "the champion is crowned"
-        assert len(Records(killed).champions("churn")) == len(Records(killed).decisions("churn")) == crowned, step
+        assert (
+            len(ChampionHistory(killed).champions("churn"))
+            == len(ChampionHistory(killed).decisions("churn"))
+            == crowned
+        ), step
         assert Registry(settings()).alias("churn", "champion") is None, step
     outcome = train("churn", MARCH)
     assert outcome.repeated  # the verdict was there; what was left to do is the alias
@@ -142,9 +146,9 @@ def test_a_training_that_is_killed_from_outside_promotes_nothing_and_is_done_by_
     process.send_signal(signal.SIGKILL)
     output, _ = process.communicate(timeout=300)
     assert process.returncode == -signal.SIGKILL, output.decode()
-    assert Records(workspace).champions("churn") == Records(workspace).decisions("churn") == []
+    assert ChampionHistory(workspace).champions("churn") == ChampionHistory(workspace).decisions("churn") == []
     outcome = train("churn", MARCH)
     assert outcome.verdict.promote
     assert not outcome.repeated
-    assert [reign.version for reign in Records(workspace).champions("churn")] == [outcome.version]
+    assert [reign.version for reign in ChampionHistory(workspace).champions("churn")] == [outcome.version]
     assert Registry(settings()).alias("churn", "champion") == outcome.version.version

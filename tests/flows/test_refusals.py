@@ -27,7 +27,7 @@ from evergreen.errors import (
     TrainingError,
     ValidationFailed,
 )
-from evergreen.io.records import Records
+from evergreen.io.records import ChampionHistory
 from evergreen.io.registry import Registry
 from evergreen.settings import settings
 from flows.train import train
@@ -43,7 +43,7 @@ class Reigning:
     workspace: Path
 
     def state(self) -> dict[str, Any]:
-        records, registry = Records(self.workspace), Registry(settings())
+        records, registry = ChampionHistory(self.workspace), Registry(settings())
         return {
             "champions": records.champions("churn"),
             "decisions": records.decisions("churn"),
@@ -324,7 +324,7 @@ def test_a_workspace_that_cannot_be_written_is_named(
     assert refused.value.exit_code == 6
     assert list(tmp_path.rglob("*.part")) == []
     if blocked in ("mlflow.db", "artifacts"):
-        assert Records(workspace).decisions("churn") == []
+        assert ChampionHistory(workspace).decisions("churn") == []
 
 
 def test_a_workspace_that_is_no_folder_is_one_message_on_the_command_line(project: Path, tmp_path: Path) -> None:

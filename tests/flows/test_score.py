@@ -15,14 +15,14 @@ import pytest
 
 from evergreen.errors import TamperedModel, UsageError, ValidationFailed
 from evergreen.handoffs import CUT_OFF, KEY, KNOWN_AT, TARGET, ModelVersion, Rule, Verdict
-from evergreen.io.live import read_live, read_scored
-from evergreen.io.records import Ledger, Records, Scoring
+from evergreen.io.labelled_predictions import read_live, read_scored
+from evergreen.io.records import ChampionHistory, Ledger, Scoring
 from evergreen.io.registry import Registry
+from evergreen.orchestration.runs import find_spec
 from evergreen.settings import settings
 from flows.score import score
 from flows.train import train
 from tasks.labels import take_labels
-from tasks.runs import find_spec
 from tasks.scoring import find_due, shadows
 
 MARCH = datetime(2026, 3, 10, tzinfo=UTC)
@@ -202,7 +202,7 @@ def test_an_alias_moved_by_hand_is_never_scored_with(champion: ModelVersion) -> 
 
 
 def test_the_previous_champion_goes_on_beside_the_new_one_until_it_is_rolled_back(champion: ModelVersion) -> None:
-    records, ledger, spec = Records(settings().workspace), Ledger(settings().workspace), find_spec("churn")
+    records, ledger, spec = ChampionHistory(settings().workspace), Ledger(settings().workspace), find_spec("churn")
     score("churn", MARCH + DAY)
     second = another(champion)
     records.crown(second, records.champion("churn"), "by hand", MARCH + DAY, "a test")
@@ -230,7 +230,7 @@ def test_the_previous_champion_goes_on_beside_the_new_one_until_it_is_rolled_bac
 def test_a_run_that_dies_at_a_write_is_made_good_by_the_next(
     write: int, champion: ModelVersion, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    records, ledger = Records(settings().workspace), Ledger(settings().workspace)
+    records, ledger = ChampionHistory(settings().workspace), Ledger(settings().workspace)
     records.crown(another(champion), records.champion("churn"), "by hand", MARCH, "a test")
     writes, replacing = iter(range(1, 99)), Ledger.replace
 
@@ -253,7 +253,7 @@ def test_a_run_that_dies_at_a_write_is_made_good_by_the_next(
 def test_the_newest_challenger_that_was_kept_runs_beside_the_champion_where_the_spec_says_so(
     champion: ModelVersion,
 ) -> None:
-    spec, records = find_spec("churn"), Records(settings().workspace)
+    spec, records = find_spec("churn"), ChampionHistory(settings().workspace)
     kept = replace(another(champion), fitted_as_of=MARCH + DAY)
     records.settle("a test", kept, Verdict(False, (Rule("gain", False, "does not"),)), None, None, "a test")
     assert shadows(spec) == []
@@ -265,7 +265,7 @@ def test_a_challenger_that_was_not_promoted_is_logged_beside_the_champion_and_ne
     champion: ModelVersion, root: Path
 ) -> None:
     """No probation is under way, and none would be: the spec alone asks for it."""
-    records, ledger = Records(settings().workspace), Ledger(settings().workspace)
+    records, ledger = ChampionHistory(settings().workspace), Ledger(settings().workspace)
     kept = replace(another(champion), fitted_as_of=MARCH + DAY)
     records.settle("a test", kept, Verdict(False, (Rule("gain", False, "does not"),)), None, None, "a test")
     path = root / "deployments" / "churn.yaml"
@@ -292,7 +292,7 @@ def test_a_challenger_that_was_not_promoted_is_logged_beside_the_champion_and_ne
 
 
 def test_a_shadow_that_cannot_be_loaded_stops_nobody(champion: ModelVersion, caplog: pytest.LogCaptureFixture) -> None:
-    records = Records(settings().workspace)
+    records = ChampionHistory(settings().workspace)
     damaged = replace(another(champion), sha256="other")
     records.crown(damaged, records.champion("churn"), "by hand", MARCH, "a test")
     records.crown(another(champion), records.champion("churn"), "by hand", MARCH, "a test")

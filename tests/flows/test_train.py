@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from evergreen.errors import ValidationFailed
-from evergreen.io.records import Records, Watching
+from evergreen.io.records import ChampionHistory, MonitoringRecords
 from evergreen.io.registry import Registry
 from evergreen.settings import settings
 from flows.evaluate import evaluate
@@ -29,7 +29,7 @@ def test_a_first_champion_is_trained_judged_and_crowned(first: Outcome) -> None:
     assert first.verdict.promote, first.verdict.reasons
     assert first.evidence is not None
     assert first.evidence.baseline == "trivial"
-    reign = Records(settings().workspace).champion("churn")
+    reign = ChampionHistory(settings().workspace).champion("churn")
     assert reign is not None
     assert reign.version == first.version
     assert Registry(settings()).alias("churn", "champion") == first.version.version
@@ -41,7 +41,7 @@ def test_a_first_champion_is_trained_judged_and_crowned(first: Outcome) -> None:
 def test_broken_rows_are_put_aside_with_the_rules_name(first: Outcome) -> None:
     assert first.validation is not None
     assert first.validation.quarantined == 3
-    rows = Records(settings().workspace).quarantined("churn")
+    rows = ChampionHistory(settings().workspace).quarantined("churn")
     assert [row["row_key"] for row in rows] == ["c000007", "c001207", "c002407"]
     assert all("amount" in row["rule"] for row in rows)
 
@@ -69,7 +69,7 @@ def test_the_next_challenger_is_judged_on_rows_that_the_champion_has_not_seen(fi
     # From 9 March (labels unknown on the 10th) to the end of the data: never the 20 days that the spec asks for and
     # the champion has partly seen.
     assert second.evidence.blocks <= 24
-    champions = Records(settings().workspace).champions("churn")
+    champions = ChampionHistory(settings().workspace).champions("churn")
     assert [reign.version.version for reign in champions] == ([1, 2] if second.verdict.promote else [1])
 
 
@@ -79,7 +79,7 @@ def test_without_unseen_rows_the_champion_stays(first: Outcome, project: Path) -
     outcome = train("churn", MARCH)
     assert outcome.verdict.too_little
     assert not outcome.verdict.promote
-    assert [reign.version.version for reign in Records(settings().workspace).champions("churn")] == [1]
+    assert [reign.version.version for reign in ChampionHistory(settings().workspace).champions("churn")] == [1]
 
 
 def test_before_a_whole_new_day_has_passed_there_is_too_little_to_judge_by(first: Outcome) -> None:
@@ -126,12 +126,12 @@ def test_a_run_that_a_critical_rule_stops_leaves_no_version(project: Path) -> No
     pd.read_csv(data).rename(columns={"amount": "sum"}).to_csv(data, index=False)
     with pytest.raises(ValidationFailed, match="amount"):
         train("churn", MARCH)
-    assert Records(settings().workspace).decisions("churn") == []
-    assert Records(settings().workspace).champion("churn") is None
+    assert ChampionHistory(settings().workspace).decisions("churn") == []
+    assert ChampionHistory(settings().workspace).champion("churn") is None
 
 
 def test_a_released_row_goes_on_although_the_source_is_the_same(first: Outcome) -> None:
-    Records(settings().workspace).release("churn", ["c000007"], "a refund")
+    ChampionHistory(settings().workspace).release("churn", ["c000007"], "a refund")
     second = train("churn", MARCH)
     assert second.validation is not None
     assert (second.validation.quarantined, second.validation.released) == (2, 1)
@@ -155,5 +155,5 @@ def test_a_decision_to_retrain_that_is_announced_twice_is_answered_once(project:
     again = train("churn", APRIL, cause="churn-v0-0")
     assert again.repeated
     assert again.version == answer.version
-    assert len(Records(settings().workspace).decisions("churn")) == 1
-    assert Watching(settings().workspace).closed("churn") == {}
+    assert len(ChampionHistory(settings().workspace).decisions("churn")) == 1
+    assert MonitoringRecords(settings().workspace).closed("churn") == {}

@@ -7,10 +7,10 @@ import pandas as pd
 
 from evergreen.handoffs import TIME
 from evergreen.io.store import Store
+from evergreen.orchestration.runs import find_spec
 from evergreen.settings import settings
 from tasks.backtest import first_event
 from tasks.data import take_snapshot
-from tasks.runs import find_spec
 
 START, END = datetime(2026, 2, 20, tzinfo=UTC), datetime(2026, 3, 20, tzinfo=UTC)
 

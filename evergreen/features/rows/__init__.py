@@ -8,7 +8,7 @@ from evergreen.features.rows.custom import TRANSFORMERS, check_named
 from evergreen.features.rows.plan import Plan, plan_of
 from evergreen.features.rows.report import listed, summarised
 from evergreen.features.rows.transformer import RowFeatures
-from evergreen.handoffs import View
+from evergreen.handoffs import InputSelection
 from evergreen.spec import ModelSpec, Task
 
 __all__ = [
@@ -32,4 +32,4 @@ def row_features(spec: ModelSpec, inputs: Sequence[str], view: str = "", task: T
         view: What a search has found worth looking at, as ``View.to_json`` wrote it; empty for everything.
         task: What is predicted; the spec's by default.
     """
-    return RowFeatures(inputs=list(inputs), plan=plan_of(spec, inputs, task).seen_by(View.from_json(view)))
+    return RowFeatures(inputs=list(inputs), plan=plan_of(spec, inputs, task).seen_by(InputSelection.from_json(view)))

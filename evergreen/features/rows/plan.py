@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from evergreen.handoffs import TIME, View
+from evergreen.handoffs import TIME, InputSelection
 from evergreen.spec import ModelSpec, Task
 
 #: Levels a column has at most when each becomes a column of its own.
@@ -68,7 +68,7 @@ class Plan:
         """What stands for a missing value of a column."""
         return dict(self.fills).get(column, self.fill)
 
-    def seen_by(self, view: View) -> Plan:
+    def seen_by(self, view: InputSelection) -> Plan:
         """The same plan for a model that looks at less, or at the age of a row too."""
         reasons = tuple((name, _NO_USE) for name in view.without)
         return replace(self, trend="always" if view.trend else self.trend, without=self.without + reasons)

@@ -1,23 +1,23 @@
 """Records that are never rewritten, in one small database of the workspace."""
 
-from evergreen.io.records.champions import Records
-from evergreen.io.records.history import Decision, Kind, Reign, TrialRecord
+from evergreen.io.records.champion_history import ChampionHistory
+from evergreen.io.records.entries import Kind, Reign, TrainingOutcome, TrialRecord
 from evergreen.io.records.ledger import LabelBatch, Ledger, Role, Scoring
-from evergreen.io.records.watching import Freeze, Watching
-from evergreen.io.records.windows import Seen, Windows
+from evergreen.io.records.monitoring import Freeze, MonitoringRecords
+from evergreen.io.records.windows import ReadWindow, Windows
 
 __all__ = [
-    "Decision",
+    "ChampionHistory",
     "Freeze",
     "Kind",
     "LabelBatch",
     "Ledger",
-    "Records",
+    "MonitoringRecords",
+    "ReadWindow",
     "Reign",
     "Role",
     "Scoring",
-    "Seen",
+    "TrainingOutcome",
     "TrialRecord",
-    "Watching",
     "Windows",
 ]

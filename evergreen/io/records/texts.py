@@ -10,10 +10,10 @@ from typing import Any
 from evergreen.handoffs import (
     ColumnDrift,
     Evidence,
-    Firing,
     Health,
     Interval,
     ModelVersion,
+    RetrainingDecision,
     Rule,
     SliceEvidence,
     Verdict,
@@ -66,10 +66,10 @@ def health_of(text: str) -> Health:
     return Health(**values)
 
 
-def firing_of(text: str) -> Firing:
+def retraining_decision_of(text: str) -> RetrainingDecision:
     """The decision that ``text_of`` wrote."""
     values = _times(json.loads(text), "as_of")
-    return Firing(**{**values, "triggers": _rules(values["triggers"]), "bars": _rules(values["bars"])})
+    return RetrainingDecision(**{**values, "triggers": _rules(values["triggers"]), "bars": _rules(values["bars"])})
 
 
 def _rules(values: list[dict[str, Any]]) -> tuple[Rule, ...]:

@@ -15,7 +15,7 @@ _NEWEST = 50
 
 
 @dataclass(frozen=True)
-class Seen:
+class ReadWindow:
     """An earlier snapshot, and the window ``[start, end)`` that it shares with the one that was asked for."""
 
     uri: str
@@ -44,7 +44,7 @@ class Windows:
             )
             connection.execute(sql.insert(SNAPSHOTS).values(**key, uri=uri, at=now()))
 
-    def before(self, model: str, start: datetime | None, end: datetime | None, as_of: datetime) -> Seen | None:
+    def before(self, model: str, start: datetime | None, end: datetime | None, as_of: datetime) -> ReadWindow | None:
         """The earlier snapshot that reaches furthest into the window, the newest of several; None where none does."""
         query = (
             sql.select(SNAPSHOTS)
@@ -61,7 +61,7 @@ class Windows:
         if not found:
             return None
         row, shared_from, shared_to = max(found, key=lambda one: _span(one[1], one[2]))
-        return Seen(row["uri"], datetime.fromisoformat(row["as_of"]), shared_from, shared_to)
+        return ReadWindow(row["uri"], datetime.fromisoformat(row["as_of"]), shared_from, shared_to)
 
 
 def _said(time: datetime | None) -> str:

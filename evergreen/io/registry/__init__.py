@@ -1,6 +1,6 @@
 """The only door to MLflow: runs, models in a safe format, versions and aliases."""
 
-from evergreen.io.registry.door import warm_up
+from evergreen.io.registry.mlflow_client import warm_up
 from evergreen.io.registry.models import TRUSTED, Models
 from evergreen.io.registry.runs import Runs
 

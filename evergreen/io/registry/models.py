@@ -20,7 +20,8 @@ import pandas as pd
 from evergreen.errors import RegistryError, TamperedModel
 from evergreen.handoffs import ModelVersion
 from evergreen.io.recent import Recent
-from evergreen.io.registry.door import Door, mlflow, writes
+from evergreen.io.registry.mlflow_client import TrackingClient, mlflow, writes
+from evergreen.io.registry.stored_models import read_model
 
 #: Types that a stored model may hold beside those that skops trusts by itself.
 TRUSTED = (
@@ -34,12 +35,12 @@ TRUSTED = (
     "evergreen.features.rows.texts.Texts",
     "evergreen.features.rows.times.Times",
     "evergreen.features.rows.transformer.RowFeatures",
-    "evergreen.training.adjusted.Adjusted",
-    "evergreen.training.ensemble.Ensemble",
-    "evergreen.training.loglinear.LogLinear",
-    "evergreen.training.loglinear.StandardisedRows",
-    "evergreen.training.quantiles.Quantiles",
-    "evergreen.training.standardised.Standardised",
+    "evergreen.training.families.adjusted.Adjusted",
+    "evergreen.training.families.ensemble.Ensemble",
+    "evergreen.training.families.loglinear.LogLinear",
+    "evergreen.training.families.loglinear.StandardisedRows",
+    "evergreen.training.families.quantiles.Quantiles",
+    "evergreen.training.families.standardised.Standardised",
     "lightgbm.basic.Booster",
     "lightgbm.sklearn.LGBMClassifier",
     "lightgbm.sklearn.LGBMRegressor",
@@ -57,7 +58,7 @@ _DIGEST_TAG = "evergreen.sha256"
 _loaded: Recent[Any] = Recent()
 
 
-class Models(Door):
+class Models(TrackingClient):
     """The models of one workspace."""
 
     @writes
@@ -130,8 +131,6 @@ class Models(Door):
             TamperedModel: the files differ; nothing of them was run.
             RegistryError: the model is not there.
         """
-        import skops.io
-
         with tempfile.TemporaryDirectory(prefix="evergreen-model-") as folder:
             try:
                 path = mlflow().artifacts.download_artifacts(f"models:/{version.model_id}", dst_path=folder)
@@ -142,7 +141,7 @@ class Models(Door):
                     f"{version.model} version {version.version}: its stored files differ from what was logged; they "
                     "were not loaded. Restore the artifacts, or train again"
                 )
-            return _loaded.get(version.sha256, lambda: skops.io.load(Path(path) / "model.skops", trusted=list(TRUSTED)))
+            return _loaded.get(version.sha256, lambda: read_model(Path(path) / "model.skops", TRUSTED))
 
     @writes
     def set_alias(self, model: str, alias: str, version: int) -> None:

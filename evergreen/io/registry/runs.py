@@ -10,10 +10,10 @@ from typing import Any
 
 from evergreen.errors import StoreError
 from evergreen.handoffs import Snapshot
-from evergreen.io.registry.door import Door, mlflow, writes
+from evergreen.io.registry.mlflow_client import TrackingClient, mlflow, writes
 
 
-class Runs(Door):
+class Runs(TrackingClient):
     """The runs of one workspace."""
 
     @contextmanager

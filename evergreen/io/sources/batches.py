@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from evergreen.data import clean
 from evergreen.errors import DataError
-from evergreen.io.places import FAILURES, what_broke
+from evergreen.io.filesystems import FAILURES, what_broke
 from evergreen.io.sources.lines import pieces as objects_of
 from evergreen.io.sources.listing import File, find
 from evergreen.io.sources.parquet import flattened, hive_fields, is_opaque, plain

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from evergreen.errors import DataError, EmptyWindow
-from evergreen.io.places import FAILURES, what_broke
+from evergreen.io.filesystems import FAILURES, what_broke
 from evergreen.io.sources.listing import File
 from evergreen.io.sources.opening import LONGEST, opened
 from evergreen.io.sources.values import PIECE, Keep, Rows

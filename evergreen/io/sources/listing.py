@@ -12,7 +12,7 @@ from typing import Any, Literal
 from urllib.parse import unquote
 
 from evergreen.errors import DataError, did_you_mean
-from evergreen.io.places import FAILURES, open_place, what_broke
+from evergreen.io.filesystems import FAILURES, open_place, what_broke
 
 Kind = Literal["CSV", "JSON lines", "Parquet", "Feather"]
 

@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 
 from evergreen.errors import DataError
-from evergreen.io.places import what_broke
+from evergreen.io.filesystems import what_broke
 from evergreen.io.sources.listing import File
 from evergreen.spec import Read
 

@@ -15,7 +15,7 @@ import pyarrow.ipc as ipc
 import pyarrow.parquet as pq
 
 from evergreen.errors import DataError, did_you_mean
-from evergreen.io.places import FAILURES, is_near, what_broke
+from evergreen.io.filesystems import FAILURES, is_near, what_broke
 from evergreen.io.sources.listing import File
 
 #: Local times differ from UTC by less; the exact window is cut after they have become moments.

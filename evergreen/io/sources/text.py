@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from evergreen.errors import DataError, EmptyWindow, did_you_mean
-from evergreen.io.places import FAILURES
+from evergreen.io.filesystems import FAILURES
 from evergreen.io.sources.kinds import NULL, TEXT, common_kind, joined, kind_of
 from evergreen.io.sources.listing import File
 from evergreen.io.sources.opening import begin, opened, parse, unreadable

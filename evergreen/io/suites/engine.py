@@ -19,7 +19,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from evergreen.errors import EmptyWindow, SpecError
-from evergreen.validation import Outcome, RuleSpec, Suite
+from evergreen.validation import RuleOutcome, RuleSpec, Suite
 
 # A misspelt key here would pass in silence; the tests see each of them work. Complete gives every broken row's label;
 # values and the query are left out since they cost seconds.
@@ -44,7 +44,7 @@ def warm_up() -> None:
     import great_expectations  # noqa: F401
 
 
-def validate(frame: pd.DataFrame, suite: Suite) -> list[Outcome]:
+def validate(frame: pd.DataFrame, suite: Suite) -> list[RuleOutcome]:
     """Run every rule of a suite over a frame, in one pass that shares what rules have in common.
 
     Args:
@@ -134,7 +134,7 @@ def _as_times(value: Any, zone: tzinfo | None) -> Any:
     return moment.tz_convert(zone) if moment.tz else moment.tz_localize(zone)
 
 
-def _outcome(rule: RuleSpec, raw: Any, frame: pd.DataFrame) -> Outcome:
+def _outcome(rule: RuleSpec, raw: Any, frame: pd.DataFrame) -> RuleOutcome:
     result = dict(raw.result or {})
     broken = np.unique(np.asarray(result.pop("unexpected_index_list", None) or [], dtype=np.int64))
     error = _error(raw.exception_info)
@@ -143,8 +143,8 @@ def _outcome(rule: RuleSpec, raw: Any, frame: pd.DataFrame) -> Outcome:
     raw.result = _plain(result)
     raw.expectation_config.kwargs = _plain(raw.expectation_config.kwargs)
     if error is not None:
-        return Outcome(rule, False, f"could not be checked: {error}", broken[:0], error, raw)
-    return Outcome(rule, bool(raw.success), _observed(rule, raw, broken, frame), broken, None, raw)
+        return RuleOutcome(rule, False, f"could not be checked: {error}", broken[:0], error, raw)
+    return RuleOutcome(rule, bool(raw.success), _observed(rule, raw, broken, frame), broken, None, raw)
 
 
 def _error(info: Any) -> str | None:

@@ -1,4 +1,4 @@
-"""Judge a stored table by a suite, in the process beside this one where there is one (``evergreen.io.companion``)."""
+"""Judge a stored table by a suite, in the validation process where there is one."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ import pandas as pd
 
 from evergreen.data import with_measures
 from evergreen.errors import EvergreenError
-from evergreen.io import companion
 from evergreen.io.store import Store
 from evergreen.io.suites.engine import validate
 from evergreen.io.suites.page import docs_page
-from evergreen.validation import Outcome, Suite
+from evergreen.runtime import validation_process
+from evergreen.validation import RuleOutcome, Suite
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Order:
+class ValidationRequest:
     """A stored table that is to be judged: where it is, by which rules, and what its measures need to know."""
 
     store: str
@@ -34,15 +34,17 @@ class Order:
     until: datetime
 
 
-def judge_table(rows: pd.DataFrame, order: Order, meanwhile: Callable[[], None]) -> tuple[list[Outcome], str]:
-    """Run a suite over a stored table and its measures: by the companion if there is one, else in this process.
+def judge_table(
+    rows: pd.DataFrame, order: ValidationRequest, meanwhile: Callable[[], None]
+) -> tuple[list[RuleOutcome], str]:
+    """Run a suite over a stored table and its measures: by the validation process, else in this one.
 
-    The companion reads the table itself, and so holds it a second time; a large one is judged here.
+    The validation process reads the table itself, and so holds it a second time; a large one is judged here.
 
     Args:
         rows: The table; not changed.
         order: Where it is stored, and what is asked of it.
-        meanwhile: What this process may do while the companion works; not called where it has none.
+        meanwhile: What this process may do while the validation process works; not called where there is none.
 
     Returns:
         The outcomes in suite order, without Great Expectations' own results, and the report's page.
@@ -51,9 +53,9 @@ def judge_table(rows: pd.DataFrame, order: Order, meanwhile: Callable[[], None])
         EmptyWindow: the table has no rows.
         SpecError: an expectation that Great Expectations refuses.
     """
-    companion.make_room(int(rows.memory_usage(index=False).sum()))
-    if beside := companion.take():
-        answer: tuple[list[Outcome], str] | EvergreenError | None = beside.ask(order, meanwhile)
+    validation_process.make_room(int(rows.memory_usage(index=False).sum()))
+    if beside := validation_process.take():
+        answer: tuple[list[RuleOutcome], str] | EvergreenError | None = beside.ask(order, meanwhile)
         if isinstance(answer, EvergreenError):
             raise answer
         if answer:
@@ -63,7 +65,7 @@ def judge_table(rows: pd.DataFrame, order: Order, meanwhile: Callable[[], None])
 
 
 def serve(answers: int) -> None:
-    """Be the companion: import and practise, take an order, answer, end.
+    """Be the validation process: import and warm up, take a request, answer, end.
 
     Args:
         answers: The pipe's file descriptor.
@@ -75,21 +77,21 @@ def serve(answers: int) -> None:
 
 
 def _serve(answers: IO[bytes]) -> None:
-    orders = companion.orders()
+    orders = validation_process.orders()
     # The first validation of a process costs more than its rows.
     rule = {"type": "expect_column_values_to_be_between", "kwargs": {"column": "x", "min_value": 0}}
     practice = Suite.model_validate({"name": "practice", "expectations": [rule]})
     docs_page(validate(pd.DataFrame({"x": [0.0]}), practice), practice)
-    order: Order = pickle.loads(orders.get())
+    order: ValidationRequest = pickle.loads(orders.get())
     rows = Store(order.store).read(order.uri)
     try:
         answer: object = _judge(rows, order)
     except EvergreenError as error:
         answer = error
-    companion.send(answers, answer)
+    validation_process.send(answers, answer)
 
 
-def _judge(rows: pd.DataFrame, order: Order) -> tuple[list[Outcome], str]:
+def _judge(rows: pd.DataFrame, order: ValidationRequest) -> tuple[list[RuleOutcome], str]:
     outcomes = validate(with_measures(rows, order.timezone, order.until), order.suite)
     page = docs_page(outcomes, order.suite)
     return [replace(outcome, result=None) for outcome in outcomes], page

@@ -8,7 +8,7 @@ from html import escape
 from typing import Any
 
 from evergreen.io.suites.engine import ONE_AT_A_TIME, quiet
-from evergreen.validation import Outcome, Suite, name_rules
+from evergreen.validation import RuleOutcome, Suite, name_rules
 
 # States are icons of a font from elsewhere; their words are readable without it.
 _ICON = re.compile(r"<i\b[^>]*\bfa-(?:check|times|exclamation)[^>]*>")
@@ -30,7 +30,7 @@ _STYLE = (
 )
 
 
-def docs_page(outcomes: Sequence[Outcome], suite: Suite) -> str:
+def docs_page(outcomes: Sequence[RuleOutcome], suite: Suite) -> str:
     """Render one self-contained HTML page: a table of all rules, then Great Expectations' own account of each.
 
     It loads nothing: the page as Great Expectations makes it is styled and scripted from elsewhere, so that only its
@@ -64,7 +64,7 @@ def docs_page(outcomes: Sequence[Outcome], suite: Suite) -> str:
     return _page(outcomes, suite, sections, held)
 
 
-def _page(outcomes: Sequence[Outcome], suite: Suite, sections: str, held: int) -> str:
+def _page(outcomes: Sequence[RuleOutcome], suite: Suite, sections: str, held: int) -> str:
     names = name_rules([outcome.rule for outcome in outcomes])
     rows = "".join(
         f'<tr class="{"held" if outcome.success else outcome.rule.severity}">'

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from evergreen import features
-from evergreen.backtest import History
+from evergreen.backtest import Replay
 from evergreen.data import assemble, inputs
 from evergreen.spec import ModelSpec
 from evergreen.training import Recipe
@@ -58,15 +58,15 @@ def spec() -> ModelSpec:
 
 
 @pytest.fixture(scope="session")
-def history(spec: ModelSpec) -> Callable[[pd.DataFrame], History]:
+def history(spec: ModelSpec) -> Callable[[pd.DataFrame], Replay]:
     """The history of raw rows, as known two days after the end."""
 
-    def made(rows: pd.DataFrame) -> History:
+    def made(rows: pd.DataFrame) -> Replay:
         table = assemble(rows, [], spec.data, END + 2 * DAY)
         names = inputs(table, spec)
         built = features.build(table, spec)
         digest = hashlib.sha256(rows.to_csv().encode()).hexdigest()[:24]
         recipe = Recipe("linear", "linear", '{"strength": 1.0}').to_json()
-        return History(built, names, spec, recipe, "binary", ("0", "1"), digest)
+        return Replay(built, names, spec, recipe, "binary", ("0", "1"), digest)
 
     return made

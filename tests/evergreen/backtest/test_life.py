@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evergreen.backtest import HINDSIGHT, NEVER, Arm, ArmResult, History, Life, World, calendar, play, results
+from evergreen.backtest import HINDSIGHT, NEVER, Arm, ArmResult, Life, Replay, World, calendar, play, results
 from evergreen.spec import ModelSpec
 
 DAY = timedelta(days=1)
@@ -20,7 +20,7 @@ MONTHS = (datetime(2026, 4, 1, tzinfo=UTC), datetime(2026, 5, 1, tzinfo=UTC))
 
 @pytest.fixture(scope="module")
 def world(
-    raw: pd.DataFrame, history: Callable[[pd.DataFrame], History], tmp_path_factory: pytest.TempPathFactory
+    raw: pd.DataFrame, history: Callable[[pd.DataFrame], Replay], tmp_path_factory: pytest.TempPathFactory
 ) -> World:
     return World(history(raw), tmp_path_factory.mktemp("parts"))
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evergreen.backtest import Arm, History, World, play
+from evergreen.backtest import Arm, Replay, World, play
 from evergreen.handoffs import KNOWN_AT, TARGET, TIME
 from evergreen.spec import ModelSpec
 
@@ -21,7 +21,7 @@ START = datetime(2026, 3, 2, tzinfo=UTC)
 UNTIL = START + 29 * DAY
 STEPS = [START + timedelta(days=8 + 7 * week) for week in range(8)]
 
-Make = Callable[[pd.DataFrame], History]
+Make = Callable[[pd.DataFrame], Replay]
 
 
 def ticking() -> Callable[[], float]:
@@ -91,7 +91,7 @@ def test_a_leak_that_is_known_only_later_is_no_input_and_one_that_is_not_declare
 ) -> None:
     honest = history(raw)
     assert not {"refund", "refunded_at", "churned"} & set(honest.inputs)
-    leaking = History(
+    leaking = Replay(
         honest.rows.assign(refund=raw["refund"].to_numpy()), (*honest.inputs, "refund"), spec, honest.recipe,
         honest.task, honest.classes, "leaking",
     )  # fmt: skip

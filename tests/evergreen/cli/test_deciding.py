@@ -14,12 +14,12 @@ from typer.testing import CliRunner
 from evergreen.cli import app
 from evergreen.cli.outlook import Past, outlook
 from evergreen.errors import UsageError
-from evergreen.handoffs import Firing, ModelVersion, Rule, Verdict
-from evergreen.io.records import Records, Watching
+from evergreen.handoffs import ModelVersion, RetrainingDecision, Rule, Verdict
+from evergreen.io.records import ChampionHistory, MonitoringRecords
+from evergreen.locks import ANSWER, APPROVAL, alone
 from evergreen.retraining import PastTraining, Situation, decide_retraining
 from evergreen.settings import settings
 from evergreen.spec import Retraining
-from tasks.locks import ANSWER, APPROVAL, alone
 
 DAY = timedelta(days=1)
 WEEK = 7 * DAY
@@ -31,7 +31,7 @@ def version(number: int = 1, as_of: datetime = JUNE) -> ModelVersion:
     return ModelVersion("churn", number, f"m-{number}", "run", "abc", "{}", as_of, as_of)
 
 
-def decided(fell: bool, past: Past, **more: object) -> Firing:
+def decided(fell: bool, past: Past, **more: object) -> RetrainingDecision:
     rule = Rule("performance", fell, "roc_auc has fallen" if fell else "roc_auc holds")
     now = Situation(
         "churn", JUNE, 1, past.fitted_as_of, 1000, 0, 5000, rule, trainings=tuple(past.trainings), **more,
@@ -109,7 +109,7 @@ def test_every_trigger_and_every_bar_of_the_rules_has_words() -> None:
     now = Situation("churn", JUNE, 1, JUNE, 1000, 0, 5000, Rule("performance", False, "holds"))
     quiet = decide_retraining(now, every, WEEK, 100)
     assert len(outlook(quiet, Past(JUNE, [], []), every, WEEK)) == 6
-    barred = Firing(
+    barred = RetrainingDecision(
         "churn", JUNE, 1, False, (Rule("age", True, "old"),), tuple(Rule(b.name, False, "") for b in quiet.bars), "c"
     )
     trained = PastTraining(JUNE - DAY, "cause", False, True)
@@ -117,8 +117,10 @@ def test_every_trigger_and_every_bar_of_the_rules_has_words() -> None:
 
 
 def test_why_says_what_calls_what_bars_and_what_is_next(project: Path) -> None:
-    watching = Watching(settings().workspace)
-    Records(settings().workspace).settle("key", version(), Verdict(True, (Rule("gain", True, "gains"),)), None, None)
+    watching = MonitoringRecords(settings().workspace)
+    ChampionHistory(settings().workspace).settle(
+        "key", version(), Verdict(True, (Rule("gain", True, "gains"),)), None, None
+    )
     assert "nothing was decided yet" in run("why", "churn")
     recent = PastTraining(JUNE, "", True, None)
     quiet = decided(False, Past(JUNE, [recent], []))
@@ -141,7 +143,7 @@ def test_why_says_what_calls_what_bars_and_what_is_next(project: Path) -> None:
 
 
 def test_why_says_what_became_of_a_decision_to_train(project: Path) -> None:
-    watching, records = Watching(settings().workspace), Records(settings().workspace)
+    watching, records = MonitoringRecords(settings().workspace), ChampionHistory(settings().workspace)
     fired = decided(True, Past(JUNE - WEEK, [], []))
     assert fired.fire
     watching.keep_firing(fired)
@@ -160,7 +162,7 @@ def test_why_says_what_became_of_a_decision_to_train(project: Path) -> None:
 
 
 def test_why_is_told_without_the_giants(project: Path) -> None:
-    Watching(settings().workspace).keep_firing(decided(True, Past(JUNE - WEEK, [], [])))
+    MonitoringRecords(settings().workspace).keep_firing(decided(True, Past(JUNE - WEEK, [], [])))
     code = (
         "import sys; from evergreen.cli import app; app(['why', 'churn'], standalone_mode=False); "
         "print([m for m in ('prefect','mlflow','great_expectations','lightgbm','sklearn') if m in sys.modules])"
@@ -173,7 +175,7 @@ def test_why_is_told_without_the_giants(project: Path) -> None:
 
 
 def test_a_freeze_needs_a_reason_holds_until_it_is_ended_and_is_shown(project: Path) -> None:
-    watching = Watching(settings().workspace)
+    watching = MonitoringRecords(settings().workspace)
     with pytest.raises(UsageError, match="--why"):
         run("freeze", "churn", "--why", " ")
     assert watching.frozen("churn") is None
@@ -197,7 +199,9 @@ def test_a_misspelt_model_is_refused(command: tuple[str, ...], project: Path) ->
 def test_without_a_champion_before_there_is_nothing_to_go_back_to(project: Path) -> None:
     with pytest.raises(UsageError, match="has no champion"):
         run("rollback", "churn", "--why", "x")
-    Records(settings().workspace).settle("key", version(), Verdict(True, (Rule("gain", True, "gains"),)), None, None)
+    ChampionHistory(settings().workspace).settle(
+        "key", version(), Verdict(True, (Rule("gain", True, "gains"),)), None, None
+    )
     with pytest.raises(UsageError, match="version 1 is its first champion"):
         run("rollback", "churn", "--why", "x")
 
@@ -213,7 +217,7 @@ def test_a_person_promotes_rolls_back_and_is_stopped_by_a_freeze(project: Path) 
     spec.write_text(spec.read_text().replace("[lightgbm, linear]", "[linear]"))
     first = train("churn", datetime(2026, 3, 10, tzinfo=UTC)).version
     here = settings()
-    records, registry = Records(here.workspace), Registry(here)
+    records, registry = ChampionHistory(here.workspace), Registry(here)
     second = registry.register(first, {})
     records.settle("other", second, Verdict(False, (Rule("gain", False, "does not gain"),)), None, None)
 

@@ -13,7 +13,16 @@ import pytest
 from evergreen.backtest import ArmResult, Cost
 from evergreen.cli.console import json_text
 from evergreen.cli.operating import _monitored, print_backtest, print_monitored, print_scored
-from evergreen.handoffs import Firing, Health, Interval, ModelVersion, Rule, Snapshot, ValidationReport, Verdict
+from evergreen.handoffs import (
+    Health,
+    Interval,
+    ModelVersion,
+    RetrainingDecision,
+    Rule,
+    Snapshot,
+    ValidationReport,
+    Verdict,
+)
 from evergreen.io.records import Scoring
 from flows.monitor import Monitored
 from flows.train import Outcome
@@ -51,9 +60,9 @@ def test_without_a_champion_score_says_what_to_do(project: Path) -> None:
     assert answer["why"] == "there is no champion yet; run: evergreen train churn"
 
 
-def firing(fire: bool) -> Firing:
+def firing(fire: bool) -> RetrainingDecision:
     bars = (Rule("cool_down", fire, "the last training was 3 days ago"),)
-    return Firing("churn", JUNE + WEEK, 1, fire, (Rule("age", True, "old"),), bars, "churn-v1-0")
+    return RetrainingDecision("churn", JUNE + WEEK, 1, fire, (Rule("age", True, "old"),), bars, "churn-v1-0")
 
 
 def test_a_monitor_run_is_told_window_by_window_with_the_decision(capsys: pytest.CaptureFixture[str]) -> None:

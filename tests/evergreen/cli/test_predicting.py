@@ -15,7 +15,7 @@ import pytest
 from evergreen.cli.predicting import predict
 from evergreen.errors import DataError, EmptyWindow, UsageError
 from evergreen.io.predictions import predict_file
-from evergreen.io.records import Records
+from evergreen.io.records import ChampionHistory
 from evergreen.io.sources import text
 from evergreen.settings import settings
 from evergreen.spec import load_spec
@@ -71,15 +71,15 @@ def test_keys_classes_and_probabilities_come_out_in_the_files_order(root: Path, 
 def test_predictions_are_those_of_the_training_table(root: Path, content: dict[str, Any]) -> None:
     from evergreen import training
     from evergreen.handoffs import KEY
-    from evergreen.io.records import Records
+    from evergreen.io.records import ChampionHistory
     from evergreen.io.registry import Registry
     from evergreen.io.store import Store
-    from tasks.runs import TABLE_TAG
+    from evergreen.orchestration.runs import TABLE_TAG
 
     rows = content["rows"]
     rows.to_csv(root / "all.csv", index=False)
     predict("churn", "all.csv", root / "all-out.csv")
-    version = Records(settings().workspace).champions("churn")[-1].version
+    version = ChampionHistory(settings().workspace).champions("churn")[-1].version
     (uri,) = {run[TABLE_TAG] for run in Registry(settings()).tagged("churn", TABLE_TAG)}
     table = Store(str(settings().store)).read(uri)
     expected = training.predict(Registry(settings()).load(version), "binary", table, 2)
@@ -108,7 +108,7 @@ def test_batches_change_nothing_and_memory_does_not_grow_with_the_file(
 
 
 def test_the_class_is_decided_from_the_versions_own_threshold_as_in_the_ledger(root: Path, fresh: pd.DataFrame) -> None:
-    champion = Records(settings().workspace).champions("churn")[-1].version
+    champion = ChampionHistory(settings().workspace).champions("churn")[-1].version
     eager = replace(champion, recipe=json.dumps({**json.loads(champion.recipe), "threshold": 0.2}))
     fresh.to_csv(root / "fresh.csv", index=False)
     spec = load_spec(settings().deployments / "churn.yaml")

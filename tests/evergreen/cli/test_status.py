@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from evergreen.handoffs import Evidence, Firing, Health, Interval, ModelVersion, Rule, Verdict, WindowValue
-from evergreen.io.records import Records, Watching
+from evergreen.handoffs import Evidence, Health, Interval, ModelVersion, RetrainingDecision, Rule, Verdict, WindowValue
+from evergreen.io.records import ChampionHistory, MonitoringRecords
 
 EVERGREEN = str(Path(sys.executable).parent / "evergreen")
 MARCH = datetime(2026, 3, 1, tzinfo=UTC)
@@ -29,7 +29,7 @@ def watched(project: Path) -> Path:
     gain = Interval(0.01, 0.02, 0.03)
     evidence = Evidence("roc_auc", 900, 14, gain, Interval(0.7, 0.8, 0.9), gain, "trivial")
     version = ModelVersion("churn", 1, "m-1", "run", "abc", "{}", MARCH, MARCH)
-    records, watching = Records(workspace), Watching(workspace)
+    records, watching = ChampionHistory(workspace), MonitoringRecords(workspace)
     records.settle("key", version, Verdict(True, (Rule("gain", True, "gains"),)), evidence, None)
     records.quarantine("churn", "snapshot", [("c1", "amount"), ("c2", "amount")])
     records.release("churn", ["c1"], "a refund")
@@ -39,7 +39,7 @@ def watched(project: Path) -> Path:
                reasons=("roc_auc 0.71, 0.05 below its reference",))
     )  # fmt: skip
     watching.keep_firing(
-        Firing("churn", MARCH + WEEK, 1, False, (Rule("performance", True, "roc_auc fell"),),
+        RetrainingDecision("churn", MARCH + WEEK, 1, False, (Rule("performance", True, "roc_auc fell"),),
                (Rule("cool_down", False, "the last training was 7 days ago: cool-down 28 days"),), "performance-1")
     )  # fmt: skip
     return workspace

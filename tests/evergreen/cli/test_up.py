@@ -22,7 +22,7 @@ import pytest
 
 from evergreen.cli.processes import MARK, Up, end, marked, only_up, recorded, running
 from evergreen.errors import UsageError
-from evergreen.io.records import Ledger, Records, Watching
+from evergreen.io.records import ChampionHistory, Ledger, MonitoringRecords
 from flows.train import train
 
 EVERGREEN = str(Path(sys.executable).parent / "evergreen")
@@ -169,7 +169,7 @@ def test_left_alone_it_scores_watches_fires_and_retrains(root: Path, up: Started
     assert any("1 models" in line for line in lines.seen)
     assert f"runs already, as process {process.pid}" in told(root, "up", code=2)
 
-    records, watching = Records(workspace), Watching(workspace)
+    records, watching = ChampionHistory(workspace), MonitoringRecords(workspace)
     until(lambda: len(records.champions("churn")) > 1)
     fired = [one for one in watching.firings("churn") if one.fire]
     first, second_ = records.champions("churn")[:2]
@@ -241,7 +241,7 @@ def kill(workspace: Path, part: str) -> int:
 
 def goes_on(workspace: Path) -> None:
     """Wait until a scoring and a decision that nobody has seen before are in the records."""
-    ledger, watching = Ledger(workspace), Watching(workspace)
+    ledger, watching = Ledger(workspace), MonitoringRecords(workspace)
     scored, decided = ledger.last_cut_off("churn"), len(watching.firings("churn"))
     until(lambda: ledger.last_cut_off("churn") != scored and len(watching.firings("churn")) > decided)
 
@@ -265,8 +265,8 @@ def test_a_killed_up_is_followed_by_one_that_goes_on_and_ctrl_c_leaves_nothing_r
         under_way = "SELECT count(*) FROM flow_run WHERE state_type IN ('RUNNING', 'PENDING')"
         assert server.execute(under_way).fetchone() == (0,)
     # Whatever was killed: one cause, one training, one promotion.
-    assert [one.fire for one in Watching(workspace).firings("churn")].count(True) <= 1
-    assert len(Records(workspace).champions("churn")) <= 2
+    assert [one.fire for one in MonitoringRecords(workspace).firings("churn")].count(True) <= 1
+    assert len(ChampionHistory(workspace).champions("churn")) <= 2
 
 
 def test_what_a_killed_up_left_is_ended_by_its_mark_and_nothing_else() -> None:

@@ -12,7 +12,7 @@ from evergreen.errors import SpecError
 from evergreen.evaluation import Terms, check_metric, evaluate, figures, paired, summary, trivial_rows
 from evergreen.evaluation.plots import curve_figure
 from evergreen.handoffs import Interval, Verdict
-from evergreen.training.lookback import Point
+from evergreen.training.insight.lookback import Point
 
 RNG = np.random.default_rng(0)
 TARGET = RNG.normal(size=400)

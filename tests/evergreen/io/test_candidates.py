@@ -14,7 +14,7 @@ from evergreen.spec import ModelSpec
 from evergreen.training import Finished, Found, Problem, candidates, find_recipe
 
 RECIPE = candidates("binary", ["lightgbm"], 500, 3, 0)[0]
-DONE = Finished(RECIPE.with_settings(n_estimators=7), np.array([0.1, 1 / 3]), 2.5)
+DONE = Finished(RECIPE.with_params(n_estimators=7), np.array([0.1, 1 / 3]), 2.5)
 
 
 def test_a_finished_candidate_is_remembered_to_the_bit(tmp_path: Path) -> None:

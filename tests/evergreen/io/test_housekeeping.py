@@ -16,7 +16,7 @@ from evergreen.cache import Cache
 from evergreen.errors import RegistryError
 from evergreen.handoffs import Evidence, Interval, ModelVersion, Rule, Snapshot, Verdict
 from evergreen.io.housekeeping import disk_used, holdings, remove
-from evergreen.io.records import LabelBatch, Ledger, Records, Scoring
+from evergreen.io.records import ChampionHistory, LabelBatch, Ledger, Scoring
 from evergreen.io.registry import Registry
 from evergreen.io.store import Store
 from evergreen.retention import Item, removable
@@ -40,7 +40,7 @@ class Workspace:
 
     def train(self, number: int, promote: bool) -> ModelVersion:
         """One training: two tables, and two stored models, as a challenger that is refitted leaves them."""
-        registry, records = Registry(self.here), Records(self.here.workspace)
+        registry, records = Registry(self.here), ChampionHistory(self.here.workspace)
         pipeline = LogisticRegression().fit(ROWS, ROWS["a"] > 0)
         with registry.run("churn", "train", {"evergreen.feature_table": self.table(number, "features")}) as run_id:
             registry.log_child(run_id, "a candidate", {}, {}, 0.1)
@@ -83,7 +83,7 @@ def test_only_the_old_challenger_goes_with_all_that_it_left(workspace: Workspace
     assert [one["version"] for one in registry.versions("churn")] == [4, 3, 1]
     # The challenger that had been refitted went with its run.
     assert disk_used(workspace.here.workspace / "artifacts") < 0.8 * before
-    assert [one.version.version for one in Records(workspace.here.workspace).decisions("churn")] == [1, 2, 3, 4]
+    assert [one.version.version for one in ChampionHistory(workspace.here.workspace).decisions("churn")] == [1, 2, 3, 4]
     assert clean(workspace.here) == []
 
 
@@ -120,7 +120,7 @@ def test_what_ledgers_and_quarantine_name_stays(workspace: Workspace) -> None:
     ledger = Ledger(workspace.here.workspace)
     ledger.replace(Scoring("churn", "previous", NOON, NOON + timedelta(days=1), predictions, features, 1, 1, NOON))
     ledger.keep_labels("churn", LabelBatch(NOON, labels, 1, 0))
-    records = Records(workspace.here.workspace)
+    records = ChampionHistory(workspace.here.workspace)
     records.quarantine("churn", Path(quarantined).stem, [("c1", "amount")])
     assert len(clean(workspace.here)) == 4
     assert [Path(uri).exists() for uri in (predictions, features, labels, quarantined)] == [True] * 4

@@ -15,7 +15,7 @@ from evergreen.errors import RegistryError, TamperedModel
 from evergreen.handoffs import ModelVersion
 from evergreen.io.registry import Registry
 from evergreen.settings import Settings
-from evergreen.training.adjusted import pipeline_of
+from evergreen.training.families.adjusted import pipeline_of
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 FACTS = ModelVersion("churn", 0, "", "", "", "{}", NOON, NOON)

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from evergreen.errors import DataError, StoreError
+from evergreen.io.filesystems import open_place
 from evergreen.io.housekeeping import holdings, remove
-from evergreen.io.places import open_place
 from evergreen.io.sources import read
 from evergreen.io.store import Store
 from evergreen.settings import settings

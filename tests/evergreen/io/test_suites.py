@@ -13,13 +13,13 @@ import pytest
 from evergreen.errors import EmptyWindow, SpecError
 from evergreen.io import suites
 from evergreen.spec import Validation
-from evergreen.validation import Outcome, Suite, judge, known_types
+from evergreen.validation import RuleOutcome, Suite, judge, known_types
 
 BETWEEN = "expect_column_values_to_be_between"
 GREATER = "expect_column_pair_values_a_to_be_greater_than_b"
 
 
-def run(frame: pd.DataFrame, *rules: dict) -> list[Outcome]:
+def run(frame: pd.DataFrame, *rules: dict) -> list[RuleOutcome]:
     return suites.validate(frame, Suite.model_validate({"name": "test", "expectations": list(rules)}))
 
 

@@ -8,7 +8,7 @@ from html import unescape
 
 import pytest
 
-from evergreen.handoffs import ColumnDrift, Firing, Health, Interval, Rule, WindowSlice, WindowValue
+from evergreen.handoffs import ColumnDrift, Health, Interval, RetrainingDecision, Rule, WindowSlice, WindowValue
 from evergreen.monitoring.chart import draw
 from evergreen.monitoring.profile import Profile
 from evergreen.monitoring.reference import Reference
@@ -43,10 +43,10 @@ def reference(level: float = 0.74, values: int = 26) -> Reference:
     return Reference("roc_auc", level, 0.01, past, Profile((), ()), None)
 
 
-def firing(fire: bool = False) -> Firing:
+def firing(fire: bool = False) -> RetrainingDecision:
     triggers = (Rule("performance", True, "roc_auc has fallen"), Rule("age", False, "the champion is young"))
     bars = (Rule("frozen", True, "not frozen"), Rule("cool_down", fire, "the last training was 3 days ago"))
-    return Firing("churn", FIRST + 3 * WEEK, 1, fire, triggers, bars, "churn-v1-0")
+    return RetrainingDecision("churn", FIRST + 3 * WEEK, 1, fire, triggers, bars, "churn-v1-0")
 
 
 def plain(page: str) -> str:

@@ -79,7 +79,7 @@ def test_the_same_seed_gives_the_same_bits(family: str) -> None:
 
 def test_refitting_with_fixed_rounds_on_the_same_rows_gives_the_same_model() -> None:
     fitted = fit(recipes("binary")[0], "binary")
-    assert fitted.recipe.settings["n_estimators"] < recipes("binary")[0].settings["n_estimators"]
+    assert fitted.recipe.params["n_estimators"] < recipes("binary")[0].params["n_estimators"]
     again = training.refit(fitted.recipe, rows("binary"), problem("binary", ("0", "1")))
     assert training.predict(again, "binary", rows("binary", seed=1)).tobytes() == fitted.tuning.tobytes()
 
@@ -98,7 +98,7 @@ def test_weights_and_balance_change_what_is_learned() -> None:
     rare = rows("binary").sort_values("x").iloc[:400]
     recipe = next(recipe for recipe in recipes("binary") if recipe.family == "linear")
     plain = fit(recipe, "binary", train=rare).tuning.mean()
-    balanced = Recipe(recipe.name, recipe.family, recipe.params, "balanced")
+    balanced = Recipe(recipe.name, recipe.family, recipe.params_json, "balanced")
     assert fit(balanced, "binary", train=rare).tuning.mean() > plain + 0.05
     assert fit(recipe, "binary", spec(weight="w"), rare).tuning.mean() != plain
     with pytest.raises(TrainingError, match=r"training\.weight: v: the table has no such column"):
@@ -157,7 +157,7 @@ def test_two_hundred_classes_are_learned_and_those_of_a_part_keep_their_places()
     _, classes = training.encode_target(frame["__target"], "multiclass")
     few = frame[label < 50]
     for family in ("extra_trees", "lightgbm"):
-        recipe = training.candidates("multiclass", (family,), 4000, 3, seed=0)[0].with_settings(n_estimators=8)
+        recipe = training.candidates("multiclass", (family,), 4000, 3, seed=0)[0].with_params(n_estimators=8)
         model = training.refit(recipe, frame, problem("multiclass", classes))
         found = training.predict(model, "multiclass", few, len(classes))
         assert found.shape == (len(few), 200)

@@ -28,7 +28,7 @@ from evergreen.training import (
     predict,
     refit,
 )
-from evergreen.training.quantiles import shifts_for
+from evergreen.training.families.quantiles import shifts_for
 
 LEVELS = ("0.1", "0.5", "0.9")
 RNG = np.random.default_rng(0)
@@ -99,10 +99,10 @@ def test_what_predicts_is_stored_without_pickle_and_predicts_the_same() -> None:
     rows = ROWS.assign(**{TARGET: RNG.poisson(MEANS).astype(float)})
     for task, settings in (("quantile", {}), ("count", {"exposure": "days"})):
         problem = problem_of(task, ("x", "kind"), **settings)
-        single = [one.with_settings(n_estimators=20) if one.family == "lightgbm" else one
+        single = [one.with_params(n_estimators=20) if one.family == "lightgbm" else one
                   for one in recipes(task, "lightgbm", "linear")]  # fmt: skip
         moved = Recipe.from_json(
-            Recipe(single[0].name, single[0].family, single[0].params, shifts=(-1.0, 0.0, 1.0)).to_json()
+            Recipe(single[0].name, single[0].family, single[0].params_json, shifts=(-1.0, 0.0, 1.0)).to_json()
         )
         for recipe in (*single, Recipe.mixing(single, [0.5, 0.5]), *([moved] if task == "quantile" else [])):
             pipeline = refit(recipe, rows, problem)
@@ -157,10 +157,8 @@ def test_the_power_of_an_amount_is_found_on_the_training_rows(power: float) -> N
     problem = problem_of("amount", ("x",), exposure="days", power="auto", families=["linear", "lightgbm"],
                          max_candidates=2, search="portfolio", ensemble="never")  # fmt: skip
     found = find_recipe(rows.iloc[:4800], rows.iloc[4800:], problem, lambda: 0.0)
-    assert found.recipe.settings.get("power", 1.5) == pytest.approx(power, abs=0.15)
-    assert {one.recipe.settings.get("power", 1.5) for one in found.finished} == {
-        found.recipe.settings.get("power", 1.5)
-    }
+    assert found.recipe.params.get("power", 1.5) == pytest.approx(power, abs=0.15)
+    assert {one.recipe.params.get("power", 1.5) for one in found.finished} == {found.recipe.params.get("power", 1.5)}
 
 
 def test_the_power_of_the_spec_reaches_the_loss() -> None:

@@ -1,0 +1,1 @@
+"""Processes beside a command: each lives as long as the command that needs it."""

@@ -1,0 +1,248 @@
+"""Candidates fitted one after the other on one split, within one budget."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from evergreen.spec import Family
+from evergreen.statistics import greater_is_better, metric_value
+from evergreen.training.families.bagging import UNSTEADY, bag
+from evergreen.training.families.candidates import Recipe, unstopped
+from evergreen.training.fit import Finished
+from evergreen.training.search.candidate_cache import CandidateCache
+from evergreen.training.search.folds import Folds
+from evergreen.training.search.space import SPACES, proposals
+from evergreen.training.watch import OutOfTime, Watch
+
+logger = logging.getLogger(__name__)
+
+#: The share of what is left of the budget that one candidate of the portfolio may take: the first, and later ones.
+_FIRST_SHARE, _SHARE = 0.75, 0.5
+#: What a fit has cost before it first looks at the clock, as a share of the longest one.
+_BEGINNING = 0.1
+#: Proposals in a row without a better one after which a search ends, of boosting and of families with less to search;
+#: and how many times as many where nothing else is left to spend the budget on.
+_PLATEAU, _SHORT, PATIENT = 40, 10, 4
+#: Families that are searched at once: the best ones, boosting always among them.
+_SEARCHED = 2
+#: The share of the budget that is set apart, at most, for fitting the members of an ensemble once more, and how many
+#: members there are as a rule.
+_APART, _LIKELY = 0.2, 3
+#: Candidates that a bag is made of, at most.
+_BAGGED = 2
+#: Candidates that an ensemble is chosen from: all, of boosting, and of each other family.
+_POOL, _BOOSTED, _OTHERS = 16, 8, 3
+#: How much longer a fit on all rows takes than one on those of the split: there are more of them. What stopped early
+#: does without looking at the others, and without the rounds that brought nothing.
+_GROWTH, _STOPPED = 1.2, 0.9
+
+
+@dataclass
+class Line:
+    """A family's proposals, the value that answers the last of them, and how many brought nothing better."""
+
+    family: Family
+    proposed: Generator[Recipe, float, None]
+    answer: float | None = None
+    best: float | None = None
+    since: int = 0
+
+
+class Race:
+    """Candidates fitted one after the other on one split, until a time.
+
+    Args:
+        folds: The rows to fit on and to compare on, and what is learned.
+        clock: Seconds.
+        end: The clock's value at which the last candidate ends.
+        memory: Of an earlier, interrupted search.
+        on_done: Called with each finished candidate and its value.
+        refits: How often what is found is fitted once more, on all rows, before ``end``: no candidate may be so slow
+            that this is not possible.
+    """
+
+    def __init__(
+        self, folds: Folds, clock: Callable[[], float], end: float, memory: CandidateCache | None = None,
+        on_done: Callable[[Finished, float], None] = lambda finished, value: None, refits: int = 0,
+    ) -> None:  # fmt: skip
+        self.folds, self.problem, self.clock, self.end = folds, folds.problem, clock, end
+        self.memory, self.on_done, self.refits = memory, on_done, refits
+        self.target, self.timed, self.blocks = folds.target, folds.timed, folds.blocks
+        self.sign, self.reserve = 1 if greater_is_better(self.problem.metric) else -1, 0.0
+        self.done, self.values = list[Finished](), list[float]()
+
+    @property
+    def best(self) -> int:
+        """The place of the best candidate, the first of equal ones."""
+        return int(np.argmax(np.nan_to_num(self.sign * np.asarray(self.values), nan=-np.inf)))
+
+    @property
+    def order(self) -> list[int]:
+        """The places of all candidates, the best first."""
+        return sorted(range(len(self.done)), key=lambda at: (-self.sign * np.nan_to_num(self.values[at]), at))
+
+    @property
+    def pool(self) -> list[Finished]:
+        """The best candidates, of each family a few, the best first: those of one search are much alike."""
+        counts: dict[str, int] = {}
+        found = []
+        for at in self.order:
+            family = self.done[at].recipe.family
+            counts[family] = counts.get(family, 0) + 1
+            if counts[family] <= (_BOOSTED if family == "lightgbm" else _OTHERS) and not self.done[at].cut:
+                found.append(self.done[at])
+        return found[:_POOL]
+
+    @property
+    def to_beat(self) -> float | None:
+        """The best value so far."""
+        return self.values[self.best] if self.done else None
+
+    @property
+    def full(self) -> bool:
+        """Whether as many candidates are done as the spec allows."""
+        most = self.problem.settings.max_candidates
+        return most is not None and len(self.done) >= most
+
+    @property
+    def left(self) -> float:
+        """Seconds for candidates; those for bags, and for fitting what is found once more, are set apart."""
+        return self.end - self.clock() - self._apart - self.reserve
+
+    @property
+    def _apart(self) -> float:
+        if not self.refits or not self.done:
+            return 0.0
+        best = self.again(self.done[self.best])
+        if self.problem.settings.ensemble == "never":
+            return best
+        mixed = sum(self.again(one) for one in self.pool[:_LIKELY])
+        return max(best, min(mixed, _APART * self.problem.settings.budget.total_seconds()))
+
+    def again(self, finished: Finished) -> float:
+        """Seconds that fitting a finished candidate on all rows takes, as often as it is asked for."""
+        stopped = finished.recipe.family in ("lightgbm", "mlp") and not finished.cut
+        return self.refits * (_STOPPED if stopped else _GROWTH) * finished.seconds / self.folds.count
+
+    def run(self, recipes: Sequence[Recipe]) -> None:
+        """Fit the recipes in their order; one that takes more than its share of the time is dropped."""
+        for recipe in recipes:
+            if self.full:
+                break
+            left = self.left
+            taken = [one.seconds for one in self.done if one.recipe.family == recipe.family]
+            # Even beginning costs something, in proportion to what the table has cost so far.
+            beginning = _BEGINNING * max((one.seconds for one in self.done), default=0.0)
+            short = left <= beginning or (taken and min(taken) >= _SHARE * left)
+            if self.done and short and self._recalled(recipe) is None:
+                logger.info("%s: not begun, %.0f s of the budget are left", recipe.name, max(left, 0.0))
+                continue
+            self.attempt(recipe, _SHARE if self.done else _FIRST_SHARE)
+
+    def search(self, patience: int = 1) -> None:
+        """Go on by proposals in turn for the best families that have a space, or for those of the spec.
+
+        Args:
+            patience: Times as many proposals as usual may bring nothing better.
+        """
+        settings = self.problem.settings
+        spaces = settings.space or SPACES
+        families = list(dict.fromkeys(self.done[at].recipe.family for at in self.order))
+        known: list[Family] = [family for family in families if family in spaces]  # type: ignore[misc]
+        if not settings.space:
+            known = sorted(known, key=lambda family: (family != known[0], family != "lightgbm"))[:_SEARCHED]
+        lines = [Line(family, self._proposed(family)) for family in known]
+        while lines and not self.full:
+            lines = [line for line in lines if not self.full and self._go_on(line, patience)]
+
+    @property
+    def bags(self) -> bool:
+        """Whether the best candidates are fitted several times in the end."""
+        settings = self.problem.settings
+        allowed = settings.max_candidates is None and "never" not in (settings.bagging, settings.ensemble)
+        several = self.folds.count > 1 and not self.timed and self._most_fits >= 2
+        return allowed and several and bool(UNSTEADY & {*settings.families})
+
+    def bag(self) -> None:
+        """Fit the best candidates several times, each time on other folds, where there is time for it."""
+        settings, self.reserve = self.problem.settings, 0.0
+        if not self.bags:
+            return
+        for one in self.pool[:_BAGGED]:
+            recipe = bag(unstopped(one.recipe), self._most_fits, settings.seed)
+            if recipe and len(recipe.members) * one.seconds <= self.left:
+                self.attempt(recipe)
+
+    @property
+    def _most_fits(self) -> int:
+        """Fits that a bag may hold."""
+        settings = self.problem.settings
+        return min(settings.max_members, int(settings.max_scoring_factor))
+
+    def attempt(self, recipe: Recipe, share: float = 1.0) -> Finished | None:
+        """Fit one candidate, or remember it; None where time ran out."""
+        to_beat, found = self.to_beat, self._recalled(recipe)
+        if found is None:
+            # What has to be fitted once more on all rows may take its own part of the time only.
+            part = min(share, 1 / (1 + self.refits * _GROWTH / self.folds.count))
+            deadline = self.clock() + part * max(self.left, 0.0)
+            try:
+                found = self.folds.fit(recipe, Watch(self.clock, deadline, not self.done, to_beat, self._way))
+            except OutOfTime:
+                logger.info("%s: dropped, its share of the budget ran out", recipe.name)
+                return None
+            if found.cut:
+                logger.warning(
+                    "%s: its part of the budget of %s ran out in the first candidate, which is kept as far as it came; "
+                    "give training.budget more", recipe.name, self.problem.settings.budget,
+                )  # fmt: skip
+            if self.memory and not found.cut:
+                self.memory.keep(recipe, to_beat, found)
+        self.done.append(found)
+        self.values.append(metric_value(self.problem.metric, self.target, found.tuning))
+        logger.info("%s: fitted in %.1f s", recipe.name, found.seconds)
+        self.on_done(found, self.values[-1])
+        return found
+
+    @property
+    def _way(self) -> float:
+        """Rounds of a learning rate of 1 that boosting went at least."""
+        boosted = [one.recipe.params for one in self.done if one.recipe.family == "lightgbm" and not one.cut]
+        return float(min((one["n_estimators"] * one["learning_rate"] for one in boosted), default=0.0))
+
+    def _recalled(self, recipe: Recipe) -> Finished | None:
+        return self.memory.recall(recipe, self.to_beat) if self.memory else None
+
+    def _proposed(self, family: Family) -> Generator[Recipe, float, None]:
+        settings = self.problem.settings
+        space = settings.space.get(family) or SPACES[family]
+        places = [at for at in self.order if self.done[at].recipe.family == family]
+        base = self.done[places[0]].recipe
+        known = [(self.done[at].recipe, self.values[at]) for at in places if not np.isnan(self.values[at])]
+        return proposals(settings.search, base, space, known, self.sign > 0, settings.seed)
+
+    def _go_on(self, line: Line, patience: int) -> bool:
+        """Try a family's next proposal; whether another one may follow."""
+        known = [at for at in self.order if self.done[at].recipe.family == line.family]
+        if self.left <= min(self.done[at].seconds for at in known):
+            return False
+        try:
+            recipe = next(line.proposed) if line.answer is None else line.proposed.send(line.answer)
+        except StopIteration:
+            return False
+        if self.attempt(recipe, _SHARE) is None:
+            # What takes too long is as bad as the worst: so the search keeps away from it.
+            line.answer, better = self.values[known[-1]], False
+        else:
+            line.answer = self.values[-1]
+            better = line.best is None or self.sign * line.answer > self.sign * line.best
+        line.best, line.since = (line.answer, 0) if better else (line.best, line.since + 1)
+        plateau = patience * (_PLATEAU if line.family == "lightgbm" else _SHORT)
+        if self.problem.settings.search == "bayes" and line.since >= plateau:
+            logger.info("%s: %d proposals in a row brought nothing better", line.family, line.since)
+            return False
+        return True

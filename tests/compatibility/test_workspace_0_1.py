@@ -1,0 +1,89 @@
+"""A project whose workspace version 0.1.0 wrote: three trained models, one of them scored and monitored.
+
+``predicted/`` holds what version 0.1.0 predicted for ``rows.csv``. The rows are made up.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import tarfile
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from evergreen.io.predictions import predict_file
+from evergreen.io.records import ChampionHistory, Ledger, MonitoringRecords, Windows
+from evergreen.io.store import Store
+from evergreen.settings import Settings, settings
+from evergreen.spec import load_spec
+from evergreen.training import Recipe
+
+_ARCHIVE = Path(__file__).with_name("workspace-0.1.tar.xz")
+#: Where the workspace was when it was written.
+_WRITTEN_IN = "/tmp/compat/project"
+MODELS = ("calls", "churn", "spend")
+LATER = datetime(2026, 4, 1, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    folder = tmp_path_factory.mktemp("project")
+    with tarfile.open(_ARCHIVE) as archive:
+        archive.extractall(folder, filter="data")
+    for name in ("mlflow.db", "records.db"):
+        _move(folder / ".evergreen" / name, str(folder))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EVERGREEN_PROJECT", str(folder))
+        patch.setenv("EVERGREEN_WORKSPACE", str(folder / ".evergreen"))
+        return settings()
+
+
+def _move(database: Path, folder: str) -> None:
+    """Let the paths in a database say that the project has always been in ``folder``."""
+    with closing(sqlite3.connect(database)) as connection, connection:
+        tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        for table in tables:
+            for column in [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]:
+                statement = f"UPDATE {table} SET {column} = replace({column}, ?, ?) WHERE {column} LIKE ?"
+                connection.execute(statement, (_WRITTEN_IN, folder, f"%{_WRITTEN_IN}%"))
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_champion_of_0_1_predicts_as_it_did(here: Settings, model: str, tmp_path: Path) -> None:
+    champion = ChampionHistory(here.workspace).champion(model)
+    assert champion is not None
+    spec = load_spec(here.deployments / f"{model}.yaml")
+    written = tmp_path / "out.csv"
+    predict_file(here, spec, champion.version, str(here.project / "predicted" / "rows.csv"), written, LATER)
+    pd.testing.assert_frame_equal(pd.read_csv(written), pd.read_csv(here.project / "predicted" / f"{model}.csv"))
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_champion_history_of_0_1_is_read(here: Settings, model: str) -> None:
+    history = ChampionHistory(here.workspace)
+    (reign,) = history.champions(model)
+    (outcome,) = history.decisions(model)
+    assert reign.version.version == 1
+    assert outcome.verdict.promote
+    assert outcome.evidence is not None
+    assert Recipe.from_json(reign.version.recipe).to_json() == reign.version.recipe
+
+
+def test_the_ledgers_and_monitoring_records_of_0_1_are_read(here: Settings) -> None:
+    scorings = Ledger(here.workspace).scorings("churn")
+    store = Store(str(here.store))
+    assert sum(len(store.read(one.uri)) for one in scorings) == 220
+    records = MonitoringRecords(here.workspace)
+    healths = records.healths("churn", LATER)
+    assert healths
+    assert all(one.model == "churn" for one in healths)
+    assert records.firings("churn")
+
+
+def test_the_snapshots_of_0_1_are_read(here: Settings) -> None:
+    before = Windows(here.workspace).before("churn", None, None, LATER)
+    assert before is not None
+    assert len(Store(str(here.store)).read(before.uri))
