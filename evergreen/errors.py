@@ -21,22 +21,13 @@ what the command line ends with.
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Iterable
 
-#: What stands before a password in a URL, by its place and by its name.
-_SECRET = re.compile(
-    r"(://[^:/@\s]*:)\S*@|([?&][^=&\s]*(?:password|passwd|pwd|secret|token|signature)[^=&\s]*=)[^&\s]+", re.IGNORECASE
-)
-
-
-def masked(text: str) -> str:
-    """The text with the password of every URL in it replaced by ``***``."""
-    return _SECRET.sub(lambda found: f"{found[1]}***@" if found[1] else f"{found[2]}***", text)
+from evergreen.masking import masked
 
 
 class EvergreenError(Exception):
-    """Any refusal of Evergreen; a password in a URL is masked in its message."""
+    """Any refusal of Evergreen; secrets are masked in its message."""
 
     exit_code = 1
 

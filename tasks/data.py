@@ -9,11 +9,12 @@ import pandas as pd
 from prefect import task
 
 from evergreen.data import assemble, difference
-from evergreen.errors import StoreError, masked
+from evergreen.errors import StoreError
 from evergreen.handoffs import KEY, TIME, Snapshot
 from evergreen.io.records import Windows
 from evergreen.io.sources import read
 from evergreen.io.store import Store
+from evergreen.masking import masked
 from evergreen.runtime import validation_process
 from evergreen.settings import settings
 from evergreen.spec import Join, ModelSpec

@@ -9,9 +9,9 @@ from prefect import task
 
 from evergreen import features
 from evergreen.data import check_named, inputs, refuse_infinities
-from evergreen.errors import masked
 from evergreen.handoffs import TARGET, TIME, FeatureTable, Snapshot
 from evergreen.io.store import Store
+from evergreen.masking import masked
 from evergreen.settings import settings
 from evergreen.spec import ModelSpec
 

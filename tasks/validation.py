@@ -10,12 +10,13 @@ from prefect import runtime, task
 from prefect.artifacts import create_table_artifact
 
 from evergreen import validation
-from evergreen.errors import ValidationFailed, masked
+from evergreen.errors import ValidationFailed
 from evergreen.handoffs import KEY, Snapshot, ValidationReport
 from evergreen.io import suites
 from evergreen.io.records import ChampionHistory
 from evergreen.io.registry import Registry, warm_up
 from evergreen.io.store import Store
+from evergreen.masking import masked
 from evergreen.orchestration.events import notify
 from evergreen.settings import settings
 from evergreen.spec import ModelSpec

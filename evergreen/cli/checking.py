@@ -17,7 +17,8 @@ import typer
 
 from evergreen.cli.console import json_text
 from evergreen.cli.training import Json
-from evergreen.errors import EvergreenError, SpecError, StoreError, did_you_mean, masked
+from evergreen.errors import EvergreenError, SpecError, StoreError, did_you_mean
+from evergreen.masking import masked
 from evergreen.settings import Settings, settings
 from evergreen.spec import load_spec
 

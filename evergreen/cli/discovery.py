@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from evergreen.cli.console import say
-from evergreen.errors import UsageError, masked
+from evergreen.errors import UsageError
+from evergreen.masking import masked
 from evergreen.settings import Settings, find_project
 
 if TYPE_CHECKING:

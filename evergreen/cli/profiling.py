@@ -9,7 +9,7 @@ import typer
 
 from evergreen.cli.console import say
 from evergreen.cli.discovery import here_or_new, source_of
-from evergreen.errors import masked
+from evergreen.masking import masked
 
 if TYPE_CHECKING:
     import pandas as pd

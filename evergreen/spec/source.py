@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 from pydantic import Discriminator, Field, PlainSerializer, Tag, field_serializer, field_validator, model_validator
 
-from evergreen.errors import did_you_mean, masked
+from evergreen.errors import did_you_mean
+from evergreen.masking import masked
 from evergreen.spec.kinds import Section
 
 #: What a query may be bound to.
