@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import os
 import re
+import stat
+from collections.abc import Hashable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,22 +18,54 @@ from evergreen.errors import SpecError, did_you_mean
 Model = TypeVar("Model", bound=BaseModel)
 
 
+#: Bytes of a file that a person writes, at most, and how deep its parts may lie in each other.
+_LARGEST, _DEEPEST = 1_000_000, 50
+
+
 class _Loader(yaml.SafeLoader):
-    """A safe loader in which only true and false are booleans (YAML 1.2) and repeated keys are refused."""
+    """A safe loader in which only true and false are booleans (YAML 1.2).
+
+    Repeated keys, keys that are no plain values, numbers that are not finite, and deep nesting are refused.
+    """
+
+    _depth = 0
 
     yaml_implicit_resolvers = {  # noqa: RUF012 (the base class's attribute)
         first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
 
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        self._depth += 1
+        if self._depth > _DEEPEST:
+            raise _refused(f"nested more than {_DEEPEST} levels deep", self.peek_event())  # type: ignore[no-untyped-call]
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
+
+    def construct_object(self, node: Any, deep: bool = False) -> Any:
+        try:
+            value = super().construct_object(node, deep)
+        except (ValueError, OverflowError) as error:  # 5,000 digits; the 45th of May
+            raise _refused(f"not a value: {error}", node) from None
+        if isinstance(value, float) and not math.isfinite(value):
+            raise _refused("not a finite number", node)
+        return value
+
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, Hashable):
+                raise _refused("a key is a word, not a list or a mapping", key_node)
             if key in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"key {key!r} stands twice", key_node.start_mark)
+                raise _refused(f"key {key!r} stands twice", key_node)
             seen.add(key)
         return super().construct_mapping(node, deep)
+
+
+def _refused(problem: str, node: Any) -> yaml.constructor.ConstructorError:
+    return yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
 
 
 _Loader.add_implicit_resolver(
@@ -41,10 +77,11 @@ def load_yaml(path: Path) -> Any:
     """Read one YAML file.
 
     Raises:
+        FileNotFoundError: there is no such file.
         SpecError: the file cannot be read as YAML; the message names file, line and column.
     """
     try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+        return yaml.load(_read(path).decode("utf-8"), Loader=_Loader)
     except UnicodeDecodeError as error:
         raise SpecError(f"{path}: not UTF-8 text at byte {error.start}; save the file as UTF-8") from None
     except yaml.MarkedYAMLError as error:
@@ -53,6 +90,31 @@ def load_yaml(path: Path) -> Any:
         raise SpecError(f"{where}: not readable as YAML: {error.problem}") from None
     except yaml.YAMLError as error:
         raise SpecError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from None
+
+
+def _read(path: Path) -> bytes:
+    """The bytes of a file that a person wrote in a project.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        SpecError: it is no file, is too large, lies outside the project, or cannot be read.
+    """
+    inside = path.absolute().parent.parent.resolve()  # of deployments/ or expectations/
+    try:
+        # A pipe would otherwise be waited for until somebody writes into it.
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise SpecError(f"{path}: not a file; move it away, or give it another name")
+            if not path.resolve().is_relative_to(inside):
+                raise SpecError(f"{path}: a link that leaves the project {inside}; copy the file into it")
+            content = file.read(_LARGEST + 1)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise SpecError(f"{path}: cannot be read ({error.strerror}); correct the file or its rights") from None
+    if len(content) > _LARGEST:
+        raise SpecError(f"{path}: larger than {_LARGEST // 1000:,} kB, which no such file is; is it the right one?")
+    return content
 
 
 def load_mapping(path: Path, noun: str, wanted: str) -> dict[str, Any]:

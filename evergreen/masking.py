@@ -60,7 +60,7 @@ def _user_info(scheme: str, rest: str) -> tuple[int, str]:
         return 0, ""
     elif "@" in word and (scheme not in _WEB or ":" in authority):
         end = word.rindex("@") + 1  # a password with a slash, or ``oracle://user/password@host``
-    elif ":" in authority and not authority.startswith("["):
+    elif authority.partition(":")[2] and not authority.startswith("["):
         line = rest.split("\n", 1)[0]
         end = line.index("@") + 1 if "@" in line else len(word)  # a password with a blank, or one that was cut off
     else:

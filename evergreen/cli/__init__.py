@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import sys
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
@@ -31,6 +31,7 @@ from evergreen.cli import (
 )
 from evergreen.cli.console import end as end_bar
 from evergreen.errors import EvergreenError, StoreError
+from evergreen.masking import masked
 
 #: What a system says of a place that takes no more, or nothing at all.
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR}
@@ -94,6 +95,30 @@ def evergreen(
     """
 
 
+def _end_unforeseen(error: Exception) -> NoReturn:
+    """End with two lines: what broke, and where the full report is."""
+    what = f"{type(error).__name__}: {' '.join(masked(str(error)).split())[:300]}"
+    typer.secho(f"error: this should not have happened: {what}", fg="red", err=True)
+    typer.secho(f"the full report, worth attaching to an issue, is {_write_report(error)}", err=True)
+    sys.exit(1)
+
+
+def _write_report(error: Exception) -> str:
+    """Write what is known of an unforeseen error to a file that only its owner may read; where it is."""
+    import platform
+    import tempfile
+    import traceback
+    from importlib.metadata import version
+
+    lines = [f"evergreen {version('evergreen')}, Python {platform.python_version()}, {platform.platform()}",
+             f"command: {' '.join(sys.argv)}", "", *traceback.format_exception(error)]  # fmt: skip
+    with tempfile.NamedTemporaryFile(
+        "w", encoding="utf-8", prefix="evergreen-report-", suffix=".txt", delete=False
+    ) as file:
+        file.write(masked("\n".join(lines)))
+    return file.name
+
+
 def main() -> None:
     """Run a command; a refusal is one message on stderr and an exit code of its own, never a traceback."""
     try:
@@ -106,10 +131,12 @@ def main() -> None:
         sys.exit(error.exit_code)
     except OSError as error:
         if error.errno not in _NO_ROOM:
-            raise
+            _end_unforeseen(error)
         what = f"{error.filename or 'the workspace'}: cannot be written ({error.strerror})"
         typer.secho(f"error: {what}; free space or set EVERGREEN_WORKSPACE", fg="red", err=True)
         sys.exit(StoreError.exit_code)
+    except Exception as error:
+        _end_unforeseen(error)
     except (KeyboardInterrupt, SystemExit) as end:  # typer makes the second of the first
         if isinstance(end, SystemExit) and end.code != _INTERRUPTED:
             raise

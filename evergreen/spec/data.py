@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from evergreen.spec.kinds import Duration, Names, Section, listed
+from evergreen.spec.kinds import Duration, Names, Section, Zone, listed
 from evergreen.spec.source import Source
 
 
@@ -125,7 +125,7 @@ class Data(Section):
     """The event time: when the thing happens that the row is about."""
     lead: Duration = timedelta(0)
     """How long before the event time a prediction is made: the row's cut-off."""
-    timezone: str = "UTC"
+    timezone: Zone = "UTC"
     """The zone of times that carry none, and of the calendar features."""
     later: dict[str, str] = Field(default_factory=dict)
     """Columns not known at the cut-off, each with the column that says when it is known; never inputs of their row."""

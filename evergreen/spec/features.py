@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from evergreen.spec.kinds import Duration, Names, Section, Take, listed
+from evergreen.spec.kinds import Names, Period, Section, Take, listed
 
 
 class History(Section):
@@ -15,7 +15,7 @@ class History(Section):
 
     by: Names = ()
     """Key columns; none means all rows."""
-    over: Duration
+    over: Period
     """How far back: values that became known in this period before the cut-off."""
     of: str
     """The column that is aggregated."""

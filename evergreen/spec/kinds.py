@@ -6,12 +6,16 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from difflib import get_close_matches
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 _UNITS = {"s": 1, "min": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _DURATION = r"^(\d+(?:\.\d+)?)\s*(s|min|h|d|w)$"
+#: The longest duration, and the shortest that is not nothing.
+_LONGEST, _SHORTEST = timedelta(days=36_500), timedelta(seconds=1)
 
 
 def parse_duration(text: object) -> timedelta:
@@ -25,7 +29,25 @@ def parse_duration(text: object) -> timedelta:
     match = re.match(_DURATION, str(text).strip())
     if not match:
         raise ValueError(f"{text!r} is not a duration; write for example 90s, 2min, 2h, 14d or 2w")
-    return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
+    seconds = float(match[1]) * _UNITS[match[2]]
+    if seconds > _LONGEST.total_seconds():
+        raise ValueError(f"{text!r} is longer than {_LONGEST.days:,} days")
+    return timedelta(seconds=seconds)
+
+
+def _period(span: timedelta) -> timedelta:
+    if span < _SHORTEST:
+        raise ValueError("must be at least one second")
+    return span
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        near = ", ".join(get_close_matches(name, available_timezones(), 1)) or "Europe/Berlin"
+        raise ValueError(f"{name!r} is no time zone; write one such as {near}") from None
+    return name
 
 
 def listed(value: object) -> object:
@@ -36,6 +58,10 @@ def listed(value: object) -> object:
 Duration = Annotated[
     timedelta, BeforeValidator(parse_duration, json_schema_input_type=Annotated[str, Field(pattern=_DURATION)])
 ]
+#: A duration of at least a second.
+Period = Annotated[Duration, AfterValidator(_period)]
+#: The name of a time zone, such as ``Europe/Berlin``.
+Zone = Annotated[str, AfterValidator(_zone)]
 Names = Annotated[tuple[str, ...], BeforeValidator(listed)]
 Task = Literal["binary", "multiclass", "regression", "quantile", "count", "amount"]
 Family = Literal["lightgbm", "random_forest", "extra_trees", "linear", "mlp", "neighbours", "naive_bayes", "linear_svm"]

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from evergreen.spec.kinds import TASKS, Duration, Family, Names, Section, Task, listed, quantile_metric
+from evergreen.spec.kinds import TASKS, Family, Names, Period, Section, Task, listed, quantile_metric
 
 Values = Annotated[tuple[int | float | str, ...], BeforeValidator(listed), Field(min_length=1)]
 
@@ -38,24 +38,24 @@ class Training(Section):
     power: Literal["auto"] | Annotated[float, Field(gt=1, lt=2)] = 1.5
     """Of an amount: the power of the mean that its variance is in proportion to, between a count's 1 and Gamma's 2.
     auto: as the training rows show. The metric `tweedie_deviance` stays that of 1.5: so versions can be compared."""
-    window: Duration | Literal["all", "weighted", "auto"] = "all"
+    window: Period | Literal["all", "weighted", "auto"] = "all"
     """How far back training reads. weighted: rows count less the older they are. auto: all, a window or weights,
     whichever did best in the past, and all where none is shown to be better."""
-    half_life: Duration | None = None
+    half_life: Period | None = None
     """With `window: weighted`: the age at which a row counts half; by default chosen on the past. Needs a time."""
-    holdout: Duration | Annotated[float, Field(gt=0, lt=1)] = 0.2
+    holdout: Period | Annotated[float, Field(gt=0, lt=1)] = 0.2
     """The newest labelled rows, which no choice ever sees: a period, or a share. Without a time: by a hash of the key,
     so that no row ever changes its side; a class of few rows can then not be dealt out by count, and the first champion
     of two classes is judged by rows left out in turn where fewer than 20 of one, of up to 100,000 rows, would judge."""
-    holdout_refit: Duration | None = timedelta(days=14)
+    holdout_refit: Period | None = timedelta(days=14)
     """Against a champion: refit the recipe through the holdout in steps of so long, as its labels become known, and
     judge the recipe; null judges one challenger that is blind to the holdout. Needs a time."""
-    holdout_back: Duration = timedelta(days=42)
+    holdout_back: Period = timedelta(days=42)
     """With holdout_refit: the holdout reaches back so far, or to the first row that the champion has not seen."""
-    tuning: Duration | Annotated[float, Field(gt=0, lt=1)] = 0.2
+    tuning: Period | Annotated[float, Field(gt=0, lt=1)] = 0.2
     """The rows before the holdout on which candidates are compared: a period, or a share. Without a time it holds its
     share of each rare class (under 200 rows)."""
-    budget: Duration = timedelta(minutes=2)
+    budget: Period = timedelta(minutes=2)
     """Wall time for fitting candidates; a fixed sequence is cut where it runs out."""
     families: Annotated[tuple[Family, ...], BeforeValidator(listed)] = (
         "lightgbm", "random_forest", "extra_trees", "linear", "mlp", "neighbours", "naive_bayes", "linear_svm",
@@ -95,7 +95,7 @@ class Training(Section):
     other families are left out."""
     weight: str | None = None
     """A column of sample weights; never an input."""
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0, le=2_000_000_000)] = 0
     """Makes a run reproducible to the bit."""
 
     @model_validator(mode="after")

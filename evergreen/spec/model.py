@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from evergreen.spec.data import Data, Validation
 from evergreen.spec.features import Features
-from evergreen.spec.kinds import Duration, Names, Section
+from evergreen.spec.kinds import Names, Period, Section
 from evergreen.spec.learning import Promotion, Training
 from evergreen.spec.operation import Monitoring, Probation, Retraining, Schedule
 
@@ -34,7 +34,7 @@ class ModelSpec(Section):
     monitoring: Monitoring = Monitoring()
     retraining: Retraining = Retraining()
     probation: Probation = Probation()
-    approval: Duration | None = None
+    approval: Period | None = None
     """Ask a person before a promotion, and keep the champion when nobody answers for so long."""
     schedule: Schedule = Schedule()
     notify: Names = ()

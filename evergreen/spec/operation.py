@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from evergreen.spec.kinds import Duration, Names, Section, listed, parse_duration
+from evergreen.spec.kinds import Duration, Names, Period, Section, Zone, listed, parse_duration
 
 Trigger = Literal["schedule", "performance", "estimated", "drift", "volume", "age"]
 
@@ -23,7 +23,7 @@ def _timing(text: str) -> str:
         span = parse_duration(text)
     except ValueError:
         span = timedelta(0)
-    if span <= timedelta(0):
+    if span < timedelta(seconds=1):
         raise ValueError(
             f"{text!r} is no schedule; write a cron line such as '0 6 * * *', an interval such as 10min, or an RRULE "
             "such as FREQ=WEEKLY;BYDAY=MO"
@@ -37,7 +37,7 @@ Timing = Annotated[str, AfterValidator(_timing)]
 class Monitoring(Section):
     """How the champion is watched on live rows."""
 
-    window: Duration = timedelta(days=7)
+    window: Period = timedelta(days=7)
     """The length of a window of event time; every figure is compared with windows of the same length."""
     tolerance: Annotated[float, Field(ge=0)] | None = None
     """A fall of the primary metric that is no reason to act; by default 0.01, for losses 2 % of their reference."""
@@ -51,7 +51,7 @@ class Monitoring(Section):
     """How far (Jensen-Shannon distance, 0 to 1) a column must move before it can count as drifted."""
     drift_share: Annotated[float, Field(gt=0, le=1)] = 0.25
     """The share of columns that must have drifted for the window to count as drifted."""
-    freshness: Duration | None = None
+    freshness: Period | None = None
     """How old the newest row may be before the data count as stale; by default one window."""
     shadow: bool = False
     """Let the newest challenger that was not promoted score the same rows; logged, never served."""
@@ -62,9 +62,9 @@ class Retraining(Section):
 
     on: Annotated[tuple[Trigger, ...], BeforeValidator(listed)] = ("performance", "drift", "volume", "age")
     """What may start a training."""
-    every: Duration = timedelta(days=30)
+    every: Period = timedelta(days=30)
     """schedule: how long after the last training the next one is due."""
-    age: Duration = timedelta(days=90)
+    age: Period = timedelta(days=90)
     """age: how old the champion's knowledge may grow."""
     volume: Annotated[float, Field(gt=0)] = 0.5
     """volume: labelled rows since the champion was fitted, as a share of those it was fitted on."""
@@ -78,7 +78,7 @@ class Retraining(Section):
     """The longest cool-down."""
     budget: Annotated[int, Field(ge=0)] = 2
     """Trainings that the rules may start in a period."""
-    period: Duration = timedelta(days=90)
+    period: Period = timedelta(days=90)
     """The budget's period."""
     search: Literal["refit", "full", "auto"] = "refit"
     """refit: fit the champion's recipe again. full: search all candidates again, the champion's first. auto: search
@@ -111,5 +111,5 @@ class Schedule(Section):
     """Score the rows that have become due."""
     monitor: Timing | None = None
     """Bring in labels, look at the windows that are ripe, decide on retraining."""
-    timezone: str = "UTC"
+    timezone: Zone = "UTC"
     """The zone of cron lines and RRULEs."""

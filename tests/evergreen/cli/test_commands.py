@@ -165,6 +165,26 @@ def test_ctrl_c_is_one_sentence_that_says_what_is_kept(
     assert capsys.readouterr().err.endswith("stopped; finished parts are kept, run the command again to go on\n")
 
 
+@pytest.mark.parametrize("kind", [ValueError, OSError])
+def test_what_nobody_foresaw_ends_in_two_lines_and_a_report(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], kind: type[Exception]
+) -> None:
+    def broken() -> None:
+        raise kind("postgresql://ann:hunter2@db/x\nis odd")
+
+    monkeypatch.setattr("evergreen.cli.app", broken)
+    with pytest.raises(SystemExit) as end:
+        main()
+    what, where = capsys.readouterr().err.splitlines()
+    report = Path(where.rpartition(" ")[2])
+    text = report.read_text()
+    report.unlink()
+    assert end.value.code == 1
+    assert what == f"error: this should not have happened: {kind.__name__}: postgresql://ann:***@db/x is odd"
+    assert "Traceback" in text
+    assert "hunter2" not in text
+
+
 def test_check_names_a_suite_that_is_not_there(project: Path) -> None:
     (project / "expectations" / "customers.yaml").rename(project / "expectations" / "costumers.yaml")
     broken = run("check")
