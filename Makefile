@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: learn-portfolio bench-portfolio bench-validation bench-scoring bench-threads bench-quality bench-suite bench-profile bench-tables help install check lock schema docs test year demo bench-gate bench-overhead bench-growth bench-monitor-rules bench-monitor
+.PHONY: audit learn-portfolio bench-portfolio bench-validation bench-scoring bench-threads bench-quality bench-suite bench-profile bench-tables help install check lock schema docs test year demo bench-gate bench-overhead bench-growth bench-monitor-rules bench-monitor
 
 help: ## say what each target does
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 30
@@ -28,6 +28,10 @@ check: install ## ruff, mypy strict, import contracts, lock and schema
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest tests/test_packaging.py
 	$(BIN)/evergreen check
+
+audit: install ## look up known vulnerabilities of the lock in a public database
+	@$(BIN)/uv tool run --from 'pip-audit>=2.9,<3' pip-audit --requirement requirements.lock --no-deps --disable-pip \
+	  --progress-spinner off --format json 2>/dev/null | $(BIN)/python infra/audit.py
 
 lock: ## resolve the dependencies anew into requirements.lock
 	$(BIN)/uv pip compile pyproject.toml --extra demo --extra dev --universal --generate-hashes --no-emit-index-url \

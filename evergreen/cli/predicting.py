@@ -24,12 +24,16 @@ def predict(
     file: Annotated[str, typer.Argument(help="CSV, JSON lines, Parquet or Feather, by its ending; a path or a URL.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Where to write: .csv, .csv.gz or .parquet.")],
     version: Annotated[int | None, typer.Option(help="Which version; by default the champion.")] = None,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="Write texts such as =1+1 as they stand; a spreadsheet would run them.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Predict every row of a file: its key, the prediction, and the probability of each class.
 
     The file may be larger than the memory. Nothing is entered in the ledger. Models whose features look at earlier rows
-    are refused: those rows are in their source, which ``evergreen score`` reads.
+    are refused: those rows are in their source, which ``evergreen score`` reads. In a CSV an apostrophe stands before
+    texts that a spreadsheet would run as a formula.
 
     Exit codes: 0 written, 2 usage or spec, 3 data (columns are missing, no table), 6 store, 7 registry.
     """
@@ -42,7 +46,7 @@ def predict(
     chosen = _version(here, name, version)
     say(f"{name}: predicting {file} with version {chosen.version}")
     listen()
-    rows = predict_file(here, spec, chosen, file, out, datetime.now(UTC))
+    rows = predict_file(here, spec, chosen, file, out, datetime.now(UTC), raw=raw)
     if as_json:
         typer.echo(json_text({"model": name, "version": chosen.version, "rows": rows, "out": out}))
     else:

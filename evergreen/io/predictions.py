@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -31,11 +32,15 @@ from evergreen.spec import TASKS, ModelSpec
 logger = logging.getLogger(__name__)
 
 _CSV = (".csv", ".csv.gz")
+#: What a text begins with that a spreadsheet runs.
+_FORMULA = r"^[=+\-@\t\r]"
 #: A made-up key, so that rows keep their order and may share the real one.
 _PLACE = "__place"
 
 
-def predict_file(here: Settings, spec: ModelSpec, version: ModelVersion, file: str, out: Path, as_of: datetime) -> int:
+def predict_file(
+    here: Settings, spec: ModelSpec, version: ModelVersion, file: str, out: Path, as_of: datetime, *, raw: bool = False
+) -> int:
     """Score every row of a file, in its order, and write key, prediction and the probability of each class.
 
     Memory holds a batch of rows and the joined tables, however large the file is. The result is written aside and
@@ -51,6 +56,7 @@ def predict_file(here: Settings, spec: ModelSpec, version: ModelVersion, file: s
         file: CSV, JSON lines, Parquet or Feather; a path from the current folder or any fsspec URL.
         out: ``.csv``, ``.csv.gz`` or ``.parquet``.
         as_of: The moment whose knowledge the joined tables show.
+        raw: Write texts that a spreadsheet would run as a formula as they stand, not with an apostrophe before them.
 
     Returns:
         The number of rows.
@@ -64,7 +70,7 @@ def predict_file(here: Settings, spec: ModelSpec, version: ModelVersion, file: s
     pipeline = Registry(here).load(version)
     joins = _joins(here, spec, as_of)
     written = 0
-    with _written(out) as write:
+    with _written(out, raw) as write:
         for rows in batches(file, Path.cwd(), _texts(spec, pipeline, joins), spec.data.read):
             if not written:
                 _check_columns(spec, pipeline, joins, rows, file)
@@ -168,10 +174,10 @@ def _check_out(file: str, out: Path) -> None:
 
 
 @contextmanager
-def _written(out: Path) -> Iterator[Any]:
+def _written(out: Path, raw: bool) -> Iterator[Any]:
     """A function that appends frames to a file, which is there under its name once everything is in it."""
     aside = out.with_name(f".{uuid.uuid4().hex}.{out.name}")
-    sink = _CsvSink(aside) if out.name.lower().endswith(_CSV) else _ParquetSink(aside)
+    sink = _CsvSink(aside, raw) if out.name.lower().endswith(_CSV) else _ParquetSink(aside)
     try:
         yield sink.write
         sink.close()
@@ -182,16 +188,27 @@ def _written(out: Path) -> Iterator[Any]:
 
 
 class _CsvSink:
-    def __init__(self, path: Path) -> None:
-        self._path, self._begun = path, False
+    def __init__(self, path: Path, raw: bool) -> None:
+        self._path, self._raw, self._begun = path, raw, False
 
     def write(self, rows: pd.DataFrame) -> None:
+        rows = rows if self._raw else _defused(rows)
         # Packed parts in a row are one packed file.
         rows.to_csv(self._path, mode="a" if self._begun else "w", header=not self._begun, index=False)
         self._begun = True
 
     def close(self) -> None:
         """Every part is closed already."""
+
+
+def _defused(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows whose texts, and names of columns, no spreadsheet runs as a formula: an apostrophe stands before those.
+
+    See OWASP, CSV injection.
+    """
+    texts = rows.select_dtypes(include=["str", "object", "category"]).columns
+    mended = {name: rows[name].astype("str").str.replace(_FORMULA, r"'\g<0>", regex=True) for name in texts}
+    return rows.assign(**mended).rename(columns=lambda name: re.sub(_FORMULA, r"'\g<0>", str(name)))
 
 
 class _ParquetSink:

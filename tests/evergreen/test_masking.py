@@ -41,11 +41,21 @@ FORMS = {
 }
 #: What holds no secret stays as it is.
 PLAIN = (
-    "http://127.0.0.1:4200/api/health", "https://host/@scope/package", "https://host/a?email=ann@example.org",
-    "http://[::1]:5000/", "s3://bucket/prefix", "nowhere://store: cannot be written; ask ann@example.org", "file:///tmp/a b", "deployments/churn.yaml: data.key: unknown key",
-    "postgresql://db:5432/x; ask ann@example.org", "sqlite:////tmp/records.db", "a monkey=3", "keyword: passed",
-    "data.key=flight_id", "http://host:8080: does not answer; write to ann@example.org",
-)  # fmt: skip
+    "http://127.0.0.1:4200/api/health",
+    "https://host/@scope/package",
+    "https://host/a?email=ann@example.org",
+    "http://[::1]:5000/",
+    "s3://bucket/prefix",
+    "nowhere://store: cannot be written; ask ann@example.org",
+    "file:///tmp/a b",
+    "deployments/churn.yaml: data.key: unknown key",
+    "postgresql://db:5432/x; ask ann@example.org",
+    "sqlite:////tmp/records.db",
+    "a monkey=3",
+    "keyword: passed",
+    "data.key=flight_id",
+    "http://host:8080: does not answer; write to ann@example.org",
+)
 
 
 @pytest.mark.parametrize(("text", "shown"), FORMS.items(), ids=range(len(FORMS)))

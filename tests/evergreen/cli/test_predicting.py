@@ -118,6 +118,16 @@ def test_the_class_is_decided_from_the_versions_own_threshold_as_in_the_ledger(r
     assert said["p_1"].between(0.2, 0.5).any()
 
 
+def test_a_text_that_a_spreadsheet_would_run_is_written_so_that_it_does_not(root: Path, fresh: pd.DataFrame) -> None:
+    formulas = ["=cmd|' /C calc'!A0", "+1", "-2+3", "@SUM(A1)", "\t=1", "c-1"]
+    fresh.head(len(formulas)).assign(id=formulas).to_csv(root / "odd.csv", index=False)
+    predict("churn", "odd.csv", root / "calm.csv")
+    predict("churn", "odd.csv", root / "raw.csv", raw=True)
+    assert pd.read_csv(root / "calm.csv")["id"].tolist() == [*(f"'{text}" for text in formulas[:5]), "c-1"]
+    assert pd.read_csv(root / "raw.csv")["id"].tolist() == formulas
+    assert pd.read_csv(root / "calm.csv")["p_1"].equals(pd.read_csv(root / "raw.csv")["p_1"])
+
+
 def test_a_file_without_the_keys_column_is_counted(root: Path, fresh: pd.DataFrame) -> None:
     fresh.drop(columns="id").to_csv(root / "nameless.csv.gz", index=False)
     predict("churn", "nameless.csv.gz", root / "nameless-out.csv.gz")
