@@ -1,8 +1,7 @@
-"""New columns as arithmetic over columns of the row, in a small language that can do nothing else."""
+"""New columns as arithmetic over columns of the row: computes what ``evergreen.spec.expressions`` has read."""
 
 from __future__ import annotations
 
-import ast
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -10,87 +9,41 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from evergreen.errors import SpecError, did_you_mean
+from evergreen.errors import SpecError
+from evergreen.spec.expressions import ColumnName, Constant, Node, Operation, Type, columns_of, parse, type_of
+from evergreen.spec.operations import Kind
 
-_OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
-    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
-    ast.FloorDiv: operator.floordiv, ast.Mod: operator.mod, ast.Pow: operator.pow,
-    ast.Eq: operator.eq, ast.NotEq: operator.ne, ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt,
-    ast.GtE: operator.ge, ast.USub: operator.neg, ast.UAdd: operator.pos,
-}  # fmt: skip
-
-
-def _where(condition: Any, yes: Any, no: Any) -> Any:
-    if not isinstance(condition, pd.Series):
-        return yes if condition else no
-    chosen = yes if isinstance(yes, pd.Series) else pd.Series(yes, index=condition.index)
-    return chosen.where(_truth(condition), no)
-
-
-def _truth(value: Any) -> Any:
-    return value.astype("boolean").fillna(False).astype(bool) if isinstance(value, pd.Series) else bool(value)
-
-
-def _missing(value: Any) -> Any:
-    return pd.isna(value)
-
-
-def _lower(value: Any) -> Any:
-    return value.astype("str").str.lower()
-
-
-def _upper(value: Any) -> Any:
-    return value.astype("str").str.upper()
-
-
-def _hours(value: Any) -> Any:
-    return value / pd.Timedelta(hours=1)
-
-
-#: What an expression may call, with the number of arguments.
-FUNCTIONS: dict[str, tuple[Callable[..., Any], int]] = {
-    "abs": (abs, 1),
-    "log": (np.log, 1),
-    "log1p": (np.log1p, 1),
-    "exp": (np.exp, 1),
-    "sqrt": (np.sqrt, 1),
-    "floor": (np.floor, 1),
-    "round": (np.round, 1),
-    "min": (np.minimum, 2),
-    "max": (np.maximum, 2),
-    "where": (_where, 3),
-    "isnull": (_missing, 1),
-    "lower": (_lower, 1),
-    "upper": (_upper, 1),
-    "hours": (_hours, 1),
-}
+_OBJECTS: dict[str, Kind] = {"string": "text", "boolean": "truth", "empty": "unknown", "decimal": "number",
+                             "integer": "number", "floating": "number", "mixed-integer-float": "number"}  # fmt: skip
 
 
 def add_expressions(frame: pd.DataFrame, expressions: dict[str, str]) -> pd.DataFrame:
     """Add one column an expression, in their order; a later one may use an earlier one.
 
-    The language: columns by name, numbers, texts, ``+ - * / // % **``, comparisons, ``and or not``, and the functions
-    of ``FUNCTIONS`` (``where(condition, yes, no)``, ``isnull(x)``, ``hours(time - time)``, ...). A comparison with null
-    is false; infinite results (a division by zero) become null.
+    The language: columns by name, numbers, texts, ``+ - * / // % **``, comparisons, ``and or not``, and functions
+    (``where(condition, yes, no)``, ``isnull(x)``, ``hours(time - time)``, ...). A comparison with null is false;
+    infinite results (a division by zero) become null. Whole numbers are compared and divided with a rest exactly;
+    any other arithmetic is that of float64.
 
     Args:
         frame: Rows with the columns that the expressions use.
         expressions: Text by the name of the new column.
 
     Returns:
-        A new frame; results are float64, bool or text.
+        A new frame; results are float64, bool, text or times.
 
     Raises:
-        SpecError: an expression that cannot be read, uses a missing column or an unknown function, or mixes types.
+        SpecError: an expression that cannot be read, uses a missing column or an unknown function, or mixes kinds.
     """
     if not expressions:
         return frame
     frame = frame.copy(deep=False)
+    parts: dict[str, int] = {}
     for name, text in expressions.items():
         where = f"features.expressions.{name}"
         if name in frame:
             raise SpecError(f"{where}: the table already has a column of this name")
-        frame[name] = _evaluate(frame, text, where)
+        frame[name], parts[name] = _evaluate(frame, parts, text, where)
     return frame
 
 
@@ -100,96 +53,174 @@ def expression_columns(text: str) -> frozenset[str]:
     Raises:
         SpecError: the text is no expression.
     """
-    tree = _parse(text, "features.expressions")
-    called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
-    return frozenset(n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and id(n) not in called)
-
-
-def _parse(text: str, where: str) -> ast.expr:
     try:
-        return ast.parse(str(text).strip(), mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise SpecError(f"{where}: {text!r} is no expression; write for example distance / (1 + seats)") from None
+        return columns_of(parse(text))
+    except ValueError as error:
+        raise SpecError(f"features.expressions: {error}") from None
 
 
-def _evaluate(frame: pd.DataFrame, text: str, where: str) -> pd.Series:
-    tree = _parse(text, where)
+def _evaluate(frame: pd.DataFrame, parts: dict[str, int], text: str, where: str) -> tuple[pd.Series, int]:
+    """One new column, and from how many texts it is put together."""
+    try:
+        tree = parse(text)
+        names = columns_of(tree) & set(frame.columns)
+        types = {str(name): Type("unknown") for name in frame.columns}
+        types |= {name: Type(_kind_of(frame[name]), parts.get(name, 1)) for name in names}
+        kind = type_of(tree, types)
+    except ValueError as error:
+        raise SpecError(f"{where}: {error}") from None
+    if kind.kind == "span":
+        raise SpecError(f"{where}: {text!r} is a time span; write hours(...) around it")
     try:
         with np.errstate(all="ignore"):
-            result = _value(tree, frame, where)
-    except (TypeError, ValueError, AttributeError, ZeroDivisionError, OverflowError) as error:
+            result = _value(tree, frame)
+    except OverflowError:
+        raise SpecError(f"{where}: {text!r} gives a number that is too large") from None
+    except (TypeError, ValueError, ArithmeticError, NotImplementedError, AttributeError) as error:
         raise SpecError(f"{where}: {text!r} cannot be computed: {error}") from None
     column = result if isinstance(result, pd.Series) else pd.Series(result, index=frame.index)
-    if pd.api.types.is_timedelta64_dtype(column.dtype):
-        raise SpecError(f"{where}: {text!r} is a time span; write hours(...) around it")
     if pd.api.types.is_bool_dtype(column.dtype):
-        return column.fillna(False).astype(bool)
+        return column.fillna(False).astype(bool), 1
     if pd.api.types.is_numeric_dtype(column.dtype):
-        return column.astype("float64").replace([np.inf, -np.inf], np.nan)
-    return column
+        return column.astype("float64").replace([np.inf, -np.inf], np.nan), 1
+    return column, kind.parts
 
 
-def _value(node: ast.expr, frame: pd.DataFrame, where: str) -> Any:
-    match node:
-        case ast.Constant(value=bool() | int() | float() | str() as value):
+def _kind_of(values: pd.Series) -> Kind:
+    """What a column holds; ``unknown`` where it has no value, as in a single row to be scored."""
+    if values.isna().all():
+        return "unknown"
+    if pd.api.types.is_bool_dtype(values.dtype):
+        return "truth"
+    if pd.api.types.is_numeric_dtype(values.dtype):
+        return "number"
+    if pd.api.types.is_datetime64_any_dtype(values.dtype):
+        return "time"
+    if pd.api.types.is_timedelta64_dtype(values.dtype):
+        return "span"
+    return _OBJECTS.get(pd.api.types.infer_dtype(values), "text") if values.dtype == object else "text"
+
+
+def _value(node: Node, frame: pd.DataFrame) -> Any:
+    if isinstance(node, Constant):
+        return node.value
+    if isinstance(node, ColumnName):
+        values = frame[node.name]
+        return values.astype("float64") if values.dtype == object and _kind_of(values) == "number" else values
+    assert isinstance(node, Operation)
+    return _COMPUTED[node.name](*(_value(argument, frame) for argument in node.arguments))
+
+
+def _is_nothing(value: Any) -> bool:
+    return isinstance(value, pd.Series) and _kind_of(value) == "unknown"
+
+
+def _or_nothing(function: Callable[..., Any]) -> Callable[..., Any]:
+    """What is computed from a column without a value has none either, whatever its type."""
+
+    def computed(*values: Any) -> Any:
+        empty = next((value for value in values if _is_nothing(value)), None)
+        return function(*values) if empty is None else pd.Series(np.nan, index=empty.index)
+
+    return computed
+
+
+def _in_floats(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Arithmetic that whole numbers would overflow in; truth values among themselves stay what they are."""
+
+    def computed(*values: Any) -> Any:
+        if all(_is_truth(value) for value in values):
+            return function(*values)
+        return function(*(_as_float(value) for value in values))
+
+    return computed
+
+
+def _is_truth(value: Any) -> bool:
+    return isinstance(value, bool) or (isinstance(value, pd.Series) and pd.api.types.is_bool_dtype(value.dtype))
+
+
+def _as_float(value: Any) -> Any:
+    if isinstance(value, pd.Series):
+        plain = pd.api.types.is_float_dtype(value.dtype) or not pd.api.types.is_numeric_dtype(value.dtype)
+        if plain and not pd.api.types.is_bool_dtype(value.dtype):
             return value
-        case ast.Name(id=name):
-            if name not in frame:
-                near = did_you_mean(name, (str(c) for c in frame.columns if not str(c).startswith("__")))
-                raise SpecError(f"{where}: {name}: the table has no such column{near}")
-            return frame[name]
-        case ast.BinOp(left=left, op=op, right=right) if type(op) in _OPERATORS:
-            if isinstance(op, ast.Pow) and not _is_small_power(right):
-                raise SpecError(f"{where}: a power must be a number from -10 to 10")
-            return _OPERATORS[type(op)](_value(left, frame, where), _value(right, frame, where))
-        case ast.UnaryOp(op=ast.Not(), operand=operand):
-            truth = _truth(_value(operand, frame, where))
-            return ~truth if isinstance(truth, pd.Series) else not truth
-        case ast.UnaryOp(op=op, operand=operand):
-            if type(op) in _OPERATORS:
-                return _OPERATORS[type(op)](_value(operand, frame, where))
-        case ast.BoolOp(op=op, values=values):
-            parts = [_truth(_value(value, frame, where)) for value in values]
-            join = operator.and_ if isinstance(op, ast.And) else operator.or_
-            result = parts[0]
-            for part in parts[1:]:
-                result = join(result, part)
-            return result
-        case ast.Compare(left=left, ops=ops, comparators=comparators):
-            return _compare(left, ops, comparators, frame, where)
-        case ast.Call(func=ast.Name(id=name), args=args, keywords=[]):
-            return _call(name, args, frame, where)
-    raise SpecError(f"{where}: {ast.unparse(node)!r} is not allowed; use columns, numbers, + - * / and {_names()}")
+        return pd.Series(value.to_numpy("float64", na_value=np.nan), index=value.index)
+    return float(value) if isinstance(value, bool | int) else value
 
 
-def _compare(left: ast.expr, ops: list[ast.cmpop], others: list[ast.expr], frame: pd.DataFrame, where: str) -> Any:
-    result: Any = True
-    before = _value(left, frame, where)
-    for op, other in zip(ops, others, strict=True):
-        if type(op) not in _OPERATORS:
-            raise SpecError(f"{where}: {type(op).__name__} is not allowed; compare with == != < <= > >=")
-        after = _value(other, frame, where)
-        held = _OPERATORS[type(op)](before, after)
-        # Null is unequal to everything in pandas; here no comparison with null holds.
-        known = ~(pd.isna(before) | pd.isna(after)) if isinstance(held, pd.Series) else True
-        result = _truth(held) & known & result
-        before = after
-    return result
+def _divided(function: Callable[[Any, Any], Any]) -> Callable[..., Any]:
+    """A division of which the rest of whole numbers is exact; of two constants, by zero, there is no result."""
+
+    def computed(left: Any, right: Any) -> Any:
+        left, right = (_as_float(value) if _is_truth(value) else value for value in (left, right))
+        if not isinstance(left, pd.Series) and not isinstance(right, pd.Series):
+            return function(left, right) if right else float("nan")
+        return function(left, right)
+
+    return computed
 
 
-def _call(name: str, args: list[ast.expr], frame: pd.DataFrame, where: str) -> Any:
-    if name not in FUNCTIONS:
-        raise SpecError(f"{where}: {name}: unknown function{did_you_mean(name, FUNCTIONS)}")
-    function, count = FUNCTIONS[name]
-    if len(args) != count:
-        raise SpecError(f"{where}: {name} takes {count} argument{'s' * (count > 1)}, not {len(args)}")
-    return function(*(_value(arg, frame, where) for arg in args))
+def _compared(function: Callable[[Any, Any], Any]) -> Callable[..., Any]:
+    """Null is unequal to everything in pandas; here no comparison with null holds."""
+
+    def computed(left: Any, right: Any) -> Any:
+        empty = next((value for value in (left, right) if _is_nothing(value)), None)
+        if empty is not None:
+            return pd.Series(False, index=empty.index)
+        held = function(left, right)
+        known = ~(pd.isna(left) | pd.isna(right)) if isinstance(held, pd.Series) else True
+        return _truth(held) & known
+
+    return computed
 
 
-def _is_small_power(node: ast.expr) -> bool:
-    inner = node.operand if isinstance(node, ast.UnaryOp) else node
-    return isinstance(inner, ast.Constant) and isinstance(inner.value, int | float) and abs(inner.value) <= 10
+def _truth(value: Any) -> Any:
+    return value.astype("boolean").fillna(False).astype(bool) if isinstance(value, pd.Series) else bool(value)
 
 
-def _names() -> str:
-    return ", ".join(FUNCTIONS)
+def _not(value: Any) -> Any:
+    truth = _truth(value)
+    return ~truth if isinstance(truth, pd.Series) else not truth
+
+
+def _where(condition: Any, yes: Any, no: Any) -> Any:
+    if not isinstance(condition, pd.Series):
+        return yes if condition else no
+    held = _truth(condition)
+    if _is_truth(yes) != _is_truth(no):
+        yes, no = _as_float(yes), _as_float(no)
+    if _is_nothing(yes) and not _is_nothing(no):
+        yes, no, held = no, np.nan, ~held
+    chosen = yes if isinstance(yes, pd.Series) else pd.Series(yes, index=condition.index)
+    return chosen.where(held, np.nan if _is_nothing(no) else no)
+
+
+def _cased(name: str) -> Callable[[Any], Any]:
+    def computed(value: Any) -> Any:
+        return getattr(value.astype("str").str if isinstance(value, pd.Series) else value, name)()
+
+    return computed
+
+
+def _hours(value: Any) -> Any:
+    return value / pd.Timedelta(hours=1)
+
+
+_ARITHMETIC: dict[str, Callable[..., Any]] = {
+    "+": operator.add, "-": operator.sub, "*": operator.mul, "/": _divided(operator.truediv), "**": operator.pow,
+    "negative": operator.neg, "positive": operator.pos,
+    "abs": abs, "log": np.log, "log1p": np.log1p, "exp": np.exp, "sqrt": np.sqrt, "floor": np.floor, "round": np.round,
+}  # fmt: skip
+_OTHER: dict[str, Callable[..., Any]] = {
+    "//": _divided(operator.floordiv), "%": _divided(operator.mod), "min": np.minimum, "max": np.maximum,
+    "lower": _cased("lower"), "upper": _cased("upper"), "hours": _hours,
+}  # fmt: skip
+_COMPUTED: dict[str, Callable[..., Any]] = {
+    **{name: _or_nothing(_in_floats(function)) for name, function in _ARITHMETIC.items()},
+    **{name: _or_nothing(function) for name, function in _OTHER.items()},
+    "==": _compared(operator.eq), "!=": _compared(operator.ne), "<": _compared(operator.lt),
+    "<=": _compared(operator.le), ">": _compared(operator.gt), ">=": _compared(operator.ge),
+    "and": lambda left, right: _truth(left) & _truth(right), "or": lambda left, right: _truth(left) | _truth(right),
+    "not": _not, "where": _where, "isnull": pd.isna,
+}  # fmt: skip

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
+from evergreen.spec.expressions import check_expressions
 from evergreen.spec.kinds import Names, Period, Section, Take, listed
 
 
@@ -62,7 +63,7 @@ class Features(Section):
 
     history: Annotated[tuple[History, ...], BeforeValidator(listed)] = ()
     """Aggregates over earlier rows."""
-    expressions: dict[str, str] = Field(default_factory=dict)
+    expressions: Annotated[dict[str, str], AfterValidator(check_expressions)] = Field(default_factory=dict)
     """New columns by name, as arithmetic over columns of the row."""
     categorical: Names = ()
     """Columns to treat as categories although they hold numbers."""
