@@ -9,9 +9,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+_Levels = tuple[NDArray[np.float64], NDArray[np.int64]]
 #: Rows that must hold such a value.
 _LEAST = 3
-_LIMITS = (32767.0, -32768.0, 2147483647.0, -2147483648.0)
+#: What a value needs that is not written as people write nothing: a share of the rows, and other values beside it.
+_HEAP, _FEW = 0.005, 10
+_LIMITS = frozenset(
+    float(limit) for bits in (16, 32, 64) for limit in (2 ** (bits - 1) - 1, -(2 ** (bits - 1)), 2**bits - 1)
+)
 _DAYS = frozenset(
     ["0001-01-01", "1753-01-01", "1800-01-01", "1899-12-30", "1899-12-31", "1900-01-01", "1901-01-01", "1970-01-01",
      "2099-12-31", "2100-01-01", "2199-12-31", "2299-12-31", "2999-12-31", "2999-01-01", "3000-01-01", "9999-12-31",
@@ -35,33 +40,57 @@ class Sentinel:
 
 
 def find_sentinels(frame: pd.DataFrame) -> dict[str, Sentinel]:
-    """Columns with values that stand for nothing: frequent, at the far end, and written as people write nothing.
+    """Columns with values that stand for nothing: at the far end, heaped or written as people write nothing.
+
+    A value that is sure to mean missing in one column does so in each other one where it stands apart, however rare.
 
     Args:
         frame: Rows whose values have been read.
     """
-    found = {}
+    found, levels = {}, dict[str, _Levels]()
     for name, values in frame.items():
         if pd.api.types.is_datetime64_any_dtype(values.dtype):
             one = _days(values)
         elif pd.api.types.is_numeric_dtype(values.dtype) and not pd.api.types.is_bool_dtype(values.dtype):
-            one = _numbers(values)
+            numbers = values.to_numpy("float64", na_value=np.nan)
+            levels[str(name)] = np.unique(numbers[np.isfinite(numbers)], return_counts=True)
+            one = _numbers(numbers, levels[str(name)])
         else:
             continue
         if one is not None:
             found[str(name)] = one
-    return found
+    found |= _alike(levels, found)
+    return {name: found[name] for name in map(str, frame.columns) if name in found}
 
 
-def _numbers(values: pd.Series) -> Sentinel | None:
-    numbers = values.to_numpy("float64", na_value=np.nan)
+def _alike(levels: dict[str, _Levels], found: dict[str, Sentinel]) -> dict[str, Sentinel]:
+    """Columns in which a value stands apart that is sure to mean missing in another one."""
+    sure = {
+        float(value): name
+        for name, one in found.items()
+        if one.sure and name in levels
+        for value in one.values
+        if not isinstance(value, str) and np.isfinite(value)
+    }
+    more = {}
+    for name, (values, counts) in levels.items():
+        if (name in found and found[name].sure) or len(values) < 3:
+            continue
+        for place in (0, -1):
+            value = float(values[place])
+            rest = np.delete(values, place)
+            gap, span = abs(value - float(rest[place])), float(rest[-1] - rest[0])
+            if value in sure and sure[value] != name and (gap > span or value < 0 <= rest[0]):
+                said = f"{_told(value, int(counts[place]), rest)}; as in {sure[value]}"
+                more[name] = Sentinel((value,), said, True)
+    return more
+
+
+def _numbers(numbers: NDArray[np.float64], found: _Levels) -> Sentinel | None:
     endless = numbers[np.isinf(numbers)]
     if len(endless):
         return Sentinel(tuple(sorted(set(endless.tolist()))), f"{len(endless):,} values are infinite", True)
-    known = numbers[np.isfinite(numbers)]
-    if not len(known) or not any(_written_so(end) for end in (known.min(), known.max())):
-        return None
-    levels, counts = np.unique(known, return_counts=True)
+    levels, counts = found
     told: list[tuple[float, str, bool]] = []
     for at in (0, -1):
         for _ in range(2):
@@ -82,16 +111,43 @@ def _numbers(values: pd.Series) -> Sentinel | None:
 def _end(levels: NDArray[np.float64], counts: NDArray[np.int64], at: int) -> tuple[float, str, bool] | None:
     """The lowest (0) or highest (-1) value where it stands for nothing, why, and whether that is sure."""
     value, count = float(levels[at]), int(counts[at])
-    if not _written_so(value) or count < _LEAST:
+    if count < _LEAST:
         return None
     rest, others = (levels[1:], counts[1:]) if at == 0 else (levels[:-1], counts[:-1])
     span, gap = float(rest[-1] - rest[0]), float(abs(value - rest[at]))
-    said = f"{value:g} stands in {count:,} rows, and the other values lie in {rest[0]:g} to {rest[-1]:g}"
+    said = _told(value, count, rest)
     alone = value < -1 and rest[0] >= 0
+    if not _written_so(value):
+        sure = _heaped_apart(value, count, gap, rest, others)
+        return None if sure is None else (value, said, sure)
     if (abs(value) > 9 and (gap > span or alone)) or (value == -9 and alone):
         return value, said, True
     heaped = count >= 3 * float(np.median(others))
     return (value, said, False) if heaped and (alone or (value == -1 and rest[0] >= 0) or gap > 0.1 * span) else None
+
+
+def _heaped_apart(
+    value: float, count: int, gap: float, rest: NDArray[np.float64], others: NDArray[np.int64]
+) -> bool | None:
+    """Whether a value that nobody writes for nothing stands for it: far from all others, and more often than they do.
+
+    Returns:
+        True where nothing else is likely, False where a person has to say, None where it is a value like the others.
+    """
+    rows, span = count + int(others.sum()), float(rest[-1] - rest[0])
+    if value == 0 or not value.is_integer() or count < max(_LEAST, _HEAP * rows):
+        return None
+    if len(rest) < _FEW:  # a handful of levels may well be codes of which one is a large number
+        return False if gap > 10 * span else None
+    below = value < 0 <= rest[0]
+    if count < 3 * float(np.median(others)) or not (gap > span or (below and gap > 0.1 * span)):
+        return None
+    return gap > 3 * span or (below and count >= int(others.max()))
+
+
+def _told(value: float, count: int, rest: NDArray[np.float64]) -> str:
+    rows = f"{count:,} row{'s' * (count != 1)}"
+    return f"{value:g} stands in {rows}, and the other values lie in {rest[0]:g} to {rest[-1]:g}"
 
 
 def _written_so(value: float) -> bool:

@@ -37,6 +37,8 @@ class Sample:
         complete: Whether these are all rows.
         semicolons: The file separates fields by semicolons.
         layout: How a CSV is laid out; ``names`` are made up where the file has none.
+        parts: The lines of a CSV's files.
+        blank: How many lines hold separators alone.
     """
 
     raw: pd.DataFrame
@@ -44,6 +46,7 @@ class Sample:
     semicolons: bool = False
     layout: Layout = field(default_factory=Layout)
     parts: tuple[TextPart, ...] = ()
+    blank: int = 0
 
     def reading(self, time: str | None = None) -> Reading:
         """How the source must be read.
@@ -53,6 +56,9 @@ class Sample:
         """
         found = find_reading(self.raw, time, self.semicolons, self.complete)
         found.layout = self.layout
+        if self.blank:
+            of = "the file" if self.complete else "the sample"
+            found.checks.append(f"{self.blank:,} lines of {of} hold separators alone: left out")
         return found
 
     def typed(self, how: Read | None) -> pd.DataFrame:
@@ -190,10 +196,10 @@ def _text_sample(fs: Any, files: Sequence[File], header: bool | None, said: str)
     raw = _together([texts_of(file.path, part, layout.skip) for file, part in zip(chosen, parts, strict=True)])
     if raw.empty:
         raise DataError(f"{files[0].path}: has a header and no rows; write some first")
-    most = max(_CELLS // len(raw.columns), 1000)
+    most, blank = max(_CELLS // len(raw.columns), 1000), sum(part.blank for part in parts)
     complete = len(chosen) == len(files) and all(whole for _, whole in blocks) and len(raw) <= most
     if len(raw) > most:
         raw = raw.sample(most, random_state=0).sort_index().reset_index(drop=True)
         given = tuple(dict.fromkeys(name for part in parts for name in part.folders))
         parts = [TextPart(raw.to_csv(header=False, index=False), ",", tuple(map(str, raw.columns)), {}, given)]
-    return Sample(raw, complete, usual == ";", layout, tuple(parts))
+    return Sample(raw, complete, usual == ";", layout, tuple(parts), blank)

@@ -15,7 +15,7 @@ import pandas as pd
 from evergreen.discovery import Layout, find_encoding, has_header
 from evergreen.discovery.values import looks_like_data
 from evergreen.errors import DataError
-from evergreen.io.sources.opening import LONGEST, named, packing, parse, placed, separator_of
+from evergreen.io.sources.opening import LONGEST, named, packing, parse, placed, separator_of, without_blank_lines
 
 #: Lines that are compared with the first one, to see whether it holds names.
 _HEADED = 400
@@ -30,6 +30,7 @@ class TextPart:
     names: tuple[str, ...]
     folders: dict[str, str | None] = field(default_factory=dict)
     texts: tuple[str, ...] = ()
+    blank: int = 0
 
 
 def one_encoding(paths: Sequence[str], blocks: Sequence[bytes]) -> tuple[str | None, str]:
@@ -59,8 +60,9 @@ def part_of(path: str, text: str, layout: Layout, header: bool | None, said: str
     text = text.lstrip("\n")
     first = text.split("\n", 1)[0]
     separator = layout.separator or separator_of(first)
+    text, blank = without_blank_lines(text, separator)
     if layout.names:
-        return TextPart(text, separator, layout.names), False
+        return TextPart(text, separator, layout.names, blank=blank), False
     cells = first.split() if separator == " " else _cells(first, separator)
     if len(cells) < 2:
         raise DataError(
@@ -75,11 +77,11 @@ def part_of(path: str, text: str, layout: Layout, header: bool | None, said: str
         below = texts_of(path, TextPart(_beginning(_body(text)), separator, places), layout.skip, _HEADED)
         header = has_header(cells, below)
     if not header:
-        return TextPart(text, separator, tuple(f"column_{at}" for at in range(1, len(cells) + 1))), True
+        return TextPart(text, separator, tuple(f"column_{at}" for at in range(1, len(cells) + 1)), blank=blank), True
     head = first
     while head.count('"') % 2 and "\n" in text[len(head) :]:  # a name may hold the end of a line
         head = text[: text.index("\n", len(head) + 1)] if "\n" in text[len(head) + 1 :] else text
-    return TextPart(text[len(head) + 1 :], separator, tuple(named(head, separator, path))), False
+    return TextPart(text[len(head) + 1 :], separator, tuple(named(head, separator, path)), blank=blank), False
 
 
 def _refuse_prose(path: str, text: str, separator: str) -> None:

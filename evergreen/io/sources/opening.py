@@ -54,7 +54,8 @@ def begin(handle: Any, file: File, how: Read | None) -> tuple[str, list[str], Li
     separator = (how.separator if how else None) or separator_of(head)
     unnamed = how.names if how and how.header == "none" else ()
     names = named(head, separator, file.path, unnamed)
-    return separator, names, Lines(handle, file.path, head if unnamed else "", skip + (0 if unnamed else count))
+    above = skip + (0 if unnamed else count)
+    return separator, names, Lines(handle, file.path, head if unnamed else "", above, separator)
 
 
 def separator_of(line: str) -> str:
@@ -102,6 +103,28 @@ def parse(lines: Any, separator: str, names: Sequence[str], **more: Any) -> Any:
     )  # fmt: skip
 
 
+def without_blank_lines(text: str, separator: str, quoted: bool = False) -> tuple[str, int]:
+    """Text whose lines of separators alone, as spreadsheets write them under a table, are empty; and how many were.
+
+    Args:
+        text: It begins where a line does.
+        separator: What separates the fields.
+        quoted: Whether it begins inside a quoted cell.
+    """
+    sign = re.escape(separator)
+    starts = (separator, " ", "\t", '""')
+    if separator == " " or not (
+        text.startswith(starts) or any(f"{end}{it}" in text for end in "\n\r" for it in starts)
+    ):
+        return text, 0
+    kept, done, blank = list[str](), 0, 0
+    for line in re.finditer(rf'(?<![^\r\n])(?:[ \t]*(?:"")?[ \t]*{sign})+[ \t]*(?:"")?[ \t]*(?=[\r\n]|$)', text):
+        quoted ^= text.count('"', done, line.start()) % 2 == 1
+        kept += [text[done : line.start()], line[0] if quoted else ""]
+        blank, done = blank + (not quoted), line.end()
+    return "".join([*kept, text[done:]]), blank
+
+
 class Lines:
     """A file's text as pandas reads it, which refuses a line without an end before it fills the memory.
 
@@ -110,17 +133,34 @@ class Lines:
         path: Its name in errors.
         before: What was read of it already and comes first.
         above: Lines that stand above.
+        separator: What separates the fields: lines of separators alone become empty, and are counted as ``blank``.
     """
 
-    def __init__(self, handle: Any, path: str, before: str, above: int) -> None:
+    def __init__(self, handle: Any, path: str, before: str, above: int, separator: str) -> None:
         self._handle, self._path, self._before, self.above = handle, path, before, above
-        self._since = 0
+        self._since, self._separator, self._begun, self._quoted = 0, separator, "", False
+        self.blank = 0
 
     def read(self, size: int = -1) -> str:
         """The next characters."""
         if self._before:
             before, self._before = self._before, ""
             return before
+        while True:
+            read = self._read(size)
+            text = self._begun + read
+            # A line that may yet turn out to be blank waits for its end.
+            last = max(text.rfind("\n"), text.rfind("\r")) + 1
+            begun = text[last:] if read and not text[last:].strip(f'{self._separator} \t"') else ""
+            text, self._begun = text[: len(text) - len(begun)], begun
+            if text or not read:
+                break
+        text, blank = without_blank_lines(text, self._separator, self._quoted)
+        self.blank += blank
+        self._quoted ^= text.count('"') % 2 == 1
+        return text
+
+    def _read(self, size: int) -> str:
         text: str = self._handle.read(size)
         last = max(text.rfind("\n"), text.rfind("\r"))
         self._since = len(text) - last - 1 if last >= 0 else self._since + len(text)

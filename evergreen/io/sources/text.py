@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
@@ -14,6 +15,8 @@ from evergreen.io.sources.kinds import NULL, TEXT, common_kind, joined, kind_of
 from evergreen.io.sources.listing import File
 from evergreen.io.sources.opening import begin, opened, parse, unreadable
 from evergreen.spec import Read
+
+logger = logging.getLogger(__name__)
 
 #: Rows held at once beside those that are kept.
 _CHUNK = 65_536
@@ -124,6 +127,8 @@ def _pieces(fs: Any, file: File, texts: Collection[str], how: Read | None = None
                     warnings.simplefilter("error", pd.errors.ParserWarning)
                     piece = next(pieces, None)
                 if piece is None:
+                    if lines.blank:
+                        logger.info("%s: %s blank lines are left out", file.path, f"{lines.blank:,}")
                     return
                 yield piece
     except pd.errors.EmptyDataError:

@@ -97,3 +97,43 @@ def test_a_label_that_says_nobody_knows_is_a_doubt() -> None:
 def test_a_spec_names_only_encodings_that_exist(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"latin-42 is no encoding; write e.g. utf-8"):
         Read.model_validate({"encoding": "latin-42"})
+
+
+@pytest.mark.parametrize(
+    "value", [-200.0, -50.0, 5000.0, 1e20, 99999.0, 1e30, -1e30, 2.0**63 - 1, 2.0**32 - 1, -32768.0]
+)
+def test_a_far_and_frequent_single_value_means_missing_however_it_is_written(value: float) -> None:
+    found = find_sentinels(ages(value, 100))["age"]
+    assert (found.values, found.sure) == ((value,), True)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.concatenate([np.zeros(300), np.arange(100.0, 800.0)]),
+        np.concatenate([np.full(3, 5000.0), AGES]),
+        np.concatenate([np.full(300, 12.5), np.linspace(0, 1, 500)]),
+        np.random.default_rng(0).lognormal(0, 3, 5000).round(),
+        np.random.default_rng(0).normal(0, 1, 5000).round(1),
+        np.repeat([0.0, 1.0, 2.0], 100),
+        np.random.default_rng(0).choice([0, 10, 20, 50, 100, 250, 500, 1000], 1000),
+    ],
+)  # fmt: skip
+def test_nothing_values_of_a_tail_and_steps_of_a_scale_are_values(values: np.ndarray) -> None:
+    assert find_sentinels(pd.DataFrame({"x": values})) == {}
+
+
+def test_a_far_value_among_few_levels_is_left_to_a_person() -> None:
+    found = find_sentinels(pd.DataFrame({"x": np.repeat([0.0, 1.0, 2.0, -200.0], 100)}))["x"]
+    assert (found.values, found.sure) == ((-200.0,), False)
+
+
+def test_a_value_that_means_missing_in_one_column_does_so_wherever_it_stands_apart() -> None:
+    frame = ages(-9, 20).assign(
+        weight=lambda rows: np.where(rows.index == 5, -9.0, 50.0 + rows.index % 60),
+        change=lambda rows: np.where(rows.index == 5, -9.0, -20.0 + rows.index % 60),
+        level=lambda rows: np.where(rows.index == 5, -9.0, rows.index % 2),
+    )
+    found = find_sentinels(frame)
+    assert set(found) == {"age", "weight", "level"}
+    assert found["weight"].reason == "-9 stands in 1 row, and the other values lie in 50 to 109; as in age"

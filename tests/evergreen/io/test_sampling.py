@@ -1,6 +1,7 @@
 """Ugly files as strangers have them: init finds out how to read them, and training reads what init saw."""
 
 import gzip
+import io
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -58,6 +59,31 @@ def seen(path: Path) -> pd.DataFrame:
 def test_the_same_table_is_found_however_it_is_laid_out(tmp_path: Path, name: str, content: str) -> None:
     (tmp_path / name).write_text(content, encoding="utf-8", newline="")
     pd.testing.assert_frame_equal(seen(tmp_path / name), CLEAN)
+
+
+@pytest.mark.parametrize(("sep", "line"), [(",", ",,"), (";", " ; ;"), ("\t", "\t\t"), (",", '"","",""')])
+def test_blank_lines_of_a_spreadsheet_are_left_out_counted_and_change_no_type(
+    tmp_path: Path, sep: str, line: str
+) -> None:
+    middle = laid(sep).splitlines()
+    middle[20:20] = [line] * 3
+    (tmp_path / "blank.csv").write_text("\n".join([*middle, *[line] * 40]) + "\n", encoding="utf-8")
+    pd.testing.assert_frame_equal(seen(tmp_path / "blank.csv"), CLEAN)
+    assert "43 lines of the file hold separators alone: left out" in take_sample("blank.csv", tmp_path).reading().checks
+
+
+def test_a_blank_line_inside_a_quoted_cell_belongs_to_it(tmp_path: Path) -> None:
+    rows = [f'{at},"a\n,,\nb",{at % 2}' for at in range(60)]
+    (tmp_path / "notes.csv").write_text("\n".join(["n,note,y", *rows, ",,"]) + "\n", encoding="utf-8")
+    assert read("notes.csv", tmp_path)["note"].tolist() == ["a\n,,\nb"] * 60
+
+
+def test_blank_lines_are_seen_across_the_pieces_in_which_a_file_is_read() -> None:
+    text = "a,b\n1,2\n,,\n  , ,\n3,4\n,,\n"
+    for size in range(1, 30):
+        found = opening.Lines(io.StringIO(text), "t.csv", "", 0, ",")
+        assert "".join(iter(lambda: found.read(size), "")) == "a,b\n1,2\n\n\n3,4\n\n"  # noqa: B023
+        assert found.blank == 3
 
 
 def test_packed_files_are_read_whatever_packs_them(tmp_path: Path) -> None:
