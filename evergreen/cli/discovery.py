@@ -50,7 +50,7 @@ def init(
     hints = _hints([str(one) for one in sample.raw.columns], bool(sample.layout.names), target, time, key, group)
     reading, frame = read_sample(sample, hints.time)
     say(f"{name}: {len(frame):,} rows by {len(frame.columns)} columns{'' if sample.complete else ' (a sample)'}")
-    found = survey(frame, hints, pd.Timestamp.now("UTC"))
+    found = survey(frame, hints, pd.Timestamp.now("UTC"), {*reading.blanked, *reading.sentinels})
     if lead and not found.time:
         raise UsageError(f"--lead {lead}: is counted from the event time, and none was found; say which: --time COLUMN")
     rows = f"{len(frame):,} {'' if sample.complete else 'sampled '}rows"

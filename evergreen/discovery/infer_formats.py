@@ -11,6 +11,7 @@ import pandas as pd
 
 from evergreen.discovery.columns import named_like_a_year
 from evergreen.discovery.numerals import look_at_dots, settle
+from evergreen.discovery.odd_texts import doubt_of, find_units, several_currencies, texts_among, why_text
 from evergreen.discovery.reading import Reading
 from evergreen.discovery.totals import find_totals, without_totals
 from evergreen.discovery.values import (
@@ -49,7 +50,12 @@ def find_reading(
         complete: Whether the sample holds all rows.
     """
     found, looks = Reading(), dict[str, NumberLook]()
+    units = find_units(raw)
     found.drop = find_totals(raw, complete)
+    if units:
+        name = min(units, key=lambda name: (units[name] in "-.", -len(units[name])))
+        found.drop = {name: {units[name]: f"line 1 of the data: units under the names ({', '.join(units.values())})"},
+                      **found.drop}  # fmt: skip
     rows = without_totals(raw, found.drop)
     words: Counter[str] = Counter()
     where: dict[str, str] = {}
@@ -67,7 +73,7 @@ def find_reading(
                 where.setdefault(word, f"{name}: {count:,} times")
     settle(found, looks)
     look_at_dots(found, rows, decimal_comma)
-    for name in found.drop:
+    for name in dict.fromkeys([*found.drop, *units]):
         if name not in (*found.numbers, *found.dates, *found.texts):
             _look_above_totals(found, name, rows[name])
     found.missing = {word: where[word] for word, _ in words.most_common() if word}
@@ -105,12 +111,18 @@ def _look_at_texts(
     if numbers is not None:
         _look_at_whole_numbers(found, name, numbers, time)
         return _NO_NUMBERS, {}
-    counts, nothing = _words(values, among_texts=False)
-    counts = counts.head(_LEVELS)
+    every, nothing = _words(values, among_texts=False)
+    counts = every.head(_LEVELS)
     if counts.empty:
         return None
     look = number_look(counts, decimal_comma=decimal_comma)
     if look is not None:
+        odd = texts_among(every, look)
+        found.texts |= {name: why} if (why := why_text(every, odd)) else {}
+        if name in found.texts:
+            return None
+        found.checks += [doubt for doubt in (doubt_of(name, odd), several_currencies(name, counts)) if doubt]
+        found.blanked |= {name} if len(odd) else set()
         told = _look_at_numbers(found, name, counts, look, time, any(word not in PLAIN_MISSING for word in nothing))
         return (look, nothing) if told else None
     if _look_at_times(found, name, counts):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from evergreen.discovery.formulas import find_formula, find_means
+from evergreen.discovery.known_later import find_late_names, find_one_class_levels
 from evergreen.discovery.scores import Scorer, as_numbers, roc_auc
 from evergreen.spec import Task
 
@@ -15,8 +17,6 @@ _MOST_ROWS, _MOST_CELLS = 50_000, 5_000_000
 #: A single honest column hardly reaches these out of sample.
 _IMPLAUSIBLE = {"binary": 0.985, "multiclass": 0.98, "regression": 0.98}
 _MIN_ROWS = 50
-#: Columns of numbers up to which a sum of some is looked for.
-_MOST_SUMMANDS = 60
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,13 @@ class Leak:
 
 
 def find_leaks(
-    frame: pd.DataFrame, target: str, task: Task, inputs: Sequence[str], times: Iterable[str] = (), event: str = ""
+    frame: pd.DataFrame,
+    target: str,
+    task: Task,
+    inputs: Sequence[str],
+    times: Iterable[str] = (),
+    event: str = "",
+    blanked: Collection[str] = (),
 ) -> list[Leak]:
     """Columns that seem to know the target, or a time after the event.
 
@@ -39,6 +45,7 @@ def find_leaks(
         inputs: The columns to look at.
         times: Those that hold times.
         event: The event time, if there is one.
+        blanked: Columns with values that we read as missing: that these are null is not the table's doing.
 
     Returns:
         One entry a column, the first reason that applies.
@@ -55,7 +62,7 @@ def find_leaks(
     for name in inputs:
         if name in found:
             continue
-        evidence = _nulls_tell(rows[name], rows[target], task)
+        evidence = "" if name in blanked else _nulls_tell(rows[name], rows[target], task)
         if evidence:
             found[name] = Leak(name, evidence)
             continue
@@ -64,11 +71,18 @@ def find_leaks(
     rarest = int(rows[target].value_counts().min())
     for name in scores:
         others = [scores[other] for other in best if other != name]
-        evidence = _implausible(scores[name], others, task, len(scores), rarest)
+        evidence = _implausible(scores[name], others, task, rarest)
         if evidence:
             found[name] = Leak(name, evidence)
     if task == "regression":
-        found = {leak.column: leak for leak in _add_up(rows[list(inputs)], rows[target])} | found
+        found |= {leak.column: leak for leak in _from_formula(rows[list(inputs)], rows[target])}
+    doubts = [
+        *((name, f"holds {what} of the rows that share it, from all rows") for name, what in
+          find_means(frame[list(inputs)], frame[target])),
+        *(find_one_class_levels(rows[list(inputs)], rows[target]) if task != "regression" else ()),
+        *find_late_names(scores, target, task, _said(task)),
+    ]  # fmt: skip
+    found = {name: Leak(name, evidence) for name, evidence in reversed(doubts)} | found
     return [found[name] for name in dict.fromkeys([*inputs, *found]) if name in found]
 
 
@@ -152,49 +166,31 @@ def _nulls_tell(values: pd.Series, target: pd.Series, task: Task) -> str:
     return ""
 
 
-def _add_up(inputs: pd.DataFrame, target: pd.Series) -> Iterable[Leak]:
-    """Columns of numbers of which a sum gives the target, as two kinds of customers give the number of all."""
-    numbers = {
-        str(name): values.to_numpy("float64", na_value=np.nan)
-        for name, values in inputs.items()
-        if pd.api.types.is_numeric_dtype(values.dtype) and not pd.api.types.is_bool_dtype(values.dtype)
-    }
-    if not 2 <= len(numbers) <= _MOST_SUMMANDS:
-        return
-    table = np.column_stack([*numbers.values(), target.to_numpy("float64", na_value=np.nan)])
-    table = table[np.isfinite(table).all(axis=1)]
-    table = table[:: max(len(table) // 5_000, 1)]
-    spread = table.std(axis=0)
-    if len(table) < max(200, 10 * len(numbers)) or not spread[-1]:
-        return
-    table = (table - table.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
-    weights, *_ = np.linalg.lstsq(table[::2, :-1], table[::2, -1], rcond=None)
-    left = table[1::2, -1] - table[1::2, :-1] @ weights
-    parts = [name for name, weight in zip(numbers, weights, strict=True) if abs(weight) > 0.01]
-    if left.var() < 1e-6 * table[1::2, -1].var() and 2 <= len(parts) <= 6:
-        for name in parts:
-            yield Leak(name, f"with {', '.join(one for one in parts if one != name)} it adds up to the target exactly")
+def _from_formula(inputs: pd.DataFrame, target: pd.Series) -> Iterable[Leak]:
+    parts, formula = find_formula(inputs, target)
+    for name in parts:
+        yield Leak(name, f"with {', '.join(part for part in parts if part != name)} it gives the target: {formula}")
 
 
-def _implausible(score: float, others: Sequence[float], task: Task, columns: int, rarest: int) -> str:
+def _implausible(score: float, others: Sequence[float], task: Task, rarest: int) -> str:
     """Why a column's score is too good to be honest; empty where it is not.
 
     Args:
         score: How well it alone predicts the target.
         others: The best scores of others.
         task: What kind of thing the target is.
-        columns: How many columns have a score.
         rarest: Rows of the rarest class.
     """
-    second = others[0] if others else (0.5 if task == "binary" else 0.0)
+    nothing = 0.5 if task == "binary" else 0.0
+    second = others[0] if others else nothing
     said = f"alone it predicts the target with {_said(task)} {score:.3f}"
     if score >= _IMPLAUSIBLE[task]:
         return f"{said} (next best column {second:.3f})"
     # Short of perfect, but out of all proportion to the rest: nine tenths of what they leave unexplained.
     floor = 0.95 if task == "binary" else 0.9
-    third = others[1] if len(others) > 1 else second
+    third = others[1] if len(others) > 1 else nothing
     enough = task == "regression" or rarest >= _MIN_ROWS
-    if enough and score >= floor and columns >= 4 and (1 - score) < 0.15 * (1 - min(second, third)):
+    if enough and score >= floor and (1 - score) < 0.15 * (1 - min(second, third)):
         return f"{said}; the next best reach {second:.3f} and {third:.3f}"
     return ""
 

@@ -11,7 +11,10 @@ from evergreen.spec import Read
 
 @dataclass
 class Reading:
-    """How to read a table, and why; each guess by its column or its value."""
+    """How to read a table, and why; each guess by its column or its value.
+
+    ``blanked`` names columns in which some texts count as missing only because they are no numbers.
+    """
 
     missing: dict[str, str] = field(default_factory=dict)
     numbers: dict[str, str] = field(default_factory=dict)
@@ -25,6 +28,7 @@ class Reading:
     blanks: str = ""
     layout: Layout = field(default_factory=Layout)
     checks: list[str] = field(default_factory=list)
+    blanked: set[str] = field(default_factory=set)
 
     @property
     def read(self) -> Read | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -49,13 +49,14 @@ class Survey:
     days: int
 
 
-def survey(frame: pd.DataFrame, hints: Hints, now: pd.Timestamp) -> Survey:
+def survey(frame: pd.DataFrame, hints: Hints, now: pd.Timestamp, blanked: Collection[str] = ()) -> Survey:
     """Look at a sample as a person would.
 
     Args:
         frame: Rows whose values have been read (see ``find_reading``).
         hints: The target, and what else is known.
         now: The present, with a zone: an event time does not lie in the future.
+        blanked: Columns with values that the reading takes for missing.
 
     Raises:
         DataError: a named column is not there, the target cannot be learned, or no column is left to learn from.
@@ -82,7 +83,7 @@ def survey(frame: pd.DataFrame, hints: Hints, now: pd.Timestamp) -> Survey:
         time=time,
         group=_told(hints.group, "--group") or find_group(columns, roles),
         excluded=excluded,
-        leaks=_leaks(frame, columns, hints.target, task.task, inputs, event),
+        leaks=_leaks(frame, columns, hints.target, task.task, inputs, event, blanked),
         repeated=repeated_rows(frame, hints.target, (*inputs, *([event] if event else []))),
         inputs=inputs,
         days=_days(frame[event]) if event else 0,
@@ -100,14 +101,20 @@ def _check_names(hints: Hints, names: Sequence[str]) -> None:
 
 
 def _leaks(
-    frame: pd.DataFrame, columns: Sequence[Column], target: str, task: Task, inputs: Sequence[str], event: str
+    frame: pd.DataFrame,
+    columns: Sequence[Column],
+    target: str,
+    task: Task,
+    inputs: Sequence[str],
+    event: str,
+    blanked: Collection[str],
 ) -> tuple[Leak, ...]:
     """Ids by which the target is sorted, and columns that seem to know it."""
     ids = [column.name for column in columns if column.kind == "id" and column.name != target]
     times = [column.name for column in columns if column.kind == "time"]
     return (
         *sorted_by_target(frame, target, task, ids),
-        *find_leaks(frame, target, task, inputs, times, event),
+        *find_leaks(frame, target, task, inputs, times, event, blanked),
     )
 
 

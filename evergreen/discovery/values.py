@@ -39,7 +39,7 @@ WRITINGS: dict[tuple[str | None, str], str] = {
     ("'", "."): rf"(?:[+-]?\d{{1,3}}(?:'\d{{3}})+(?:\.\d+)?|{_PLAIN})",
 }
 _CURRENCY = "$€£¥₹"
-_AFFIXED = rf"^\(?[+\-\u2212]?[\s{_CURRENCY}~]*(?P<number>[+-]?[\d.,'\s\u00a0\u202f]*\d\.?(?:[eE][+-]?\d+)?)[\s%{_CURRENCY}]*(?P<unit>[^\W\d_]*[²³]?(?:/[^\W\d_]+)?)\.?\)?$"  # noqa: E501
+AFFIXED = rf"^\(?[+\-\u2212]?[\s{_CURRENCY}~]*(?P<number>[+-]?[\d.,'\s\u00a0\u202f]*\d\.?(?:[eE][+-]?\d+)?)[\s%{_CURRENCY}]*(?P<unit>[^\W\d_]*[²³]?(?:/[^\W\d_]+)?)\.?\)?$"  # noqa: E501
 #: Letters that scale a number instead of naming its unit; 1.2k and 900 must not become one column of numbers.
 _SCALES = frozenset(["k", "m", "b", "bn", "mio", "mrd", "e"])
 
@@ -124,7 +124,7 @@ def number_look(counts: pd.Series, enough: float = 0.98, decimal_comma: bool = F
         decimal_comma: Prefer a decimal comma where both readings fit.
     """
     texts = pd.Series(counts.index.astype("str"), dtype="str").str.strip()
-    parts = texts.str.extract(_AFFIXED)
+    parts = texts.str.extract(AFFIXED)
     weights = counts.to_numpy(dtype=float)
     total = weights.sum()
     if not total or weights[parts["number"].notna().to_numpy()].sum() < enough * total:
@@ -150,7 +150,7 @@ def number_look(counts: pd.Series, enough: float = 0.98, decimal_comma: bool = F
 def several_units(counts: pd.Series, enough: float = 0.98) -> list[str]:
     """The units, or scales such as k and M, behind which numbers stand; empty where the texts are no numbers."""
     texts = pd.Series(counts.index.astype("str"), dtype="str").str.strip()
-    parts = texts.str.extract(_AFFIXED)
+    parts = texts.str.extract(AFFIXED)
     weights = counts.to_numpy(dtype=float)
     held = parts["number"].notna().to_numpy()
     if not weights.sum() or weights[held].sum() < enough * weights.sum():
