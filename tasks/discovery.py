@@ -29,7 +29,9 @@ def warn_of_leaks(spec: ModelSpec, table: FeatureTable, contest: TrainingRows, r
     past = store.read(table.uri, rows=split.train)
     times = [name for name in inputs if pd.api.types.is_datetime64_any_dtype(past[name].dtype)]
     event = TIME if TIME in past else ""
-    leaks = discovery.find_leaks(past, TARGET, _kind(contest.task), inputs, times, event)
+    target = spec.data.target.column
+    known = past.assign(**{target: past[TARGET]})  # the label under the name that a person knows
+    leaks = discovery.find_leaks(known, target, _kind(contest.task), inputs, times, event)
     warnings = [f"{leak.column} may know the target: {leak.evidence}" for leak in leaks]
     shared = discovery.shared_rows(past, store.read(table.uri, rows=split.holdout), inputs)
     if shared > 0.01 * len(split.holdout):

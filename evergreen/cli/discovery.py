@@ -199,7 +199,7 @@ def _first_suite(name: str, text: str, frame: pd.DataFrame, complete: bool, how:
     """The suite that these rows hold, once the spec that was found has proved to be right."""
     from evergreen.data import assemble, with_measures
     from evergreen.discovery import infer, suite_file
-    from evergreen.spec import load_spec
+    from evergreen.spec import TASKS, load_spec
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"{name}.yaml"
@@ -207,7 +207,8 @@ def _first_suite(name: str, text: str, frame: pd.DataFrame, complete: bool, how:
         spec = load_spec(path)
     now = datetime.now(UTC)
     table = with_measures(assemble(frame, [], spec.data, now), spec.data.timezone, now)
-    rules = infer(table, spec.data.target.column, spec.training.task or "regression", complete)
+    task = spec.training.task or "regression"
+    rules = infer(table, spec.data.target.column, task if TASKS[task].classes else "regression", complete)
     return suite_file(name, rules, how, len(table))
 
 

@@ -9,6 +9,7 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 Kind = Literal["empty", "constant", "flag", "number", "level", "text", "time", "id"]
 
@@ -27,10 +28,17 @@ _PAIRS = (
     {"male", "female"},
 )
 _ID_NAME = (
-    r"(?i)(?:^|[^a-z])(?:id|ids|uuid|guid|key|index|idx|rownames?|row|rowid|nr|no|num|number|serial)(?:$|[^a-z])"
+    r"(?i)(?:^|[^a-z])(?:id|ids|uuid|guid|key|index|idx|rownames?|row|rowid|nr|num|number|serial)(?:$|[^a-z])"
+    # Nitric oxide is no number: NO, NO2 and NO(GT) are measured, order_no and Invoice NO are not.
+    r"|(?-i:(?:^|[^A-Za-z])[Nn]o(?:$|[^A-Za-z0-9]))|[a-z][ _.-]no$"
+    r"|(?-i:^ID[a-z])"
     r"|^Unnamed: 0$"
     r"|(?-i:[a-z]I[dD]$)|_?pk$|^$|customerid|userid|patientid|orderid|caseid|invoice|(?:nummer|kennung|num[eé]ro)$"
 )
+
+
+#: Pairs of equal values that chance would bring, where not to have one is the mark of an id.
+_EXPECTED_PAIRS = 15
 
 
 @dataclass(frozen=True)
@@ -156,7 +164,9 @@ def _number(name: str, values: pd.Series) -> Column:
     if not len(ordered):
         return Column(name, "empty", rows, missing, 0, "", "no finite value")
     starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
-    distinct, low, high = len(starts), float(ordered[0]), float(ordered[-1])
+    # Whole numbers beyond 2**53 are told apart as they are, not as floats.
+    exact = pd.api.types.is_integer_dtype(values.dtype) and max(-ordered[0], ordered[-1]) >= 2**53
+    distinct, low, high = values.nunique() if exact else len(starts), float(ordered[0]), float(ordered[-1])
     most = ordered[starts[np.diff(np.append(starts, len(ordered))).argmax()]]
     example = f"{most:g}"
     if distinct == 1:
@@ -165,12 +175,24 @@ def _number(name: str, values: pd.Series) -> Column:
         return Column(name, "flag", rows, missing, 2, example, _pair([0, 1]))
     whole = bool((ordered[starts] == np.floor(ordered[starts])).all())
     reason = f"{low:.6g} to {high:.6g}"
-    # A whole number that differs in every row is an id where its name says so, or where it counts the rows.
     differs = whole and not missing and distinct == rows and rows >= 20
-    if differs and (named_like_an_id(name) or bool((np.abs(np.diff(numbers)) == 1).all())):
+    if differs and (named_like_an_id(name) or _counts_rows(numbers) or _drawn_once(low, high, rows)):
         said = f"a different whole number in every row, {reason}"
         return Column(name, "id", rows, 0, distinct, example, said, True, low, high)
     return Column(name, "number", rows, missing, distinct, example, reason, whole, low, high)
+
+
+def _counts_rows(numbers: NDArray[np.float64]) -> bool:
+    return bool((np.abs(np.diff(numbers)) == 1).all())
+
+
+def _drawn_once(low: float, high: float, rows: int) -> bool:
+    """Whether whole numbers that all differ are ids by their values alone.
+
+    Of quantities in such a range some would be equal by chance, about rows**2 / 2 / range of them; and none has fifteen
+    digits in every row.
+    """
+    return rows >= 100 and (rows**2 / 2 / (high - low + 1) >= _EXPECTED_PAIRS or low >= 1e14)
 
 
 def _pair(levels: Iterable[object]) -> str:

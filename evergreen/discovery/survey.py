@@ -9,7 +9,8 @@ import pandas as pd
 
 from evergreen.discovery.columns import Column, describe, twins
 from evergreen.discovery.leaks import Leak, find_leaks, repeated_rows, sorted_by_target
-from evergreen.discovery.roles import Guess, TargetGuess, find_group, find_key, find_task, find_time
+from evergreen.discovery.roles import Guess, find_group, find_key, find_time
+from evergreen.discovery.target import TargetGuess, find_task
 from evergreen.errors import DataError, did_you_mean
 from evergreen.spec import Task
 
@@ -62,7 +63,7 @@ def survey(frame: pd.DataFrame, hints: Hints, now: pd.Timestamp, blanked: Collec
         DataError: a named column is not there, the target cannot be learned, or no column is left to learn from.
     """
     _check_names(hints, [str(name) for name in frame.columns])
-    task = find_task(frame[hints.target])
+    task = find_task(frame[hints.target], [str(name) for name in frame.columns])
     columns = describe(frame)
     taken = {name for name in (hints.target, hints.time, hints.key, hints.group) if name}
     key = _told(hints.key, "--key") or find_key(columns, frame, taken)
@@ -83,7 +84,9 @@ def survey(frame: pd.DataFrame, hints: Hints, now: pd.Timestamp, blanked: Collec
         time=time,
         group=_told(hints.group, "--group") or find_group(columns, roles),
         excluded=excluded,
-        leaks=_leaks(frame, columns, hints.target, task.task, inputs, event, blanked),
+        leaks=_leaks(
+            frame, columns, hints.target, "regression" if task.task == "count" else task.task, inputs, event, blanked
+        ),
         repeated=repeated_rows(frame, hints.target, (*inputs, *([event] if event else []))),
         inputs=inputs,
         days=_days(frame[event]) if event else 0,

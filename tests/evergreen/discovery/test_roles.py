@@ -4,7 +4,7 @@ import pytest
 
 from evergreen.discovery import Hints, Reading, Survey, model_file, profile, summary, survey
 from evergreen.discovery.columns import twins
-from evergreen.discovery.roles import find_task
+from evergreen.discovery.target import find_task
 from evergreen.errors import DataError
 
 NOW = pd.Timestamp("2026-01-01", tz="UTC")
@@ -135,3 +135,79 @@ def test_rows_of_different_times_do_not_repeat_each_other() -> None:
     same = pd.DataFrame({"day": days, "x": [1.0, 2.0, 3.0] * 100, "y": [0.0, 1.0, 1.0] * 100})
     assert survey(same, Hints("y", time="day"), pd.Timestamp("2024-06-01", tz="UTC")).repeated == (0, 0)
     assert survey(same.drop(columns="day"), Hints("y"), pd.Timestamp("2024-06-01", tz="UTC")).repeated == (297, 0)
+
+
+def drawn(rows: int, low: int, high: int) -> np.ndarray:
+    return np.random.default_rng(4).choice(np.arange(low, high), rows, replace=False)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.sort(drawn(2000, 1, 100_000)),
+        drawn(2000, 5_000_000, 5_050_000),
+        drawn(2000, 1, 60_000).astype(float),
+        9007199254740993 + np.arange(2000)[::-1] * 3,
+        10**18 + drawn(2000, 1, 10**6),
+    ],
+)
+def test_whole_numbers_that_all_differ_where_chance_would_repeat_some_are_the_key(values: np.ndarray) -> None:
+    rng = np.random.default_rng(5)
+    rows = pd.DataFrame({"y": rng.integers(0, 2, 2000), "x": rng.normal(size=2000), "policy": values})
+    found = look(rows)
+    assert found.key is not None
+    assert found.key.value == "policy"
+    assert found.group is None
+
+
+def test_amounts_that_happen_to_differ_are_no_key() -> None:
+    rng = np.random.default_rng(6)
+    rows = pd.DataFrame({"y": rng.integers(0, 2, 200), "income": rng.integers(0, 10**7, 200) * 10})
+    assert rows["income"].is_unique
+    assert look(rows).key is None
+
+
+@pytest.mark.parametrize(
+    "name", ["week_no", "NO2", "NO", "NO2(GT)", "customer_age", "store_size", "user_agent", "Week Number", "hour_index"]
+)
+def test_weeks_gases_and_properties_are_no_group(name: str) -> None:
+    assert look(frame(**{name: np.arange(300) % 60})).group is None
+
+
+@pytest.mark.parametrize("name", ["customer", "store_id", "StoreNo", "user_name", "room_number", "invoice_no"])
+def test_names_that_say_whose_rows_these_are_give_a_group(name: str) -> None:
+    found = look(frame(**{name: np.arange(300) % 60})).group
+    assert found is not None
+    assert found.value == name
+
+
+@pytest.mark.parametrize(
+    ("name", "others", "task"),
+    [
+        ("ClaimNb", ["Exposure"], "count"),
+        ("y", ["exposure"], "count"),
+        ("number_of_visits", [], "count"),
+        ("grade", [], "multiclass"),
+    ],
+)
+def test_counts_are_counts_where_their_name_or_an_exposure_says_so(name: str, others: list[str], task: str) -> None:
+    values = pd.Series([0] * 1900 + [1] * 96 + [2] * 4, name=name, dtype="float64")
+    found = find_task(values, others)
+    assert found.task == task
+    assert (f"exposure: {others[0]}" if others else "exposure: COLUMN") in " ".join(found.checks) or task != "count"
+
+
+def test_rare_classes_are_said_with_numbers_and_what_cannot_be_judged() -> None:
+    three = find_task(pd.Series([0] * 997 + [1] * 3, name="y")).checks[0]
+    assert three.startswith("1: 3 of 1,000 rows (1 in 333), about 1 in the holdout: too few to learn")
+    few = find_task(pd.Series([0] * 59_970 + [1] * 30, name="y")).checks[0]
+    assert few == "1: 30 of 60,000 rows (1 in 2,000), about 6 in the holdout: its figures will have wide intervals"
+    rare = find_task(pd.Series([0] * 199_900 + [1] * 100, name="y")).checks[0]
+    assert rare == "1 in 2,000 rows is 1; metric: pr_auc judges the rare class"
+
+
+def test_a_booking_is_not_timed_by_its_status_where_another_time_fits() -> None:
+    days = pd.date_range("2024-01-01", periods=300, tz="UTC")
+    found = look(frame(reservation_status_date=days + pd.Timedelta(days=9), arrival=days)).time
+    assert found is not None
+    assert found.value == "arrival"

@@ -6,7 +6,7 @@ import pytest
 
 from evergreen.data import clean
 from evergreen.discovery import find_reading, find_sentinels
-from evergreen.discovery.roles import find_task
+from evergreen.discovery.target import find_task
 from evergreen.spec import Read
 
 AGES = np.tile(np.arange(18, 80), 10).astype(float)
