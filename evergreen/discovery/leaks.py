@@ -71,7 +71,9 @@ def find_leaks(
     rarest = int(rows[target].value_counts().min())
     for name in scores:
         others = [scores[other] for other in best if other != name]
-        evidence = _implausible(scores[name], others, task, rarest)
+        # Among a few columns one may well be strong; a copy of the classes has as many levels as there are.
+        compared = len(scores) >= 4 or (task != "regression" and rows[name].nunique() == rows[target].nunique())
+        evidence = _implausible(scores[name], others, task, rarest if compared else None)
         if evidence:
             found[name] = Leak(name, evidence)
     if task == "regression":
@@ -172,14 +174,14 @@ def _from_formula(inputs: pd.DataFrame, target: pd.Series) -> Iterable[Leak]:
         yield Leak(name, f"with {', '.join(part for part in parts if part != name)} it gives the target: {formula}")
 
 
-def _implausible(score: float, others: Sequence[float], task: Task, rarest: int) -> str:
+def _implausible(score: float, others: Sequence[float], task: Task, rarest: int | None) -> str:
     """Why a column's score is too good to be honest; empty where it is not.
 
     Args:
         score: How well it alone predicts the target.
         others: The best scores of others.
         task: What kind of thing the target is.
-        rarest: Rows of the rarest class.
+        rarest: Rows of the rarest class; None where there is too little to compare the score with.
     """
     nothing = 0.5 if task == "binary" else 0.0
     second = others[0] if others else nothing
@@ -189,7 +191,7 @@ def _implausible(score: float, others: Sequence[float], task: Task, rarest: int)
     # Short of perfect, but out of all proportion to the rest: nine tenths of what they leave unexplained.
     floor = 0.95 if task == "binary" else 0.9
     third = others[1] if len(others) > 1 else nothing
-    enough = task == "regression" or rarest >= _MIN_ROWS
+    enough = rarest is not None and (task == "regression" or rarest >= _MIN_ROWS)
     if enough and score >= floor and (1 - score) < 0.15 * (1 - min(second, third)):
         return f"{said}; the next best reach {second:.3f} and {third:.3f}"
     return ""

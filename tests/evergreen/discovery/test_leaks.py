@@ -179,3 +179,9 @@ def test_fares_and_tips_are_known_with_the_total_that_they_make() -> None:
     frame["total_amount"] = frame["fare"] * 1.3 + rng.gamma(2, 3, ROWS)
     found = find_leaks(frame, "total_amount", "regression", ["fare", "miles"])
     assert [leak.column for leak in found] == ["fare"]
+
+
+def test_an_honest_strong_column_among_few_is_no_leak() -> None:
+    rng = np.random.default_rng(17)
+    frame = pd.DataFrame({"x": rng.normal(size=ROWS), "noise": rng.normal(size=ROWS)})
+    assert names(frame.assign(late=frame["x"] + rng.normal(0, 0.2, ROWS)), "regression") == {}
