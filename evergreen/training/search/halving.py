@@ -81,11 +81,13 @@ def confirmed(first: Race, race: Race) -> Race:
         race: On every row in turn, not begun.
 
     Returns:
-        ``race``; or ``first``, gone on to the end of the other, where there is no time for that.
+        ``race``; or ``first``, gone on to the end of the other, where there is no time for that: the best candidate
+        would be lost if even one fit of it was cut short.
     """
     search = race.problem.settings.search == "bayes"
     longer = (1 + race.refits) * times_longer(len(race.target), race.problem)
-    if longer * sum(one.seconds for one in first.pool[:_ENOUGH]) > race.left or len(first.pool) < _ENOUGH:
+    no_time = first.done[first.best].cut or longer * sum(one.seconds for one in first.pool[:_ENOUGH]) > race.left
+    if no_time or len(first.pool) < _ENOUGH:
         first.end, first.refits = race.end, race.refits
         if search:
             first.search(PATIENT)

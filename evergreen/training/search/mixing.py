@@ -53,13 +53,23 @@ def mix(race: Race, n_rows: int) -> tuple[Recipe, Floats] | None:
         return None
     bound = ensemble.highest_cost(prices[0], settings.max_scoring_factor)
     weights = ensemble.select(predictions, prices, partial(_score, race), rows, settings.max_members, bound)
-    weights = _in_time(race, weights, [race.again(one) for one in pool])
-    if len(weights) < 2:
+    kept = _in_time(race, weights, [race.again(one) for one in pool])
+    if len(kept) < 2:
         return None
-    recipe = Recipe.mixing([pool[at].recipe for at in weights], list(weights.values()))
-    mixed = ensemble.weighted([predictions[at] for at in weights], list(weights.values()))
-    logger.info("ensemble of %d: gains %.4g on rows that did not choose it", len(weights), gain)
+    recipe = Recipe.mixing([pool[at].recipe for at in kept], list(kept.values()))
+    mixed = ensemble.weighted([predictions[at] for at in kept], list(kept.values()))
+    judged = len(kept) == len(weights) and pool[0] is race.done[race.best]
+    if not judged and not _beats_the_best(race, mixed):
+        logger.info("the ensemble that time allows for is no better than the best candidate, which is kept")
+        return None
+    logger.info("ensemble of %d: gains %.4g on rows that did not choose it", len(kept), gain)
     return recipe, mixed
+
+
+def _beats_the_best(race: Race, mixed: Floats) -> bool:
+    """Whether predictions are better than those of the best candidate, though it was cut short: it counts as seen."""
+    value = metric_value(race.problem.metric, race.target, mixed)
+    return race.sign * value > race.sign * race.values[race.best]
 
 
 def _score(race: Race, at: Positions, prediction: Floats) -> float:
