@@ -176,13 +176,18 @@ def _book(ledger: Ledger) -> None:
 
 def fix_rounds(rounds: int) -> None:
     """Let boosting go for so many rounds, neither fewer nor more, in this process."""
-    from evergreen.training.families import boosting, learning
-    from evergreen.training.search import portfolio
+    from evergreen.training.families import boosting
+    from evergreen.training.families.kinds import lightgbm
 
     stopping = boosting.boost
-    portfolio.MAX_ROUNDS = rounds  # type: ignore[attr-defined]
+
+    def boost(*given: Any) -> tuple[Any, int, bool]:
+        model, _, cut = stopping(*given)
+        return model, rounds, cut
+
+    lightgbm.MAX_ROUNDS = rounds
     boosting._PATIENCE = (rounds, rounds)
-    learning.boost = lambda *given: (rounds, stopping(*given)[1])  # type: ignore[attr-defined]
+    vars(lightgbm)["boost"] = boost
 
 
 def _new_peak() -> int:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from evergreen.errors import UsageError
+from evergreen.threads import usable_threads
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,7 @@ class Settings:
 
     ``prefect_url`` and ``mlflow_url`` are where people open the UIs; links are made of them, nothing is called there.
     By default the ports that ``evergreen ui`` takes. ``store_url`` is where tables are kept if not in the workspace:
-    a prefix such as ``s3://bucket/evergreen``, or a folder.
+    a prefix such as ``s3://bucket/evergreen``, or a folder. ``threads`` is how many a fit may use.
     """
 
     project: Path
@@ -23,6 +24,7 @@ class Settings:
     prefect_url: str = "http://127.0.0.1:4200"
     mlflow_url: str = "http://127.0.0.1:5000"
     store_url: str | None = None
+    threads: int = field(default_factory=usable_threads)
 
     @property
     def deployments(self) -> Path:
@@ -56,7 +58,11 @@ def settings() -> Settings:
     """Read ``EVERGREEN_PROJECT``, ``EVERGREEN_WORKSPACE`` (by default ``.evergreen`` in the project) and the UIs' URLs.
 
     Those are ``EVERGREEN_PREFECT_URL`` and ``EVERGREEN_MLFLOW_URL``. ``EVERGREEN_STORE`` names another place for the
-    tables: a URL (``s3://bucket/prefix``) or a folder.
+    tables: a URL (``s3://bucket/prefix``) or a folder. ``EVERGREEN_THREADS`` is how many threads a fit may use, by
+    default as many as there are processors to run on.
+
+    Raises:
+        UsageError: there is no project, or ``EVERGREEN_THREADS`` is no number from 1 up.
     """
     named = os.environ.get("EVERGREEN_PROJECT")
     project = Path(named).resolve() if named else find_project(Path.cwd())
@@ -67,5 +73,14 @@ def settings() -> Settings:
         project,
         Path(workspace).resolve() if workspace else project / ".evergreen",
         store_url=(store if "://" in store else str(Path(store).resolve())) if store else None,
+        threads=_threads(os.environ.get("EVERGREEN_THREADS")),
         **{name: url.rstrip("/") for name, url in urls.items() if url},
     )
+
+
+def _threads(text: str | None) -> int:
+    if not text:
+        return usable_threads()
+    if not text.isdecimal() or int(text) < 1:
+        raise UsageError(f"EVERGREEN_THREADS: {text!r}: write a whole number from 1 up, or leave it out")
+    return int(text)

@@ -25,6 +25,7 @@ from evergreen.io.registry import Registry
 from evergreen.io.store import Store
 from evergreen.settings import settings
 from evergreen.spec import ModelSpec, Trigger
+from evergreen.training.families.catalogue import requirements
 from tasks.training import problem_of, search
 
 logger = logging.getLogger(__name__)
@@ -56,9 +57,9 @@ def find_history(spec: ModelSpec, table: FeatureTable, start: datetime, run_id: 
         found = search(spec, parts, contest, problem, run_id, table.digest)
         recipe, task_, classes = found.to_json(), contest.task, contest.classes
     watched = spec.monitoring.model_dump_json() + spec.probation.model_dump_json()
-    made_from = (table.digest, spec.digest, watched, recipe, installed("evergreen"), installed("lightgbm"))
+    made_from = (table.digest, spec.digest, watched, recipe, installed("evergreen"), *map(installed, requirements()))
     digest = hashlib.sha256("\0".join(made_from).encode()).hexdigest()[:24]
-    return Replay(rows, table.inputs, spec, recipe, task_, classes, digest)
+    return Replay(rows, table.inputs, spec, recipe, task_, classes, digest, settings().threads)
 
 
 def first_event(spec: ModelSpec, start: datetime) -> datetime | None:

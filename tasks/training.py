@@ -98,7 +98,8 @@ def read_parts(table: FeatureTable, contest: TrainingRows) -> tuple[pd.DataFrame
 
 def problem_of(spec: ModelSpec, inputs: Sequence[str], task_: Task, classes: tuple[str, ...]) -> training.Problem:
     """What a training of this model learns from these columns."""
-    return training.Problem(spec.training, task_, classes, partial(features.row_features, spec, inputs, task=task_))
+    transformer_for = partial(features.row_features, spec, inputs, task=task_)
+    return training.Problem(spec.training, task_, classes, transformer_for, settings().threads)
 
 
 def search(

@@ -34,7 +34,7 @@ Floats = NDArray[np.float64]
 class Replay:
     """What a backtest plays through: a feature table as known at its end, by event time, and a recipe to refit.
 
-    ``digest`` names rows, spec and program: finished parts are kept under it.
+    ``digest`` names rows, spec and program: finished parts are kept under it. ``threads`` is how many a fit may use.
     """
 
     rows: pd.DataFrame
@@ -44,6 +44,7 @@ class Replay:
     task: Task
     classes: tuple[str, ...]
     digest: str
+    threads: int = 1
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,9 @@ class World:
         self._contests: dict[tuple[datetime, datetime | None], Contested] = {}
         transformer_for = partial(features.row_features, history.spec, history.inputs, task=history.task)
         self._recipe = training.Recipe.from_json(history.recipe)
-        self._problem = training.Problem(history.spec.training, history.task, history.classes, transformer_for)
+        self._problem = training.Problem(
+            history.spec.training, history.task, history.classes, transformer_for, history.threads
+        )
 
     def cost(self, elapsed: float) -> Cost:
         """What playing took beside what it could not have done without.

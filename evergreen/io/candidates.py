@@ -13,8 +13,9 @@ import pandas as pd
 from evergreen.cache import Arrays, Cache
 from evergreen.handoffs import TARGET, TIME
 from evergreen.training import Finished, Problem, Recipe, TrainingRows, encode_known, is_small
+from evergreen.training.families.catalogue import requirements
 
-_PROGRAMS = ("evergreen", "lightgbm", "numpy", "optuna", "scikit-learn")
+_PROGRAMS = ("evergreen", "numpy", "optuna", "scikit-learn")
 
 
 class Candidates:
@@ -66,7 +67,7 @@ def search_digest(table: str, parts: tuple[pd.DataFrame, pd.DataFrame], contest:
     n_rows = len(contest.split.train) + len(contest.split.tuning)
     folds = (is_small(n_rows, TIME in parts[0], problem), settings.seed, sorted(settings.monotone.items()))
     learned = (problem.task, problem.metric, problem.classes, settings.weight, settings.exposure, folds, transformer)
-    total.update(repr((learned, [version(name) for name in _PROGRAMS])).encode())
+    total.update(repr((learned, [version(name) for name in sorted((*_PROGRAMS, *requirements()))])).encode())
     return total.hexdigest()[:24]
 
 

@@ -59,6 +59,8 @@ def run_name() -> str:
 
 def run_key(spec: ModelSpec, snapshot: Snapshot, recipe: str | None = None) -> str:
     """The identity of a run's inputs: what the model is, the rows, their suite, released rows, and the program."""
+    from evergreen.training.families.catalogue import requirements  # only a training pays for its import
+
     here = settings()
     suite = here.expectations / f"{spec.validation.suite}.yaml" if spec.validation else None
     parts = (
@@ -67,7 +69,7 @@ def run_key(spec: ModelSpec, snapshot: Snapshot, recipe: str | None = None) -> s
         recipe or "",
         suite.read_text(encoding="utf-8") if suite and suite.is_file() else "",
         *sorted(ChampionHistory(here.workspace).released(spec.model)),
-        *(installed(name) for name in ("evergreen", "lightgbm", "scikit-learn")),
+        *(installed(name) for name in ("evergreen", *requirements(), "scikit-learn")),
     )
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
 

@@ -7,10 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+
+from evergreen.errors import did_you_mean
 
 _UNITS = {"s": 1, "min": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _DURATION = r"^(\d+(?:\.\d+)?)\s*(s|min|h|d|w)$"
@@ -64,7 +67,25 @@ Period = Annotated[Duration, AfterValidator(_period)]
 Zone = Annotated[str, AfterValidator(_zone)]
 Names = Annotated[tuple[str, ...], BeforeValidator(listed)]
 Task = Literal["binary", "multiclass", "regression", "quantile", "count", "amount"]
-Family = Literal["lightgbm", "random_forest", "extra_trees", "linear", "mlp", "neighbours", "naive_bayes", "linear_svm"]
+
+
+def family_names() -> tuple[str, ...]:
+    """The families that come with the program: a file each, none of which is imported for its name."""
+    folder = Path(__file__).parents[1] / "training" / "families" / "kinds"
+    return tuple(sorted(file.stem for file in folder.glob("[a-z]*.py")))
+
+
+def _family(name: str) -> str:
+    known = family_names()
+    if name not in known:
+        raise ValueError(f"{name!r} is no family{did_you_mean(name, known)}; there are {', '.join(known)}")
+    return name
+
+
+#: A family by its name.
+Family = Annotated[
+    str, AfterValidator(_family), WithJsonSchema({"enum": list(family_names()), "type": "string"}),
+]  # fmt: skip
 Take = Literal["count", "mean", "last", "sum", "min", "max", "std"]
 
 

@@ -106,8 +106,6 @@ class Training(Section):
 
     @model_validator(mode="after")
     def _can_be_kept(self) -> Training:
-        if self.monotone and "lightgbm" not in self.families:
-            raise ValueError("monotone: only lightgbm can promise that; name lightgbm in training.families")
         if self.task and self.task != "binary" and (self.costs or self.threshold != "auto"):
             raise ValueError("costs and threshold: are for two classes; leave them out, or write task: binary")
         return self

@@ -1,7 +1,7 @@
 """Candidates, how they are fitted and compared, and the rows that each choice may see."""
 
 from evergreen.training.families.adjusted import exposures
-from evergreen.training.families.candidates import Recipe
+from evergreen.training.families.recipe import Recipe
 from evergreen.training.fit import Finished, Fitted, fit_candidate, predict, refit
 from evergreen.training.insight.explanation import Contribution, Explanation, explain
 from evergreen.training.insight.importance import (

@@ -18,11 +18,11 @@ from evergreen.handoffs import TARGET
 from evergreen.spec import TASKS, Task
 from evergreen.training.families.adjusted import adjusted, exposures, pipeline_of
 from evergreen.training.families.bagging import bagged
-from evergreen.training.families.boosting import Fold
-from evergreen.training.families.candidates import Recipe, make_estimator
-from evergreen.training.families.learning import fit_estimator, refit_estimator
+from evergreen.training.families.fold import Fold
+from evergreen.training.families.learning import fit_estimator, make_estimator, refit_estimator
 from evergreen.training.families.monotone import constrain
 from evergreen.training.families.prediction import blank, predict_matrix
+from evergreen.training.families.recipe import Recipe
 from evergreen.training.problem import Problem
 from evergreen.training.rows import recency
 from evergreen.training.rows.targets import encode_target
@@ -68,7 +68,7 @@ class Matrices:
     def __init__(self, train: pd.DataFrame, tuning: pd.DataFrame, problem: Problem) -> None:
         self.train, self.tuning, self.problem = train, tuning, problem
         self._made: dict[str, tuple[Any, Any, Any]] = {}
-        self._bins: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {}
+        self._kept: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {}
 
     def of(self, view: str) -> tuple[Any, Any, Any]:
         """The fitted transformer, the training matrix and the tuning matrix for a recipe's view of the inputs."""
@@ -78,9 +78,9 @@ class Matrices:
             self._made[view] = rows, rows.fit_transform(self.train, y, weight), rows.transform(self.tuning)
         return self._made[view]
 
-    def bins(self, view: str) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Where LightGBM's bins of both matrices are kept, for all candidates that take them."""
-        return self._bins.setdefault(view, ({}, {}))
+    def kept(self, view: str) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Where families keep what they make of both matrices, for all candidates that take them."""
+        return self._kept.setdefault(view, ({}, {}))
 
     def labels(self, recipe: Recipe) -> tuple[Labels, Labels]:
         """Labels and weights of both parts."""
@@ -111,6 +111,14 @@ def fit_candidate(
 
 def fit_on(recipe: Recipe, matrices: Matrices, watch: Watch) -> Fitted:
     """The same, from matrices that are there already; boosting that cannot win any more ends at its best round."""
+    from threadpoolctl import threadpool_limits
+
+    # Matrix products of several threads end in other bits, and a machine must not decide what is found.
+    with threadpool_limits(1, user_api="blas"):
+        return _fit_on(recipe, matrices, watch)
+
+
+def _fit_on(recipe: Recipe, matrices: Matrices, watch: Watch) -> Fitted:
     began = watch.clock()
     problem = matrices.problem
     (y, weight), (y_tuning, weight_tuning) = matrices.labels(recipe)
@@ -118,13 +126,15 @@ def fit_on(recipe: Recipe, matrices: Matrices, watch: Watch) -> Fitted:
     watch.check()
     model = make_estimator(recipe, problem.task, problem.metric)
     constrain(model, rows, problem.settings.monotone)
-    bins = matrices.bins(recipe.view)
-    parts = Fold(x, y, weight, bins[0]), Fold(x_tuning, y_tuning, weight_tuning, bins[1])
-    rounds, cut = fit_estimator(recipe, model, rows, parts, problem, watch)
-    pipeline = pipeline_of(rows, model, problem.settings.exposure, recipe.shifts, recipe.calibration)
-    predictions = predict_matrix(model, problem.task, x_tuning, len(problem.classes))
+    kept = matrices.kept(recipe.view)
+    train = Fold(x, y, weight, kept[0], problem.threads)
+    parts = train, Fold(x_tuning, y_tuning, weight_tuning, kept[1], problem.threads)
+    learned = fit_estimator(recipe, model, rows, parts, problem, watch)
+    pipeline = pipeline_of(rows, learned.model, problem.settings.exposure, recipe.shifts, recipe.calibration)
+    predictions = predict_matrix(learned.model, problem.task, x_tuning, len(problem.classes))
     predictions = adjusted(pipeline, predictions, matrices.tuning)
-    return Fitted(recipe.with_params(**rounds), predictions, watch.clock() - began, cut, pipeline)
+    seconds = watch.clock() - began
+    return Fitted(recipe.with_params(**learned.fixed), predictions, seconds, learned.cut, pipeline)
 
 
 def refit(
@@ -149,7 +159,8 @@ def refit(
     constrain(model, transformer, problem.settings.monotone)
     parts = zip(recipe.members or [recipe], model.members if recipe.members else [model], strict=True)
     for part, estimator in parts:
-        refit_estimator(part, estimator, transformer, Fold(x, y, bagged(weight, len(y), part)), scale)
+        fold = Fold(x, y, bagged(weight, len(y), part), most_threads=problem.threads)
+        refit_estimator(part, estimator, transformer, fold, scale)
     return pipeline_of(transformer, model, problem.settings.exposure, recipe.shifts, recipe.calibration)
 
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from evergreen.handoffs import DAY, GROUP, KEY, TIME
 from evergreen.spec import Task
-from evergreen.training.families.candidates import Recipe
 from evergreen.training.families.prediction import blank
+from evergreen.training.families.recipe import Recipe
 from evergreen.training.fit import predict, refit
 from evergreen.training.problem import Problem
 from evergreen.training.rolling import rolling_predictions

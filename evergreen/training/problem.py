@@ -19,14 +19,15 @@ class Problem:
     """What is learned: the spec's training part, the task with its classes, and how rows become a matrix.
 
     ``classes`` name the columns of a prediction: the classes in the order of their codes, or the quantiles; empty for a
-    quantity. ``transformer_for`` gives a fresh, unfitted
-    transformer for a recipe's view of the inputs; empty for all of them.
+    quantity. ``transformer_for`` gives a fresh, unfitted transformer for a recipe's view of the inputs; empty for all.
+    ``threads`` is how many a fit may use: what is found, and every bit of it, is the same with any number.
     """
 
     settings: Training
     task: Task
     classes: tuple[str, ...]
     transformer_for: TransformerFor
+    threads: int = 1
 
     @property
     def class_weight(self) -> str:

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from evergreen.errors import TrainingError
 from evergreen.handoffs import CUT_OFF, KNOWN_AT, TARGET, TIME
-from evergreen.training.families.candidates import Recipe
 from evergreen.training.families.prediction import blank
+from evergreen.training.families.recipe import Recipe
 from evergreen.training.fit import predict, refit
 from evergreen.training.problem import Problem
 from evergreen.training.rows.splits import Positions

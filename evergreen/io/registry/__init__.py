@@ -1,10 +1,10 @@
 """The only door to MLflow: runs, models in a safe format, versions and aliases."""
 
 from evergreen.io.registry.mlflow_client import warm_up
-from evergreen.io.registry.models import TRUSTED, Models
+from evergreen.io.registry.models import Models, trusted_types
 from evergreen.io.registry.runs import Runs
 
-__all__ = ["TRUSTED", "Registry", "warm_up"]
+__all__ = ["Registry", "trusted_types", "warm_up"]
 
 
 class Registry(Runs, Models):

@@ -22,9 +22,10 @@ from evergreen.handoffs import ModelVersion
 from evergreen.io.recent import Recent
 from evergreen.io.registry.mlflow_client import TrackingClient, mlflow, writes
 from evergreen.io.registry.stored_models import read_model
+from evergreen.training.families.catalogue import FAMILIES, requirements
 
-#: Types that a stored model may hold beside those that skops trusts by itself.
-TRUSTED = (
+#: Types that every stored model may hold beside those that skops trusts by itself; its families bring their own.
+_TRUSTED = (
     "collections.OrderedDict",
     "evergreen.features.rows.custom.Custom",
     "evergreen.features.rows.levels.Levels",
@@ -37,25 +38,21 @@ TRUSTED = (
     "evergreen.features.rows.transformer.RowFeatures",
     "evergreen.training.families.adjusted.Adjusted",
     "evergreen.training.families.ensemble.Ensemble",
-    "evergreen.training.families.loglinear.LogLinear",
-    "evergreen.training.families.loglinear.StandardisedRows",
     "evergreen.training.families.quantiles.Quantiles",
     "evergreen.training.families.standardised.Standardised",
-    "lightgbm.basic.Booster",
-    "lightgbm.sklearn.LGBMClassifier",
-    "lightgbm.sklearn.LGBMRegressor",
     "numpy.dtype",
-    "sklearn.calibration._CalibratedClassifier",
-    "sklearn.calibration._SigmoidCalibration",
-    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
-    "sklearn.tree._tree.Tree",
     "sklearn.utils._bunch.Bunch",
 )
-_REQUIREMENTS = ("lightgbm", "numpy", "pandas", "scikit-learn", "skops")
+_REQUIREMENTS = ("numpy", "pandas", "scikit-learn", "skops")
 _DIGEST_TAG = "evergreen.sha256"
 
 
 _loaded: Recent[Any] = Recent()
+
+
+def trusted_types() -> list[str]:
+    """Types that a stored model may hold, by their full names."""
+    return sorted({*_TRUSTED, *(name for one in FAMILIES.values() for name in one.trusted)})
 
 
 class Models(TrackingClient):
@@ -81,14 +78,15 @@ class Models(TrackingClient):
         package = mlflow()
         signature = package.models.infer_signature(example, prediction)
         classifier = hasattr(pipeline, "classes_")
+        needed = sorted({*_REQUIREMENTS, *requirements()})
         with package.start_run(run_id=run_id, log_system_metrics=False, nested=True):
             try:
                 info = package.sklearn.log_model(
                     pipeline,
                     name="model",
                     serialization_format="skops",
-                    skops_trusted_types=list(TRUSTED),
-                    pip_requirements=[f"{name}=={installed(name)}" for name in _REQUIREMENTS],
+                    skops_trusted_types=trusted_types(),
+                    pip_requirements=[f"{name}=={installed(name)}" for name in needed],
                     signature=signature,
                     input_example=example.head(5),
                     pyfunc_predict_fn="predict_proba" if classifier else "predict",
@@ -141,7 +139,7 @@ class Models(TrackingClient):
                     f"{version.model} version {version.version}: its stored files differ from what was logged; they "
                     "were not loaded. Restore the artifacts, or train again"
                 )
-            return _loaded.get(version.sha256, lambda: read_model(Path(path) / "model.skops", TRUSTED))
+            return _loaded.get(version.sha256, lambda: read_model(Path(path) / "model.skops", trusted_types()))
 
     @writes
     def set_alias(self, model: str, alias: str, version: int) -> None:

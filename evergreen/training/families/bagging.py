@@ -7,12 +7,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from evergreen.training.families.candidates import Recipe
+from evergreen.training.families.catalogue import family
+from evergreen.training.families.recipe import Recipe
 
 Floats = NDArray[np.float64]
 
-#: Families whose fits differ so much from sample to sample that their mean is better than each.
-UNSTEADY = frozenset({"lightgbm", "mlp"})
 #: Fits of a bag, at most.
 _FITS = 3
 
@@ -26,7 +25,7 @@ def bag(recipe: Recipe, most: int, seed: int) -> Recipe | None:
         seed: Of the search; each fit has its own.
     """
     fits = min(_FITS, most)
-    if recipe.family not in UNSTEADY or fits < 2:
+    if recipe.members or not family(recipe.family).unsteady or fits < 2:
         return None
     members = [replace(recipe.with_params(random_state=seed + at), bag=at) for at in range(1, fits + 1)]
     return replace(Recipe.mixing(members, [1 / fits] * fits), name=f"{recipe.name}-bagged")

@@ -15,7 +15,8 @@ Floats = NDArray[np.float64]
 #: The power of the mean that an amount's variance is taken to be in proportion to: between a count's 1 and Gamma's 2,
 #: so that amounts may be exactly 0.
 TWEEDIE_POWER = 1.5
-
+#: The weight of squared coefficients beside a mean loss, at a strength of 1: it must not grow with the rows.
+LOG_ALPHA = 1e-3
 
 #: Groups of equal means whose variances are compared, rows that each needs, and the powers that are taken at most.
 _GROUPS, _FEWEST_A_GROUP, _POWERS = 20, 20, (1.05, 1.95)
@@ -92,3 +93,8 @@ class StandardisedRows(Standardised):
         rows = super().learn(X, y)
         self.middle_, self.spread_ = 0.0, 1.0
         return rows
+
+
+def log_linear(power: float) -> StandardisedRows:
+    """An unfitted log-linear model of the scaled matrix, at a strength of 1."""
+    return StandardisedRows(LogLinear(power, LOG_ALPHA), quantity=True)

@@ -15,14 +15,13 @@ from evergreen.errors import UsageError
 from evergreen.spec import TASKS, Task
 from evergreen.training.families.adjusted import adjusted, exposures
 from evergreen.training.families.calibration import calibrated
-from evergreen.training.families.loglinear import LogLinear
+from evergreen.training.families.catalogue import family_of
+from evergreen.training.families.family import Parts
 from evergreen.training.families.prediction import predict_matrix
 from evergreen.training.families.quantiles import Quantiles, middle
 
 Floats = NDArray[np.float64]
 
-_TREES = "TreeSHAP: exact for this model, adds up from expected to prediction"
-_LINEAR = "coefficient times (value - mean): exact, adds up from expected to prediction"
 _ABLATION = (
     "change of the prediction when the value alone is replaced by the training median (a category: by the most "
     "frequent one); an approximation that does not add up, expected is the prediction of a row of such values"
@@ -58,20 +57,6 @@ class Explanation:
     contributions: tuple[Contribution, ...]
 
 
-@dataclass(frozen=True)
-class Parts:
-    """Raw scores as parts: ``amounts`` of shape (n, c, k) and ``expected`` of shape (c,) for c scores, k columns."""
-
-    amounts: Floats
-    expected: Floats
-
-    @property
-    def scores(self) -> Floats:
-        """The raw scores, of shape (n, c): log-odds of class 1, a score a class, or the quantity."""
-        total: Floats = self.expected + self.amounts.sum(axis=2)
-        return total
-
-
 def explain(pipeline: Pipeline, task: Task, row: pd.DataFrame, classes: Sequence[str] = ()) -> Explanation:
     """Explain the prediction for one row: of class 1, of the likeliest class, of the quantity or the middle quantile.
 
@@ -99,7 +84,8 @@ def explain(pipeline: Pipeline, task: Task, row: pd.DataFrame, classes: Sequence
     label = "" if not TASKS[task].classes else str(classes[code]) if classes else str(code)
     prediction = float(predicted[code] if several else predicted)
     calibration = getattr(pipeline, "calibration", ())
-    parts = _bent(score_parts(model, matrix), calibration)
+    kind = family_of(model)
+    parts = _bent(kind.parts(model, matrix), calibration)
     if parts is None:
         amounts, expected = _ablate(rows, model, task, matrix, code, calibration)
         score, expected_score, unit, method = prediction, expected, _unit(task, "probability"), _ABLATION
@@ -109,36 +95,15 @@ def explain(pipeline: Pipeline, task: Task, row: pd.DataFrame, classes: Sequence
         expected_score, score = sign * float(parts.expected[at]), sign * float(parts.scores[0, at])
         expected = _linked(model, task, parts.expected, at, sign)
         unit = _unit(task, "log-odds" if len(parts.expected) == 1 else "score of the class")
-        unit = f"logarithm of the {'rate' if getattr(pipeline, 'exposure', None) else 'mean'}" if _logs(model) else unit
-        method = _TREES if hasattr(model, "booster_") else _LINEAR
+        if kind.logs(model):
+            unit = f"logarithm of the {'rate' if getattr(pipeline, 'exposure', None) else 'mean'}"
+        method = kind.explains
     shifts = getattr(pipeline, "shifts", ())
     expected = expected * _exposure(pipeline, row) + (shifts[code] if len(shifts) else 0.0)
     return Explanation(
         label, prediction, expected, score, expected_score, unit, method, parts is not None,
         _ranked(rows, row, matrix, amounts),
     )  # fmt: skip
-
-
-def score_parts(model: Any, matrix: Any) -> Parts | None:
-    """The raw scores of a fitted estimator as exact parts, or None where there is no cheap exact way (forests).
-
-    Args:
-        model: The pipeline's step ``model``.
-        matrix: The rows as the step ``rows`` gives them, of shape (n, k).
-    """
-    if hasattr(model, "booster_"):
-        flat = np.asarray(model.predict(matrix, pred_contrib=True), dtype=float)
-        shaped = flat.reshape(len(matrix), -1, matrix.shape[1] + 1)
-        return Parts(shaped[:, :, :-1], shaped[0, :, -1])
-    if hasattr(getattr(model, "estimator", None), "coef_") and not model.log:
-        # The mean is off each column, which is divided by its spread: the coefficients are of those.
-        coefficients = np.atleast_2d(np.asarray(model.estimator.coef_, dtype=float))
-        intercepts = np.broadcast_to(np.asarray(model.estimator.intercept_, dtype=float), (len(coefficients),))
-        each = np.asarray(model.widened(matrix), dtype=float)[:, None, :] * coefficients
-        made_of = np.eye(matrix.shape[1])[model.origins]
-        amounts = each @ made_of
-        return Parts(amounts * model.spread_, intercepts * model.spread_ + model.middle_)
-    return None
 
 
 def sources(rows: Any) -> list[str]:
@@ -161,16 +126,10 @@ def _exposure(pipeline: Pipeline, row: pd.DataFrame) -> float:
     return float(exposures(row, column)[0]) if column else 1.0
 
 
-def _logs(model: Any) -> bool:
-    """Whether the raw score is the logarithm of what is predicted."""
-    linear = isinstance(getattr(model, "estimator", None), LogLinear)
-    return linear or getattr(model, "objective", None) in ("poisson", "tweedie", "gamma")
-
-
 def _linked(model: Any, task: Task, scores: Floats, at: int, sign: float) -> float:
     """A raw score as a probability (logistic, or softmax of several), as a mean, or as it is."""
     if not TASKS[task].classes:
-        return float(np.exp(scores[at]) if _logs(model) else scores[at])
+        return float(np.exp(scores[at]) if family_of(model).logs(model) else scores[at])
     if len(scores) == 1:
         return float(1 / (1 + np.exp(-sign * scores[at])))
     raised = np.exp(scores - scores.max())

@@ -14,9 +14,10 @@ from sklearn.pipeline import Pipeline
 
 from evergreen.spec import Task
 from evergreen.training.families.adjusted import adjusted
+from evergreen.training.families.catalogue import family_of
 from evergreen.training.families.prediction import predict_matrix
 from evergreen.training.families.quantiles import Quantiles
-from evergreen.training.insight.explanation import score_parts, sources
+from evergreen.training.insight.explanation import sources
 
 Floats = NDArray[np.float64]
 Score = Callable[[NDArray[Any], NDArray[Any]], float]
@@ -121,12 +122,13 @@ def tree_shap(pipeline: Pipeline, frame: pd.DataFrame, seed: int = 0, max_rows: 
     """
     transformer, model = pipeline.named_steps["rows"], pipeline.named_steps["model"]
     model = model.middle if isinstance(model, Quantiles) else model
-    if frame.empty or not hasattr(model, "booster_"):
+    kind = family_of(model)
+    leaves = kind.leaves(model)
+    if frame.empty or leaves is None:
         return None
-    leaves = int(model.num_leaves)
     cost = _trees(model) * leaves * max(leaves, _SHALLOW) // _SHALLOW
     matrix = transformer.transform(_sample(frame, min(max_rows, max(_FEWEST_ROWS, _MOST_LEAVES // cost)), seed))
-    parts = score_parts(model, matrix)
+    parts = kind.parts(model, matrix)
     assert parts is not None
     several = parts.amounts.shape[1] > 1
     chosen = parts.scores.argmax(axis=1) if several else np.zeros(len(matrix), dtype=int)
@@ -185,7 +187,7 @@ def _trees(model: Any) -> int:
     """Trees that a prediction visits; 1 for a model without any."""
     if hasattr(model, "members"):
         return sum(_trees(member) for member in model.members)
-    return max(1, model.booster_.num_trees() if hasattr(model, "booster_") else len(getattr(model, "estimators_", ())))
+    return family_of(model).trees(model)
 
 
 def _columns(transformer: Any) -> dict[str, list[int]]:

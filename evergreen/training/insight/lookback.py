@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from evergreen.errors import TrainingError
 from evergreen.handoffs import CUT_OFF, DAY, KNOWN_AT, TARGET, TIME, Interval
 from evergreen.statistics import greater_is_better, metric_interval, paired_interval
-from evergreen.training.families.candidates import Recipe
+from evergreen.training.families.recipe import Recipe
 from evergreen.training.fit import predict, refit
 from evergreen.training.problem import Problem
 from evergreen.training.rows import recency

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from evergreen.training.families.boosting import Fold
-from evergreen.training.families.candidates import Recipe, canonical, make_estimator
-from evergreen.training.families.learning import refit_estimator
-from evergreen.training.families.loglinear import TWEEDIE_POWER, variance_power
+from evergreen.training.families.catalogue import family
+from evergreen.training.families.family import fit_plainly
+from evergreen.training.families.fold import Fold
+from evergreen.training.families.loglinear import TWEEDIE_POWER, log_linear, variance_power
 from evergreen.training.families.prediction import LEAST
+from evergreen.training.families.recipe import Recipe
+from evergreen.training.rows.recency import ALL
 from evergreen.training.search.race import Race
 
 logger = logging.getLogger(__name__)
-
-#: What has a loss with a power.
-_POWERED = ("lightgbm", "linear")
 
 
 def powered(race: Race, recipes: Sequence[Recipe]) -> tuple[Recipe, ...]:
@@ -33,13 +33,13 @@ def powered(race: Race, recipes: Sequence[Recipe]) -> tuple[Recipe, ...]:
         return tuple(recipes)
     if power == "auto":
         matrices = race.folds.parts[0][1]
-        line = Recipe("linear", "linear", canonical({"strength": 1.0}), view=recipes[0].view)
-        (y, weight), _ = matrices.labels(line)
-        rows, x, _ = matrices.of(line.view)
-        model = make_estimator(line, problem.task)
-        refit_estimator(line, model, rows, Fold(x, y, weight))
+        (y, weight), _ = matrices.labels(replace(recipes[0], bag=0, recency=ALL))
+        rows, x, _ = matrices.of(recipes[0].view)
+        model = log_linear(TWEEDIE_POWER)
+        model.layout = rows.layout()
+        fit_plainly(model, Fold(x, y, weight))
         power = variance_power(y, np.maximum(model.predict(x), LEAST), weight)
         logger.info("the variance grows with the mean to the power of %.2f", power)
     if power == TWEEDIE_POWER:
         return tuple(recipes)
-    return tuple(one.with_params(power=power) if one.family in _POWERED else one for one in recipes)
+    return tuple(one.with_params(power=power) if family(one.family).powered else one for one in recipes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from evergreen.training.families.candidates import Recipe
+from evergreen.training.families.recipe import Recipe
 from evergreen.training.fit import Finished
 
 

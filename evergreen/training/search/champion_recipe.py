@@ -13,7 +13,8 @@ from evergreen.handoffs import DAY, TARGET
 from evergreen.statistics import greater_is_better, metric_interval
 from evergreen.training.families.bagging import unbagged
 from evergreen.training.families.calibration import EVEN
-from evergreen.training.families.candidates import Recipe, canonical, unstopped
+from evergreen.training.families.learning import unstopped
+from evergreen.training.families.recipe import Recipe, canonical
 from evergreen.training.fit import predict, refit
 from evergreen.training.problem import Problem
 from evergreen.training.rows.recency import ALL

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from evergreen.handoffs import CUT_OFF, DAY, GROUP, KNOWN_AT, TARGET, TIME
 from evergreen.spec import TASKS
-from evergreen.training.families.candidates import Recipe
+from evergreen.training.families.catalogue import family
+from evergreen.training.families.fold import SMALL_MATRIX
+from evergreen.training.families.recipe import Recipe
 from evergreen.training.fit import Finished, Matrices, fit_on
 from evergreen.training.problem import Problem
 from evergreen.training.rows.targets import encode_target
@@ -36,10 +38,8 @@ _FEW = 1000
 _CANDIDATES, _SECONDS_A_FIT = 25, 0.4
 #: How much longer than its part of the time a fold may take.
 _ROOM = 1.3
-#: Folds of small matrices that are fitted at once, each on one thread, and the values up to which one is small.
-_AT_ONCE, _SMALL_MATRIX = 2, 200_000
-#: What early stopping fixes.
-_ROUNDS = ("n_estimators", "epochs", "rounds")
+#: Threads that is assumed where the spec's budget alone decides: a machine must not decide what is found.
+_ASSUMED_THREADS = 2
 
 
 class Folds:
@@ -107,7 +107,7 @@ class Folds:
             tuning[places] = one.tuning
         rounds = {
             name: np.rint(np.mean([one.recipe.params[name] for one in fitted], axis=0)).clip(1).astype(int).tolist()
-            for name in _ROUNDS
+            for name in family(recipe.family).stopped_by
             if name in fitted[0].recipe.params
         }
         return Finished(recipe.with_params(**rounds), tuning, watch.clock() - began, any(one.cut for one in fitted))
@@ -130,7 +130,8 @@ class Folds:
         """One fit a fold; given up where the first says that the others take too long."""
         from threadpoolctl import threadpool_limits
 
-        count, at_once = len(self._parts), _at_once(self._parts[0].of(recipe.view)[1].size)
+        count = len(self._parts)
+        at_once = _at_once(self._parts[0].of(recipe.view)[1].size, self.problem.threads, count)
 
         def fitted(at: int) -> Finished:
             now = watch.clock()
@@ -150,13 +151,15 @@ class Folds:
                 raise
 
 
-def _at_once(values: int) -> int:
-    return _AT_ONCE if values < _SMALL_MATRIX else 1
+def _at_once(values: int, threads: int, folds: int = _FOLDS) -> int:
+    """Folds of small matrices that are fitted at once, each on one thread."""
+    return min(threads, folds) if values < SMALL_MATRIX else 1
 
 
 def times_longer(n_rows: int, problem: Problem) -> float:
     """How much longer than on one part of the rows a candidate takes that predicts each of ``n_rows`` in turn."""
-    return _FOLDS / _at_once(n_rows * len(problem.transformer_for("").inputs)) * _ROOM
+    at_once = _at_once(n_rows * len(problem.transformer_for("").inputs), problem.threads)
+    return _FOLDS / at_once * _ROOM
 
 
 def may_take_turns(n_rows: int, timed: bool, problem: Problem) -> bool:
@@ -170,7 +173,7 @@ def is_small(n_rows: int, timed: bool, problem: Problem) -> bool:
         return False
     outputs = len(problem.classes) if len(problem.classes) > 2 else 1
     values = n_rows * len(problem.transformer_for("").inputs) * outputs
-    seconds = _FOLDS / _AT_ONCE * (_SECONDS_A_FIT + SECONDS_A_VALUE * values)
+    seconds = _FOLDS / _ASSUMED_THREADS * (_SECONDS_A_FIT + SECONDS_A_VALUE * values)
     return n_rows <= _FEW or seconds * _CANDIDATES <= problem.settings.budget.total_seconds()
 
 

@@ -15,7 +15,9 @@ import numpy as np
 import pandas as pd
 
 from evergreen.handoffs import TARGET
-from evergreen.training.families.candidates import Recipe, unstopped
+from evergreen.training.families.catalogue import family
+from evergreen.training.families.learning import unstopped
+from evergreen.training.families.recipe import Recipe
 from evergreen.training.search.candidate_cache import ScopedCandidateCache
 from evergreen.training.search.folds import Folds, times_longer
 from evergreen.training.search.race import PATIENT, Race
@@ -57,7 +59,7 @@ def ranked(race: Race, train: pd.DataFrame, tuning: pd.DataFrame, recipes: Seque
     if not race.timed:
         # On many rows boosting is what wins: the others come after it, and what takes large steps before all. Where
         # rows have a time, what learns least by heart stays before all.
-        recipes = sorted(recipes, key=lambda one: (_learning_rate(one) < _LARGE_STEPS, one.family != "lightgbm"))
+        recipes = sorted(recipes, key=lambda one: (_learning_rate(one) < _LARGE_STEPS, not family(one.family).leads))
     few.run(recipes)
     if race.problem.settings.search == "bayes":
         few.search()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,13 +13,15 @@ from numpy.typing import NDArray
 
 from evergreen.handoffs import DAY, GROUP, TIME, InputSelection
 from evergreen.statistics import greater_is_better, metric_value, paired_interval
-from evergreen.training.families.candidates import Recipe, canonical, make_estimator
+from evergreen.training.families.catalogue import FAMILIES, family
+from evergreen.training.families.family import Shape
+from evergreen.training.families.fold import Fold
+from evergreen.training.families.learning import make_estimator, refit_estimator
 from evergreen.training.families.prediction import predict_matrix
 from evergreen.training.families.quantiles import Quantiles
 from evergreen.training.problem import Problem
 from evergreen.training.search.folds import Folds
 from evergreen.training.search.halving import some_rows
-from evergreen.training.search.portfolio import boosting
 
 logger = logging.getLogger(__name__)
 
@@ -107,9 +109,9 @@ class _Trial:
     def __init__(self, train: pd.DataFrame, tuning: pd.DataFrame, problem: Problem, view: InputSelection) -> None:
         self.problem, self.view = problem, view.to_json()
         rounds, size = _size(problem)
-        settings = boosting({"n_estimators": rounds, "num_leaves": 15, "learning_rate": 0.08}, size, self.seed)
-        settings |= {"colsample_bytree": 0.7}
-        self.recipe = Recipe("view", "lightgbm", canonical(settings), problem.class_weight)
+        shape = Shape(size, len(problem.transformer_for("").inputs), len(problem.classes))
+        probes = (one.probe(rounds, shape, self.seed) for one in FAMILIES.values())
+        self.recipe = replace(next(one for one in probes if one), class_weight=problem.class_weight)
         train, tuning = some_rows(train, size, self.seed), some_rows(tuning, size // 2, self.seed)
         self.folds = Folds(train, tuning, problem)
         rows = pd.concat([train, tuning]) if len(self.folds.parts) > 1 else tuning
@@ -170,13 +172,19 @@ class _Trial:
 
     def _fit(self, rows: Any, x: Any, y: Floats, weight: Floats | None, columns: Sequence[int]) -> Any:
         model = make_estimator(self.recipe, self.problem.task, self.problem.metric)
-        sets = [at for at, column in enumerate(columns) if column in set(rows.categorical_indices_)]
-        for one in model.members if isinstance(model, Quantiles) else [model]:
-            one.fit(x, y, sample_weight=weight, categorical_feature=sets)
+        sets = set(rows.categorical_indices_)
+        seen = _Seen([at for at, column in enumerate(columns) if column in sets])
+        refit_estimator(self.recipe, model, seen, Fold(x, y, weight, most_threads=self.problem.threads))
         return model
 
     def _predict(self, model: Any, x: Any) -> Floats:
         return predict_matrix(model, self.problem.task, x, len(self.problem.classes))
+
+    def _used(self, model: Any) -> NDArray[np.bool_]:
+        """Which columns a model, or one of its quantiles, looks at; all where that is not known."""
+        models = model.members if isinstance(model, Quantiles) else [model]
+        each = [family(self.recipe.family).used(one) for one in models]
+        return np.asarray(np.logical_or.reduce([np.ones(1, dtype=bool) if one is None else one for one in each]))
 
     def _importance(self, unseen: set[str], chosen: NDArray[np.bool_]) -> dict[str, float]:
         """The mean loss in the metric as one input is shuffled, by input, weighted by each part's rows."""
@@ -194,7 +202,7 @@ class _Trial:
             x, target = x[at][:, columns], self.folds.target[places[at]]
             full = metric_value(self.problem.metric, target, self._predict(model, x))
             # Shuffling what no tree looks at changes nothing.
-            used = sorted(set(sources[_used(model)]))
+            used = sorted(set(sources[self._used(model)]))
             for first in range(0, len(used), _AT_ONCE):
                 names = used[first : first + _AT_ONCE]
                 several = np.tile(x, (len(names), 1))
@@ -204,6 +212,13 @@ class _Trial:
                 for name, found in zip(names, np.split(self._predict(model, several), len(names)), strict=True):
                     losses[name] += sign * (full - metric_value(self.problem.metric, target, found)) * len(at)
         return {name: loss / max(1, int(chosen.sum())) for name, loss in losses.items()}
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What a family asks of the transformer, of some of its columns."""
+
+    categorical_indices_: list[int]
 
 
 def _size(problem: Problem) -> tuple[int, int]:
@@ -217,8 +232,3 @@ def _size(problem: Problem) -> tuple[int, int]:
 
 def _seen(rows: Any, unseen: set[str]) -> list[int]:
     return [at for at, source in enumerate(rows.sources_) if source not in unseen]
-
-
-def _used(model: Any) -> NDArray[np.bool_]:
-    models = model.members if isinstance(model, Quantiles) else [model]
-    return np.asarray(sum(np.asarray(one.booster_.feature_importance("split")) for one in models) > 0)

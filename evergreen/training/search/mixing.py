@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from evergreen.spec import TASKS
 from evergreen.statistics import metric_value
 from evergreen.training.families import ensemble
-from evergreen.training.families.candidates import Recipe
+from evergreen.training.families.recipe import Recipe
 from evergreen.training.search.portfolio import matrix_cost, scoring_cost
 from evergreen.training.search.race import Race
 

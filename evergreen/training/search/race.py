@@ -8,14 +8,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evergreen.spec import Family
 from evergreen.statistics import greater_is_better, metric_value
-from evergreen.training.families.bagging import UNSTEADY, bag
-from evergreen.training.families.candidates import Recipe, unstopped
+from evergreen.training.families.bagging import bag
+from evergreen.training.families.catalogue import family
+from evergreen.training.families.learning import unstopped
+from evergreen.training.families.recipe import ENSEMBLE, Recipe
 from evergreen.training.fit import Finished
 from evergreen.training.search.candidate_cache import CandidateCache
 from evergreen.training.search.folds import Folds
-from evergreen.training.search.space import SPACES, proposals
+from evergreen.training.search.space import proposals
 from evergreen.training.watch import OutOfTime, Watch
 
 logger = logging.getLogger(__name__)
@@ -24,9 +25,8 @@ logger = logging.getLogger(__name__)
 _FIRST_SHARE, _SHARE = 0.75, 0.5
 #: What a fit has cost before it first looks at the clock, as a share of the longest one.
 _BEGINNING = 0.1
-#: Proposals in a row without a better one after which a search ends, of boosting and of families with less to search;
-#: and how many times as many where nothing else is left to spend the budget on.
-_PLATEAU, _SHORT, PATIENT = 40, 10, 4
+#: How many times as many proposals may bring nothing better where nothing else is left to spend the budget on.
+PATIENT = 4
 #: Families that are searched at once: the best ones, boosting always among them.
 _SEARCHED = 2
 #: The share of the budget that is set apart, at most, for fitting the members of an ensemble once more, and how many
@@ -34,8 +34,8 @@ _SEARCHED = 2
 _APART, _LIKELY = 0.2, 3
 #: Candidates that a bag is made of, at most.
 _BAGGED = 2
-#: Candidates that an ensemble is chosen from: all, of boosting, and of each other family.
-_POOL, _BOOSTED, _OTHERS = 16, 8, 3
+#: Candidates that an ensemble is chosen from, and bags among them.
+_POOL, _BAGS = 16, 3
 #: How much longer a fit on all rows takes than one on those of the split: there are more of them. What stopped early
 #: does without looking at the others, and without the rounds that brought nothing.
 _GROWTH, _STOPPED = 1.2, 0.9
@@ -45,7 +45,7 @@ _GROWTH, _STOPPED = 1.2, 0.9
 class Line:
     """A family's proposals, the value that answers the last of them, and how many brought nothing better."""
 
-    family: Family
+    family: str
     proposed: Generator[Recipe, float, None]
     answer: float | None = None
     best: float | None = None
@@ -91,9 +91,10 @@ class Race:
         counts: dict[str, int] = {}
         found = []
         for at in self.order:
-            family = self.done[at].recipe.family
-            counts[family] = counts.get(family, 0) + 1
-            if counts[family] <= (_BOOSTED if family == "lightgbm" else _OTHERS) and not self.done[at].cut:
+            name = self.done[at].recipe.family
+            counts[name] = counts.get(name, 0) + 1
+            most = _BAGS if name == ENSEMBLE else family(name).pool
+            if counts[name] <= most and not self.done[at].cut:
                 found.append(self.done[at])
         return found[:_POOL]
 
@@ -125,7 +126,8 @@ class Race:
 
     def again(self, finished: Finished) -> float:
         """Seconds that fitting a finished candidate on all rows takes, as often as it is asked for."""
-        stopped = finished.recipe.family in ("lightgbm", "mlp") and not finished.cut
+        alone = not finished.recipe.members
+        stopped = alone and bool(family(finished.recipe.family).stopped_by) and not finished.cut
         return self.refits * (_STOPPED if stopped else _GROWTH) * finished.seconds / self.folds.count
 
     def run(self, recipes: Sequence[Recipe]) -> None:
@@ -150,12 +152,12 @@ class Race:
             patience: Times as many proposals as usual may bring nothing better.
         """
         settings = self.problem.settings
-        spaces = settings.space or SPACES
-        families = list(dict.fromkeys(self.done[at].recipe.family for at in self.order))
-        known: list[Family] = [family for family in families if family in spaces]  # type: ignore[misc]
+        ordered = [self.done[at].recipe for at in self.order]
+        names = list(dict.fromkeys(recipe.family for recipe in ordered if not recipe.members))
+        known = [name for name in names if (name in settings.space if settings.space else family(name).space)]
         if not settings.space:
-            known = sorted(known, key=lambda family: (family != known[0], family != "lightgbm"))[:_SEARCHED]
-        lines = [Line(family, self._proposed(family)) for family in known]
+            known = sorted(known, key=lambda name: (name != known[0], not family(name).leads))[:_SEARCHED]
+        lines = [Line(name, self._proposed(name)) for name in known]
         while lines and not self.full:
             lines = [line for line in lines if not self.full and self._go_on(line, patience)]
 
@@ -165,7 +167,7 @@ class Race:
         settings = self.problem.settings
         allowed = settings.max_candidates is None and "never" not in (settings.bagging, settings.ensemble)
         several = self.folds.count > 1 and not self.timed and self._most_fits >= 2
-        return allowed and several and bool(UNSTEADY & {*settings.families})
+        return allowed and several and any(family(name).unsteady for name in settings.families)
 
     def bag(self) -> None:
         """Fit the best candidates several times, each time on other folds, where there is time for it."""
@@ -191,7 +193,8 @@ class Race:
             part = min(share, 1 / (1 + self.refits * _GROWTH / self.folds.count))
             deadline = self.clock() + part * max(self.left, 0.0)
             try:
-                found = self.folds.fit(recipe, Watch(self.clock, deadline, not self.done, to_beat, self._way))
+                watch = Watch(self.clock, deadline, not self.done, to_beat, self._way(recipe.family))
+                found = self.folds.fit(recipe, watch)
             except OutOfTime:
                 logger.info("%s: dropped, its share of the budget ran out", recipe.name)
                 return None
@@ -208,19 +211,19 @@ class Race:
         self.on_done(found, self.values[-1])
         return found
 
-    @property
-    def _way(self) -> float:
-        """Rounds of a learning rate of 1 that boosting went at least."""
-        boosted = [one.recipe.params for one in self.done if one.recipe.family == "lightgbm" and not one.cut]
-        return float(min((one["n_estimators"] * one["learning_rate"] for one in boosted), default=0.0))
+    def _way(self, name: str) -> float:
+        """Rounds of a learning rate of 1 that fits of a family went at least; 0 where that is not known."""
+        alike = [one.recipe for one in self.done if one.recipe.family == name and not one.cut]
+        ways = (family(name).way(recipe.params) for recipe in alike if not recipe.members)
+        return min((way for way in ways if way is not None), default=0.0)
 
     def _recalled(self, recipe: Recipe) -> Finished | None:
         return self.memory.recall(recipe, self.to_beat) if self.memory else None
 
-    def _proposed(self, family: Family) -> Generator[Recipe, float, None]:
+    def _proposed(self, name: str) -> Generator[Recipe, float, None]:
         settings = self.problem.settings
-        space = settings.space.get(family) or SPACES[family]
-        places = [at for at in self.order if self.done[at].recipe.family == family]
+        space = settings.space.get(name) or family(name).space
+        places = [at for at in self.order if self.done[at].recipe.family == name]
         base = self.done[places[0]].recipe
         known = [(self.done[at].recipe, self.values[at]) for at in places if not np.isnan(self.values[at])]
         return proposals(settings.search, base, space, known, self.sign > 0, settings.seed)
@@ -241,7 +244,7 @@ class Race:
             line.answer = self.values[-1]
             better = line.best is None or self.sign * line.answer > self.sign * line.best
         line.best, line.since = (line.answer, 0) if better else (line.best, line.since + 1)
-        plateau = patience * (_PLATEAU if line.family == "lightgbm" else _SHORT)
+        plateau = patience * family(line.family).plateau
         if self.problem.settings.search == "bayes" and line.since >= plateau:
             logger.info("%s: %d proposals in a row brought nothing better", line.family, line.since)
             return False

@@ -11,11 +11,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from evergreen.handoffs import InputSelection
-from evergreen.spec import TASKS, Family
+from evergreen.spec import TASKS
 from evergreen.statistics import metric_value
 from evergreen.training.families.calibration import EVEN, calibrate, calibrated, cost, threshold_for
-from evergreen.training.families.candidates import Recipe
+from evergreen.training.families.catalogue import family
 from evergreen.training.families.quantiles import shifts_for
+from evergreen.training.families.recipe import Recipe
 from evergreen.training.fit import Finished
 from evergreen.training.problem import Problem
 from evergreen.training.search.amounts import powered
@@ -137,9 +138,9 @@ def _begin(race: Race, train: pd.DataFrame, tuning: pd.DataFrame, view: str, fir
     problem = race.problem
     settings = problem.settings
     by_space = settings.search in ("random", "grid")
-    chosen: Sequence[Family] = (list(settings.space) if by_space else ()) or settings.families
+    chosen = (list(settings.space) if by_space else []) or list(settings.families)
     if settings.monotone:
-        chosen = [family for family in chosen if family == "lightgbm"]
+        chosen = [name for name in chosen if family(name).monotone]
     inputs = len(problem.transformer_for("").inputs)
     recipes = candidates(
         problem.task, chosen, len(train), inputs, settings.seed, problem.class_weight,

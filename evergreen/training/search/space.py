@@ -11,26 +11,12 @@ from typing import Any
 import numpy as np
 
 from evergreen.errors import TrainingError, did_you_mean
-from evergreen.spec import Family
-from evergreen.training.families.candidates import MAX_EPOCHS, MAX_ROUNDS, Recipe
+from evergreen.training.families.catalogue import family
+from evergreen.training.families.family import Space, Values
+from evergreen.training.families.recipe import Recipe, canonical
 
 logger = logging.getLogger(__name__)
 
-#: A parameter's values: two numbers are a range, anything else are the choices.
-Values = Sequence[int | float | str]
-Space = Mapping[str, Values]
-
-#: What a search looks at where the spec does not say.
-SPACES: dict[Family, Space] = {
-    "lightgbm": {
-        "num_leaves": (4, 255), "min_child_samples": (2, 300), "colsample_bytree": (0.3, 1.0), "subsample": (0.5, 1.0),
-        "reg_lambda": (0.01, 100.0), "learning_rate": (0.02, 0.15),
-    },
-    "extra_trees": {"min_samples_leaf": (1, 50), "max_features": (0.1, 1.0)},
-    "random_forest": {"min_samples_leaf": (1, 50), "max_samples": (0.3, 1.0)},
-    "linear": {"strength": (0.0001, 100.0)},
-    "mlp": {"width": (16, 256), "alpha": (0.00001, 1.0), "learning_rate_init": (0.0005, 0.01)},
-}  # fmt: skip
 #: Points of a range in a grid, and the ratio of a range's ends from which steps are equal in the logarithm.
 _POINTS, _WIDE = 4, 10.0
 #: Random trials before TPE models what was found.
@@ -94,15 +80,8 @@ def _bayes(
 
 
 def _changed(base: Recipe, point: Mapping[str, Any], number: int) -> Recipe:
-    changes = dict(point)
-    if base.family == "lightgbm":
-        changes |= {"n_estimators": MAX_ROUNDS}
-        if "subsample" in point:
-            changes["subsample_freq"] = 1
-    if base.family == "mlp":
-        changes["epochs"] = MAX_EPOCHS
-    recipe = base.with_params(**changes)
-    return replace(recipe, name=f"{base.family.replace('_', '-')}-{number}")
+    params = family(base.family).proposed(base.params, point)
+    return replace(base, params_json=canonical(params), name=f"{base.family.replace('_', '-')}-{number}")
 
 
 def _is_range(values: Values) -> bool:

@@ -13,7 +13,7 @@ import skops.io
 from evergreen.errors import DataError, EvergreenError, SpecError
 from evergreen.features import RowFeatures, build
 from evergreen.features.rows import TRANSFORMERS, Plan
-from evergreen.io.registry import TRUSTED
+from evergreen.io.registry import trusted_types
 from evergreen.spec import Features, ModelSpec
 
 RNG = np.random.default_rng(0)
@@ -39,7 +39,7 @@ def test_every_transformer_that_may_be_named_is_stored_and_read_safely(by: str) 
     columns = ["city"] if by.endswith(("OneHotEncoder", "OrdinalEncoder")) else ["a", "b"]
     rows = fitted(columns, by, OPTIONS.get(by.rsplit(".", 1)[-1]))
     stored = skops.io.dumps(rows)
-    loaded = skops.io.loads(stored, trusted=list(TRUSTED))
+    loaded = skops.io.loads(stored, trusted=trusted_types())
     assert loaded.transform(ROWS).tobytes() == rows.transform(ROWS).tobytes()
     alone = np.vstack([loaded.transform(ROWS.iloc[[at]]) for at in range(3)])
     np.testing.assert_allclose(alone, rows.transform(ROWS)[:3], rtol=1e-5, atol=1e-6)
@@ -92,7 +92,7 @@ def test_a_function_of_the_project_makes_columns(project: Path) -> None:
     rows = fitted(["a", "b"], "ours:product", {"power": 2})
     at = rows.feature_names_.index("product(a, b)")
     np.testing.assert_allclose(rows.transform(ROWS)[:, at], (ROWS["a"] * ROWS["b"]) ** 2, rtol=1e-6)
-    loaded = skops.io.loads(skops.io.dumps(rows), trusted=list(TRUSTED))
+    loaded = skops.io.loads(skops.io.dumps(rows), trusted=trusted_types())
     assert loaded.transform(ROWS).tobytes() == rows.transform(ROWS).tobytes()
 
 

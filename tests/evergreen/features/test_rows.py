@@ -10,7 +10,7 @@ from sklearn.pipeline import Pipeline
 from evergreen.errors import DataError
 from evergreen.features import RowFeatures, signature_frame
 from evergreen.features.rows import Plan, plan_of
-from evergreen.io.registry import TRUSTED
+from evergreen.io.registry import trusted_types
 from evergreen.spec import ModelSpec
 
 INPUTS = ["number", "whole", "truth", "city", "code", "made", "constant", "empty"]
@@ -162,8 +162,8 @@ def test_a_stored_pipeline_predicts_the_same_bits_and_holds_trusted_types_only()
     columns = RowFeatures([*INPUTS, "shop", "note"], Plan(time_column="__time", trend="always", transform=(by,)))
     pipeline = Pipeline([("rows", columns), ("model", LGBMClassifier(n_estimators=5, verbose=-1))]).fit(frame, target)
     stored = skops.io.dumps(pipeline)
-    assert set(skops.io.get_untrusted_types(data=stored)) <= set(TRUSTED)
-    loaded = skops.io.loads(stored, trusted=list(TRUSTED))
+    assert set(skops.io.get_untrusted_types(data=stored)) <= set(trusted_types())
+    loaded = skops.io.loads(stored, trusted=trusted_types())
     assert loaded.predict_proba(frame).tobytes() == pipeline.predict_proba(frame).tobytes()
 
 

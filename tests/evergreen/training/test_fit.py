@@ -10,7 +10,7 @@ import skops.io
 
 from evergreen import features, training
 from evergreen.errors import TrainingError
-from evergreen.io.registry.models import TRUSTED
+from evergreen.io.registry.models import trusted_types
 from evergreen.spec import ModelSpec
 from evergreen.training import Recipe
 
@@ -67,7 +67,7 @@ def test_each_candidate_learns_each_task_and_survives_storage(task: str) -> None
             assert fitted.tuning.shape == (600, len(classes))
             assert (fitted.tuning.argmax(axis=1) == target).mean() > 0.65
         stored = skops.io.dumps(fitted.pipeline)
-        loaded = skops.io.loads(stored, trusted=list(TRUSTED))
+        loaded = skops.io.loads(stored, trusted=trusted_types())
         assert training.predict(loaded, task, tuning).tobytes() == fitted.tuning.tobytes()
 
 

@@ -15,7 +15,7 @@ from sklearn.datasets import load_diabetes
 from evergreen.errors import DataError, TrainingError
 from evergreen.features import row_features
 from evergreen.handoffs import TARGET
-from evergreen.io.registry.models import TRUSTED
+from evergreen.io.registry.models import trusted_types
 from evergreen.spec import ModelSpec
 from evergreen.statistics import metric_value
 from evergreen.training import (
@@ -106,7 +106,7 @@ def test_what_predicts_is_stored_without_pickle_and_predicts_the_same() -> None:
         )
         for recipe in (*single, Recipe.mixing(single, [0.5, 0.5]), *([moved] if task == "quantile" else [])):
             pipeline = refit(recipe, rows, problem)
-            again = skops.io.loads(skops.io.dumps(pipeline), trusted=list(TRUSTED))
+            again = skops.io.loads(skops.io.dumps(pipeline), trusted=trusted_types())
             said = predict(pipeline, task, rows, 3)  # type: ignore[arg-type]
             assert np.array_equal(said, again.predict(rows))  # as a server would ask it
 

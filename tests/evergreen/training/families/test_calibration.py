@@ -12,7 +12,7 @@ import skops.io
 
 from evergreen import features, training
 from evergreen.handoffs import ModelVersion
-from evergreen.io.registry.models import TRUSTED
+from evergreen.io.registry.models import trusted_types
 from evergreen.spec import Costs, ModelSpec
 from evergreen.statistics import metric_value
 from evergreen.training.families.calibration import calibrate, calibrated, cost, threshold_for
@@ -82,7 +82,7 @@ def test_a_calibrated_model_is_stored_and_explained_as_it_predicts() -> None:
         uncalibrated = training.predict(training.refit(plain, frame, problem), "binary", frame)
         np.testing.assert_allclose(found, calibrated(uncalibrated, (0.5, 0.2)))
         np.testing.assert_allclose(pipeline.predict_proba(frame)[:, 1], found)
-        loaded = skops.io.loads(skops.io.dumps(pipeline), trusted=list(TRUSTED))
+        loaded = skops.io.loads(skops.io.dumps(pipeline), trusted=trusted_types())
         assert training.predict(loaded, "binary", frame).tobytes() == found.tobytes()
         explained = training.explain(pipeline, "binary", frame[:1], ("no", "yes"))
         assert explained.prediction == pytest.approx(found[0])

@@ -9,7 +9,7 @@ import skops.io
 from numpy.typing import NDArray
 
 from evergreen import features, training
-from evergreen.io.registry.models import TRUSTED
+from evergreen.io.registry.models import trusted_types
 from evergreen.spec import ModelSpec
 from evergreen.statistics import metric_value
 from evergreen.training.families.ensemble import Price, honest_gains, select
@@ -69,7 +69,7 @@ def test_an_ensemble_of_all_kinds_is_stored_explained_and_drawn_like_any_model(t
     members = [recipe.with_params(**SMALL.get(recipe.family, {})) for recipe in every]
     pipeline = training.refit(training.Recipe.mixing(members, [1 / len(members)] * len(members)), rows, problem)
     found = training.predict(pipeline, task, rows, len(classes))
-    loaded = skops.io.loads(skops.io.dumps(pipeline), trusted=list(TRUSTED))
+    loaded = skops.io.loads(skops.io.dumps(pipeline), trusted=trusted_types())
     assert training.predict(loaded, task, rows, len(classes)).tobytes() == found.tobytes()
     explained = training.explain(pipeline, task, rows[:1], classes)
     assert not explained.adds_up

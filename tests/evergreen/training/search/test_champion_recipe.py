@@ -11,7 +11,7 @@ from evergreen import features, training
 from evergreen.errors import TrainingError
 from evergreen.spec import ModelSpec
 from evergreen.training import Recipe
-from evergreen.training.families.candidates import MAX_ROUNDS
+from evergreen.training.families.kinds.lightgbm import MAX_ROUNDS
 from evergreen.training.search.champion_recipe import remembered, still_does
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
@@ -26,7 +27,8 @@ def problem(task: str = "binary", **settings: object) -> training.Problem:
         {"model": "m", "data": {"source": "s", "target": {"column": "y"}}, "training": FIT | settings}
     )
     classes = ("0", "1") if task == "binary" else ()
-    return training.Problem(model.training, task, classes, partial(features.row_features, model, ["x", "z"]))
+    transformer_for = partial(features.row_features, model, ["x", "z"])
+    return training.Problem(model.training, task, classes, transformer_for, threads=2)
 
 
 def rows(n: int = 500, seed: int = 0) -> pd.DataFrame:
@@ -165,17 +167,17 @@ def test_an_ensemble_is_chosen_from_a_few_of_each_family() -> None:
     assert metric_value("roc_auc", race.target, mixed[1]) > max(race.values)
 
 
-def test_folds_fitted_two_at_a_time_give_the_bits_of_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folds_fitted_several_at_a_time_give_the_bits_of_one_after_the_other() -> None:
     from evergreen.training.search import folds
 
     learned = problem(cross_validate="auto", budget=timedelta(days=9))
     recipe = training.candidates("binary", ["lightgbm"], 500, 2, 0)[0]
     found = []
-    for at_once in (1, 2):
-        monkeypatch.setattr(folds, "_AT_ONCE", at_once)
-        found.append(folds.Folds(rows(), rows(200, seed=1), learned).fit(recipe, folds.Watch()))
-    assert found[0].tuning.tobytes() == found[1].tuning.tobytes()
-    assert found[0].recipe == found[1].recipe
+    for threads in (1, 2, 4):
+        several = replace(learned, threads=threads)
+        found.append(folds.Folds(rows(), rows(200, seed=1), several).fit(recipe, folds.Watch()))
+    assert len({one.tuning.tobytes() for one in found}) == 1
+    assert len({one.recipe for one in found}) == 1
     assert len(found[0].tuning) == 700
 
 
