@@ -38,7 +38,7 @@ def init(
     """Write a model's file and its suite from a table: each guess with its reason, every doubt marked check."""
     import pandas as pd
 
-    from evergreen.discovery import model_file, survey
+    from evergreen.discovery import model_file, survey, without_unusable
     from evergreen.io.sampling import read_sample, take_sample
 
     here = here_or_new()
@@ -50,7 +50,9 @@ def init(
     hints = _hints([str(one) for one in sample.raw.columns], bool(sample.layout.names), target, time, key, group)
     reading, frame = read_sample(sample, hints.time)
     say(f"{name}: {len(frame):,} rows by {len(frame.columns)} columns{'' if sample.complete else ' (a sample)'}")
-    found = survey(frame, hints, pd.Timestamp.now("UTC"), {*reading.blanked, *reading.sentinels})
+    now = pd.Timestamp.now("UTC")
+    frame = without_unusable(frame, reading, hints.target, now)
+    found = survey(frame, hints, now, reading)
     if lead and not found.time:
         raise UsageError(f"--lead {lead}: is counted from the event time, and none was found; say which: --time COLUMN")
     rows = f"{len(frame):,} {'' if sample.complete else 'sampled '}rows"

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from evergreen.data.together import put_together
 from evergreen.errors import DataError
 from evergreen.spec import Read
 
@@ -19,7 +20,8 @@ logger = logging.getLogger(__name__)
 _BEFORE = r"^[\s$€£¥₹~]+"
 _AFTER = r"[\s%$€£¥₹]*(?:[^\W\d_]+[²³]?(?:/[^\W\d_]+)?\.?)?$"
 #: Microseconds in one of these, and from 1970 to where they count from.
-_SINCE = {"seconds": (1e6, 0.0), "milliseconds": (1e3, 0.0), "excel": (86400e6, -25569 * 86400e6)}
+_SINCE = {"seconds": (1e6, 0.0), "milliseconds": (1e3, 0.0), "microseconds": (1.0, 0.0), "nanoseconds": (1e-3, 0.0),
+          "excel": (86400e6, -25569 * 86400e6)}  # fmt: skip
 #: Microseconds from 1970 to the year 10000, after which there are no dates.
 _FARTHEST = 2.5e17
 
@@ -42,6 +44,9 @@ def clean(rows: pd.DataFrame, how: Read | None) -> pd.DataFrame:
         return rows
     rows = _without_lines(rows, how.drop)
     columns = {name: _cleaned(rows[name], str(name), how) for name in rows.columns}
+    for name, parts in how.together.items():
+        if name not in rows and all(part in rows for part in parts):
+            columns[name] = put_together([rows[part] for part in parts], list(parts.values()), name)
     return pd.DataFrame(columns, index=rows.index)
 
 

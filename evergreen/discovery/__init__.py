@@ -10,7 +10,7 @@ from evergreen.discovery.reading import Reading
 from evergreen.discovery.rules import infer
 from evergreen.discovery.sentinels import Sentinel, find_sentinels
 from evergreen.discovery.suites import suite_file
-from evergreen.discovery.survey import Hints, Survey, find_event, survey
+from evergreen.discovery.survey import Hints, Survey, find_event, survey, without_unusable
 from evergreen.discovery.writing import model_file, model_name
 
 __all__ = [
@@ -38,4 +38,5 @@ __all__ = [
     "suite_file",
     "summary",
     "survey",
+    "without_unusable",
 ]

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from evergreen.discovery.columns import named_like_a_year
+from evergreen.discovery.moments import find_moments, free_name
 from evergreen.discovery.numerals import look_at_dots, settle
 from evergreen.discovery.odd_texts import doubt_of, find_units, several_currencies, texts_among, why_text
 from evergreen.discovery.reading import Reading
@@ -35,7 +36,10 @@ _EXCEL = (20_000, 60_000)
 #: What a column counts for where the file's way of writing numbers is settled, if it shows none.
 _NO_NUMBERS = NumberLook(None, ".", "", True)
 _DAY_NAME = r"(?i)(?:date|datum|fecha)"
-_TIME_NAME = r"(?i)(?:date|time|stamp|epoch|created|updated|(?:^|[ _.-])(?:ts|at|on|when)$|(?-i:[a-z](?:Ts|At|On)$))"
+_TIME_NAME = (
+    r"(?i)(?:date|time|stamp|epoch|created|updated|"
+    r"(?:^|[ _.-])(?:ts|at|on|when|ms|us|ns|secs?|micros|millis|nanos)$|(?-i:[a-z](?:Ts|At|On)$))"
+)
 
 
 def find_reading(
@@ -76,6 +80,9 @@ def find_reading(
     for name in dict.fromkeys([*found.drop, *units]):
         if name not in (*found.numbers, *found.dates, *found.texts):
             _look_above_totals(found, name, rows[name])
+    made = find_moments(rows, found.dates) if time is None else None
+    if made is not None:
+        found.together[free_name(map(str, raw.columns))] = made
     found.missing = {word: where[word] for word, _ in words.most_common() if word}
     return found
 
@@ -200,6 +207,10 @@ def _look_at_whole_numbers(found: Reading, name: str, values: pd.Series, time: s
         found.dates[name] = (("seconds",), f"seconds since 1970, e.g. {present.iloc[0]}")
     elif named and low >= 500_000_000_000 and high <= 2_500_000_000_000:
         found.dates[name] = (("milliseconds",), f"milliseconds since 1970, e.g. {present.iloc[0]}")
+    elif named and low >= 5e14 and high <= 2.5e15:
+        found.dates[name] = (("microseconds",), f"microseconds since 1970, e.g. {present.iloc[0]}")
+    elif named and low >= 5e17 and high <= 2.5e18:
+        found.dates[name] = (("nanoseconds",), f"nanoseconds since 1970, e.g. {present.iloc[0]}")
     elif _EXCEL[0] <= low and high <= _EXCEL[1] and (name == time or re.search(_DAY_NAME, name)):
         found.dates[name] = (("excel",), f"days as Excel counts them, e.g. {present.iloc[0]:g}")
     elif whole and name == time and low >= 1500 and high <= 2200:

@@ -19,6 +19,7 @@ class Reading:
     missing: dict[str, str] = field(default_factory=dict)
     numbers: dict[str, str] = field(default_factory=dict)
     dates: dict[str, tuple[tuple[str, ...], str]] = field(default_factory=dict)
+    together: dict[str, tuple[dict[str, str], str]] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
     fold: dict[str, str] = field(default_factory=dict)
     sentinels: dict[str, Sentinel] = field(default_factory=dict)
@@ -41,6 +42,7 @@ class Reading:
             "thousands": self.thousands,
             "decimal": self.decimal,
             "dates": {name: list(forms) for name, (forms, _) in self.dates.items()},
+            "together": {name: parts for name, (parts, _) in self.together.items()},
             "texts": list(self.texts),
             "fold": list(self.fold),
             "drop": {name: list(texts) for name, texts in self.drop.items()},

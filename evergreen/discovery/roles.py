@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -84,10 +85,9 @@ def find_time(columns: Sequence[Column], frame: pd.DataFrame, taken: set[str], n
         moments = frame[column.name]
         newest = moments.max() if moments.dt.tz is not None else moments.max().tz_localize("UTC")
         days = moments.dt.normalize().nunique()
-        name = pd.Series([column.name])
-        if newest > now or days < 10 or name.str.contains(_NO_EVENT, regex=True).iloc[0]:
+        if newest > now or days < 10 or not may_be_event(column.name):
             continue
-        fit.append((bool(name.str.contains(_EVENT, regex=True).iloc[0]), days, column))
+        fit.append((re.search(_EVENT, column.name) is not None, days, column))
     if not fit:
         return None
     fit.sort(key=lambda one: (not one[0],))
@@ -97,6 +97,11 @@ def find_time(columns: Sequence[Column], frame: pd.DataFrame, taken: set[str], n
     if others:
         check += f" other times: {', '.join(others)}"
     return Guess(column.name, f"{column.reason}, {days:,} days, never missing", check)
+
+
+def may_be_event(name: str) -> bool:
+    """Whether a column's name does not say that its time is another one than the event's: a birth, a status, an end."""
+    return re.search(_NO_EVENT, name) is None
 
 
 def find_group(columns: Sequence[Column], taken: set[str]) -> Guess | None:

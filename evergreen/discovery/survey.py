@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
 from evergreen.discovery.columns import Column, describe, twins
 from evergreen.discovery.leaks import Leak, find_leaks, repeated_rows, sorted_by_target
+from evergreen.discovery.reading import Reading
 from evergreen.discovery.roles import Guess, find_group, find_key, find_time
 from evergreen.discovery.target import TargetGuess, find_task
 from evergreen.errors import DataError, did_you_mean
-from evergreen.spec import Task
+from evergreen.spec import TASKS, Task
 
 
 @dataclass(frozen=True)
@@ -50,14 +51,14 @@ class Survey:
     days: int
 
 
-def survey(frame: pd.DataFrame, hints: Hints, now: pd.Timestamp, blanked: Collection[str] = ()) -> Survey:
+def survey(frame: pd.DataFrame, hints: Hints, now: pd.Timestamp, reading: Reading | None = None) -> Survey:
     """Look at a sample as a person would.
 
     Args:
         frame: Rows whose values have been read (see ``find_reading``).
         hints: The target, and what else is known.
         now: The present, with a zone: an event time does not lie in the future.
-        blanked: Columns with values that the reading takes for missing.
+        reading: How the values were read, where that was found out.
 
     Raises:
         DataError: a named column is not there, the target cannot be learned, or no column is left to learn from.
@@ -67,10 +68,12 @@ def survey(frame: pd.DataFrame, hints: Hints, now: pd.Timestamp, blanked: Collec
     columns = describe(frame)
     taken = {name for name in (hints.target, hints.time, hints.key, hints.group) if name}
     key = _told(hints.key, "--key") or find_key(columns, frame, taken)
-    time = _told(hints.time, "--time") or find_time(columns, frame, taken, now)
+    time = _told(hints.time, "--time") or _made(reading, frame) or find_time(columns, frame, taken, now)
     event = time.value if time else ""
     roles = {hints.target, key.value if key else "", event}
-    excluded = _useless(columns, frame, roles)
+    parts = reading.together[event][0] if reading and event in reading.together else ()
+    excluded = dict.fromkeys(parts, f"a part of {event}")
+    excluded |= _useless(columns, frame, roles | {*excluded})
     inputs = tuple(column.name for column in columns if column.name not in roles and column.name not in excluded)
     if not inputs and time is None:
         whys = "; ".join(f"{name} {why}" for name, why in excluded.items())
@@ -84,13 +87,29 @@ def survey(frame: pd.DataFrame, hints: Hints, now: pd.Timestamp, blanked: Collec
         time=time,
         group=_told(hints.group, "--group") or find_group(columns, roles),
         excluded=excluded,
-        leaks=_leaks(
-            frame, columns, hints.target, "regression" if task.task == "count" else task.task, inputs, event, blanked
-        ),
+        leaks=_leaks(frame, columns, (hints.target, task.task), inputs, event, reading),
         repeated=repeated_rows(frame, hints.target, (*inputs, *([event] if event else []))),
         inputs=inputs,
         days=_days(frame[event]) if event else 0,
     )
+
+
+def without_unusable(frame: pd.DataFrame, reading: Reading, target: str, now: pd.Timestamp) -> pd.DataFrame:
+    """The rows without times that were put together and are no event time: of the target, missing, or in the future."""
+    for name, (parts, _) in list(reading.together.items()):
+        moments = frame[name]
+        if target in parts or moments.isna().any() or moments.max().tz_localize("UTC") > now or moments.nunique() < 10:
+            del reading.together[name]
+            frame = frame.drop(columns=name)
+    return frame
+
+
+def _made(reading: Reading | None, frame: pd.DataFrame) -> Guess | None:
+    """The event time that was put together of several columns."""
+    for name, (parts, why) in reading.together.items() if reading else ():
+        check = "" if "%d" in " ".join(parts.values()) else "no day: each row counts as the first day of its month"
+        return Guess(name, f"{' and '.join(parts)}: {why}; {_days(frame[name]):,} days", check)
+    return None
 
 
 def _check_names(hints: Hints, names: Sequence[str]) -> None:
@@ -106,13 +125,14 @@ def _check_names(hints: Hints, names: Sequence[str]) -> None:
 def _leaks(
     frame: pd.DataFrame,
     columns: Sequence[Column],
-    target: str,
-    task: Task,
+    wanted: tuple[str, Task],
     inputs: Sequence[str],
     event: str,
-    blanked: Collection[str],
+    reading: Reading | None,
 ) -> tuple[Leak, ...]:
     """Ids by which the target is sorted, and columns that seem to know it."""
+    target, task = wanted[0], wanted[1] if TASKS[wanted[1]].classes else "regression"
+    blanked = {*reading.blanked, *reading.sentinels} if reading else set()
     ids = [column.name for column in columns if column.kind == "id" and column.name != target]
     times = [column.name for column in columns if column.kind == "time"]
     return (

@@ -49,12 +49,13 @@ _DAYS = (
     "%Y%m%d", "%Y-%m", "%b %Y", "%B %Y", "%m/%Y", "%a %b %d %Y",
 )  # fmt: skip
 _MOMENTS = (
+    "%Y-%m-%d %H.%M.%S", "%Y-%m-%d %H.%M",
     "%Y-%m-%d %H:%M:%S %Z", "%Y-%m-%d %H:%M:%S.%f %Z", "%Y-%m-%d %H:%M %Z", "%a, %d %b %Y %H:%M:%S %Z",
     "%a, %d %b %Y %H:%M:%S %z", "%d/%b/%Y:%H:%M:%S %z", "%a %b %d %H:%M:%S %Y", "%a %b %d %H:%M:%S %Z %Y",
     "%a %b %d %H:%M:%S %z %Y", "%Y-%m-%d %I:%M:%S %p", "%Y-%m-%d %I:%M %p", "%Y%m%d%H%M%S", "%Y%m%dT%H%M%S",
     "%Y%m%dT%H%M%SZ", "%d%b%Y", "%d-%B-%Y", "%Y-%b-%d", "%B %Y", "%Y %b", "%m-%Y", "%Y/%m", "%Y.%m",
 )  # fmt: skip
-_CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p", "T%H:%M:%S", " %H:%M:%S.%f")
+_CLOCKS = ("", " %H.%M.%S", " %H.%M", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p", "T%H:%M:%S", " %H:%M:%S.%f")
 _ISO = r"^\d{4}-\d{2}-\d{2}(?:[ T]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?\s?(?:Z|[+-]\d{2}:?\d{2})?)?$"
 #: Pairs of forms that only a day above 12 tells apart.
 _TWINS = {"%d/%m": "%m/%d", "%m/%d": "%d/%m", "%d-%m": "%m-%d", "%m-%d": "%d-%m", "%d.%m": "%m.%d", "%m.%d": "%d.%m"}

@@ -69,6 +69,11 @@ def _read(reading: Reading) -> list[str]:
         for name, (forms, why) in reading.dates.items():
             form = scalar(forms[0]) if len(forms) == 1 else flow(forms)
             lines.append(commented(f"      {scalar(name)}: {form}", why))
+    if reading.together:
+        lines.append("    together:")
+        for name, (parts, why) in reading.together.items():
+            pairs = ", ".join(f"{in_flow(part)}: {in_flow(form)}" for part, form in parts.items())
+            lines.append(commented(f"      {scalar(name)}: {{{pairs}}}", why))
     for key, columns in (("texts", reading.texts), ("fold", reading.fold)):
         if columns:
             lines.append(f"    {key}:")

@@ -44,8 +44,11 @@ class Read(Section):
     decimal: Literal[".", ","] = "."
     """What separates decimals in `numbers`."""
     dates: dict[str, _OneOrMore] = Field(default_factory=dict)
-    """Columns of times with their form as in strptime (`%d/%m/%Y`), or `iso`, `seconds` or `milliseconds` since 1970,
-    or `excel` (days since 1899-12-30); several forms are tried in their order."""
+    """Columns of times with their form as in strptime (`%d/%m/%Y`), or `iso`, `seconds`, `milliseconds`, `microseconds`
+    or `nanoseconds` since 1970, or `excel` (days since 1899-12-30); several forms are tried in their order."""
+    together: dict[str, dict[str, str]] = Field(default_factory=dict)
+    """Times whose parts stand in several columns, by the new column's name; each part with its form as in strptime
+    (`{event_time: {Date: "%d/%m/%Y", Time: "%H.%M"}}`)."""
     texts: Names = ()
     """Columns that stay text although they look like numbers, e.g. codes with leading zeros."""
     fold: Names = ()
@@ -81,6 +84,9 @@ class Read(Section):
             if name in seen:
                 raise ValueError(f"{name} stands in two of numbers, dates and texts; a column is one of them")
             seen.add(name)
+        for name, parts in self.together.items():
+            if len(parts) < 2 or name in parts:
+                raise ValueError(f"together: {name} is made of two columns or more, and is none of them")
         return self
 
 

@@ -72,8 +72,10 @@ def read(
     """
     if time is None and (start is not None or end is not None):
         raise DataError(f"{source}: a window needs an event time; set data.time")
-    telling = tuple(how.drop) if how else ()
+    made = [name for name in how.together if name == time or name in (columns or ())] if how else []
+    telling = (*how.drop, *(part for name in made for part in how.together[name])) if how else ()
     wanted = None if columns is None else list(dict.fromkeys([*columns, *([time] if time else []), *telling]))
+    wanted = wanted and [name for name in wanted if name not in made]
     window = None if time is None else Window(str(source), time, start, end, timezone, repeated)
     what = "rows"
     if isinstance(source, Sql) or is_function(source, root):
@@ -84,7 +86,7 @@ def read(
         fs, chosen, hive, what = _chosen(source, root, columns, (start, end), partition, may_be_empty)
         rows = _read(fs, chosen, wanted, hive, window, how) if chosen else pd.DataFrame()
     rows = clean(rows, how)
-    if columns is not None:  # columns that only tell which lines are none
+    if columns is not None:  # columns that only tell which lines are none, or of which a time was made
         rows = rows.drop(columns=[name for name in telling if name not in (*columns, time)])
     if window is not None and (len(rows) or may_be_empty):
         rows = window.cut(rows)
@@ -161,9 +163,10 @@ def _read(
 
 def _sift(window: Window, how: Read | None, rows: pd.DataFrame) -> pd.DataFrame:
     """Rows of the window as they stand, by their times as the spec reads them."""
-    if how is None or window.time not in rows:
+    telling = [*how.together.get(window.time, [window.time])] if how else []
+    if not telling or any(name not in rows for name in telling):
         return window.sift(rows)
-    return rows.loc[window.sift(clean(rows[[window.time]], how)).index]
+    return rows.loc[window.sift(clean(rows[telling], how)[[window.time]]).index]
 
 
 def _nothing(what: str, time: str | None, start: datetime | None, end: datetime | None) -> str:
