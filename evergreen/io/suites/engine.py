@@ -19,6 +19,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from evergreen.errors import EmptyWindow, SpecError
+from evergreen.io.suites.columns import judgeable, judgeable_rule
 from evergreen.validation import RuleOutcome, RuleSpec, Suite
 
 # A misspelt key here would pass in silence; the tests see each of them work. Complete gives every broken row's label;
@@ -35,6 +36,8 @@ _ON_THE_SCALE = frozenset(
     ["expect_column_values_to_be_between"]
     + [f"expect_column_{name}_to_be_between" for name in ("min", "max", "mean", "median", "stdev", "sum")]
 )
+#: Rules that compare times in UTC, without a zone.
+_WITHOUT_ZONE = frozenset(["expect_column_most_common_value_to_be_in_set"])
 #: Each context registers itself as the process's current one: two threads at once would share it.
 ONE_AT_A_TIME = threading.Lock()
 
@@ -61,7 +64,7 @@ def validate(frame: pd.DataFrame, suite: Suite) -> list[RuleOutcome]:
     """
     if frame.empty:
         raise EmptyWindow(f"suite {suite.name}: no rows to check; nearly every rule would hold over none")
-    frame = frame.reset_index(drop=True)
+    frame = judgeable(frame.reset_index(drop=True), suite)
     with ONE_AT_A_TIME, quiet():
         import great_expectations as gx
         from great_expectations.core import ExpectationSuite
@@ -91,9 +94,10 @@ def _build(suite: Suite, index: int, frame: pd.DataFrame) -> Any:
     severity = FailureSeverity("warning" if rule.severity == "quarantine" else rule.severity)
     meta = {**rule.meta, "id": index, "severity": rule.severity}
     try:
+        kind, kwargs = judgeable_rule(rule, _kwargs(rule, frame), frame)
         # Appending a configuration to a suite would drop an unknown type; building the object raises.
         return ExpectationConfiguration(
-            type=rule.type, kwargs=_kwargs(rule, frame), meta=meta, severity=severity, description=rule.description
+            type=kind, kwargs=kwargs, meta=meta, severity=severity, description=rule.description
         ).to_domain_obj()
     except Exception as error:  # pydantic's, Great Expectations' own, and limits that are no dates
         reason = " ".join(str(error).split())
@@ -108,7 +112,8 @@ def _kwargs(rule: RuleSpec, frame: pd.DataFrame) -> dict[str, Any]:
         return kwargs
     values = frame[rule.columns[0]]
     if pd.api.types.is_datetime64_any_dtype(values.dtype):
-        return {key: _as_times(value, values.dt.tz) if key in _LIMITS else value for key, value in kwargs.items()}
+        zone = None if rule.type in _WITHOUT_ZONE else values.dt.tz
+        return {key: _as_times(value, zone) if key in _LIMITS else value for key, value in kwargs.items()}
     floats = rule.type in _ON_THE_SCALE and pd.api.types.is_float_dtype(values.dtype)
     if floats and np.isinf(values.to_numpy(dtype=np.float64, na_value=np.nan)).any():
         # The largest finite number of the column's own width: a wider one would round up to infinity.
@@ -156,7 +161,7 @@ def _error(info: Any) -> str | None:
 
 def _observed(rule: RuleSpec, raw: Any, broken: NDArray[np.int64], frame: pd.DataFrame) -> str:
     result = raw.result
-    if "unexpected_count" in result:
+    if "element_count" in result:
         checked = result["element_count"] - (result.get("missing_count") or 0)
         text = f"{result['unexpected_count']:,} of {checked:,} checked rows broke it"
         if not broken.size or rule.type == "expect_column_values_to_not_be_null":
