@@ -24,8 +24,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from evergreen.metrics import find_metric
 from evergreen.monitoring import build_profile, count, estimate, find_drift, fit_estimator, from_json, to_json
-from evergreen.statistics import metric_value
 
 Floats = NDArray[np.float64]
 
@@ -162,10 +162,10 @@ def measure_estimate(metric: str, shift: float, slope: float, references: int = 
     for _ in range(references):
         reference = draw(rng, 20_000, 0.0, 1.0)
         estimator = fit_estimator("regression" if number else "binary", metric, *reference)
-        kept = metric_value(metric, *reference)
+        kept = find_metric(metric).value(*reference)
         for _ in range(windows):
             target, scores = draw(rng, 2_000, shift, slope)
-            real = metric_value(metric, target, scores)
+            real = find_metric(metric).value(target, scores)
             errors.append((abs(estimate(estimator, scores).value - real), abs(kept - real)))
     return np.asarray(np.mean(errors, axis=0))
 

@@ -55,7 +55,7 @@ def _plain(past: pd.DataFrame, holdout: pd.DataFrame, inputs: list[str], task: s
         columns[name] = values
     frame = pd.DataFrame(columns).set_axis([f"f{at}" for at in range(len(inputs))], axis=1)
     train, test = frame.iloc[: len(past)], frame.iloc[len(past) :]
-    target, _ = training.encode_target(past[TARGET], task, classes)  # type: ignore[arg-type]
+    target, _ = training.encode_target(past[TARGET], task, classes)
     if task == "regression":
         return LGBMRegressor(verbose=-1, n_jobs=2).fit(train, target).predict(test)
     model = LGBMClassifier(verbose=-1, n_jobs=2).fit(train, target.astype(int))

@@ -19,7 +19,7 @@ from benchmarks.portfolio_order import laid
 from benchmarks.quality_ours import our_problem
 from benchmarks.quality_tables import Job, manifest, packaged
 from evergreen import training
-from evergreen.statistics import greater_is_better, metric_value
+from evergreen.metrics import find_metric
 
 _TREES_AND_LINES = ["lightgbm", "random_forest", "extra_trees", "linear"]
 _VARIANTS: dict[str, dict[str, Any]] = {
@@ -73,9 +73,9 @@ def _measure(job: Job, folder: Path, most: int, losses: dict[str, list[float]]) 
         kept = shared[problem.settings.cross_validate]
         found = training.find_recipe(here.past, here.newest, problem, lambda: 0.0, kept)
         pipeline = training.refit(found.recipe, here.table, problem)
-        prediction = training.predict(pipeline, job.task, here.test, len(problem.classes))  # type: ignore[arg-type]
-        value = metric_value(problem.metric, here.truth, prediction)
-        losses[name].append(-value if greater_is_better(problem.metric) else value)
+        prediction = training.predict(pipeline, job.task, here.test, len(problem.classes))
+        value = find_metric(problem.metric).value(here.truth, prediction)
+        losses[name].append(-value if find_metric(problem.metric).greater_is_better else value)
         line.append(f"{value:.5g} ({'+'.join(one.name for one in found.recipe.members) or found.recipe.name})")
     print(f"{job.name}, {problem.metric}: {', '.join(line)}", flush=True)
 

@@ -26,7 +26,7 @@ from benchmarks.quality_ours import our_problem, our_rows
 from benchmarks.quality_systems import tuning_rows
 from benchmarks.quality_tables import Job, lay_out, manifest, packaged
 from evergreen import training
-from evergreen.statistics import greater_is_better, metric_value
+from evergreen.metrics import find_metric
 from evergreen.training.families.catalogue import FAMILIES
 from evergreen.training.families.family import Shape
 
@@ -95,7 +95,7 @@ def measured(job: Job, folder: Path, most: int) -> list[dict[str, Any]]:
         here.past, here.newest, problem, time.process_time,
         on_done=lambda finished, value: values.update({finished.recipe.name: value}),
     )  # fmt: skip
-    sign = -1 if greater_is_better(problem.metric) else 1
+    sign = -find_metric(problem.metric).sign
     rows = []
     for one in found.finished:
         pipeline = training.refit(one.recipe, here.table, problem)
@@ -103,7 +103,8 @@ def measured(job: Job, folder: Path, most: int) -> list[dict[str, Any]]:
         rows.append({
             "table": job.name, "task": job.task, "recipe": one.recipe.name,
             "tuning": sign * values[one.recipe.name],
-            "unseen": sign * metric_value(problem.metric, here.truth, prediction), "cpu_seconds": round(one.seconds, 2),
+            "unseen": sign * find_metric(problem.metric).value(here.truth, prediction),
+            "cpu_seconds": round(one.seconds, 2),
         })  # fmt: skip
     return rows
 

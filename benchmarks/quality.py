@@ -24,7 +24,8 @@ from scipy import stats
 from benchmarks.quality_systems import SEARCHING, SYSTEMS
 from benchmarks.quality_tables import Job, lay_out, manifest, packaged
 from evergreen.errors import EvergreenError
-from evergreen.statistics import greater_is_better, metric_interval, paired_interval
+from evergreen.metrics import find_metric
+from evergreen.statistics import metric_interval, paired_interval
 
 _METRIC = {"binary": "roc_auc", "multiclass": "log_loss", "regression": "rmse"}
 _INSTALLED = {"flaml": ["flaml[automl]<3", "pyarrow"], "autogluon": ["autogluon.tabular[lightgbm,catboost,xgboost]"]}
@@ -107,7 +108,7 @@ def _compare(job: Job, truth: NDArray[np.float64], table: Path, bench: Bench, ta
         prediction, (seconds, peak, speed) = found
         found_by[system] = prediction, speed
         interval = metric_interval(metric, truth, prediction)
-        values[system] = interval.value if greater_is_better(metric) else -interval.value
+        values[system] = interval.value if find_metric(metric).greater_is_better else -interval.value
         over = " OVER BUDGET" if seconds > _OVER * tally.budget else ""
         tally.over += [job.name] if over and system == "ours" else []
         between = f"{interval.low:.4g} to {interval.high:.4g}"

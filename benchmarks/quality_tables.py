@@ -93,7 +93,7 @@ def lay_out(job: Job, folder: Path) -> NDArray[np.float64]:
         frame, test = frame[kept].reset_index(drop=True), test[kept]
     if not test.any() or test.all():
         raise ValueError(f"{len(frame):,} labelled rows cannot be dealt out")
-    y, classes = encode_target(frame[job.target], job.task)  # type: ignore[arg-type]
+    y, classes = encode_target(frame[job.target], job.task)
     filled = frame[~test].notna().any().to_numpy(dtype=bool)
     inputs = [str(name) for name in frame.columns[filled] if name not in (job.target, job.group)]
     texts = [name for name in inputs if not _is_plain(frame[name])]

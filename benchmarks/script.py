@@ -19,6 +19,7 @@ import pyarrow.dataset as ds
 from evergreen import evaluation, features, training
 from evergreen.data import inputs
 from evergreen.handoffs import CUT_OFF, DAY, KEY, KNOWN_AT, TARGET, TIME
+from evergreen.metrics import find_metric
 from evergreen.spec import ModelSpec, load_spec
 
 _LATE = ("dep_delay", "departed_at"), ("departed_at", "departed_at"), ("arr_delay", "arrived_at"), (
@@ -107,7 +108,7 @@ def judge(spec: ModelSpec, table: pd.DataFrame, contest: Any, model: Any, values
     evidence = evaluation.paired_rows(
         rows, contest.task, contest.metric, (target, ours, theirs), "trivial", spec.promotion.slices
     )
-    score = evaluation.METRICS[contest.metric].function
+    score = find_metric(contest.metric).value
     seed = spec.training.seed
     importances = training.permutation_importance(model, contest.task, rows, target, score, seed=seed)
     drawn = evaluation.figures(contest.task, target, ours, importances, contest.classes)

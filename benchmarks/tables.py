@@ -22,6 +22,7 @@ import pandas as pd
 from benchmarks.dirt import TABLES, Table, fetch, lay_down, licence
 from benchmarks.plain import plain_predictions
 from evergreen.errors import EvergreenError
+from evergreen.metrics import find_metric
 
 
 @dataclass
@@ -162,7 +163,7 @@ def _look_at_guesses(line: Line, name: str) -> None:
 
 def _look_at_model(line: Line, name: str) -> None:
     """The verdict's figures, and what a LightGBM with its defaults reaches on the same rows."""
-    from evergreen import evaluation, training
+    from evergreen import training
     from evergreen.handoffs import TARGET
     from evergreen.io.records import ChampionHistory
     from evergreen.io.store import Store
@@ -183,11 +184,11 @@ def _look_at_model(line: Line, name: str) -> None:
         line.result = line.result or "no evidence"
         return
     contest = reserve.fn(spec, table, None)
-    metric = evaluation.METRICS[contest.metric]
+    metric = find_metric(contest.metric)
     in_turn = "left out in turn" in evidence.chosen
     judged, predicted = plain_predictions(rows, contest, list(table.inputs), in_turn)
     target, _ = training.encode_target(judged[TARGET], contest.task, contest.classes)
-    value = float(metric.function(target, predicted))
+    value = float(metric.value(target, predicted))
     word = "promoted" if decision.verdict.promote else "kept as challenger"
     line.result = f"{evidence.metric} {evidence.ours}; trivial {evidence.theirs.value:.3f}; {line.result or word}"
     line.plain = f"{value:.3f}"

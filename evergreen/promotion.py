@@ -6,8 +6,9 @@ import math
 from dataclasses import dataclass
 
 from evergreen.handoffs import Evidence, Interval, Rule, SliceEvidence, Verdict
+from evergreen.metrics import find_metric
 from evergreen.spec import Probation, Promotion
-from evergreen.statistics import MIN_BLOCKS, greater_is_better
+from evergreen.statistics import MIN_BLOCKS
 
 
 def decide(evidence: Evidence, rules: Promotion) -> Verdict:
@@ -111,7 +112,7 @@ def _gain(evidence: Evidence, rules: Promotion) -> Rule:
 
 def _floor(evidence: Evidence, metric: str, bound: float) -> Rule:
     value = evidence.values.get(metric, math.nan)
-    rising = greater_is_better(metric)
+    rising = find_metric(metric).greater_is_better
     held = math.isfinite(value) and (value >= bound if rising else value <= bound)
     name = f"floors.{metric}"
     if not math.isfinite(value):

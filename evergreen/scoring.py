@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,10 +12,10 @@ from numpy.typing import NDArray
 
 from evergreen.errors import SpecError, did_you_mean
 from evergreen.handoffs import CUT_OFF, DAY, KEY, TARGET, TIME, ModelVersion
-from evergreen.spec import TASKS
+from evergreen.learning_tasks import DECISION, PREDICTION, TASKS
 
 #: Columns of a prediction beside those of its row.
-SCORED_AT, VERSION, PREDICTION, DECISION, LATE = "scored_at", "version", "prediction", "decision", "late"
+SCORED_AT, VERSION, LATE = "scored_at", "version", "late"
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,7 @@ def predictions(
         **{
             SCORED_AT: pd.Series(pd.Timestamp(as_of).tz_convert("UTC"), index=rows.index).dt.as_unit("us"),
             VERSION: np.int64(version.version),
-            **_said(values, version),
+            **TASKS[version.task].ledger(values, version.classes, version.threshold),
             LATE: _late(rows, version, pd.Timestamp(as_of), known or Before((), rows.head(0).assign(late=False))),
         }
     )
@@ -101,17 +100,7 @@ def values(rows: pd.DataFrame, version: ModelVersion) -> NDArray[np.float64]:
 
 def columns(version: ModelVersion) -> list[str]:
     """The columns beside ``prediction``: one a class of several (``p_0``, ...), or one a quantile (``q_0.1``, ...)."""
-    if version.task == "quantile":
-        return [f"q_{level}" for level in version.classes]
-    return [f"p_{code}" for code in range(len(version.classes))] if TASKS[version.task].columns else []
-
-
-def quantities(values: NDArray[np.float64], version: ModelVersion) -> dict[str, NDArray[np.float64]]:
-    """A quantity by the column that it is written to; of several quantiles the middle one first, then each."""
-    if not TASKS[version.task].columns:
-        return {PREDICTION: values}
-    middle = values[:, (values.shape[1] - 1) // 2]
-    return {PREDICTION: middle, **dict(zip(columns(version), values.T, strict=True))}
+    return TASKS[version.task].ledger_columns(version.classes)
 
 
 def nothing(timed: bool) -> pd.DataFrame:
@@ -120,18 +109,6 @@ def nothing(timed: bool) -> pd.DataFrame:
     columns = {KEY: "str", **dict.fromkeys(moments, "datetime64[us, UTC]"), VERSION: "int64", PREDICTION: "float64",
                DECISION: "str", LATE: "bool"}  # fmt: skip
     return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in columns.items()})
-
-
-def _said(values: NDArray[np.float64], version: ModelVersion) -> dict[str, Any]:
-    if not TASKS[version.task].classes:
-        said = quantities(values, version)
-        return {**said, DECISION: said[PREDICTION]}
-    names = np.array(version.classes, dtype=object)
-    if version.task == "binary":
-        return {PREDICTION: values, DECISION: pd.array(names[(values >= version.threshold).astype(int)], dtype="str")}
-    best = values.argmax(axis=1) if len(values) else np.empty(0, dtype=int)
-    each = dict(zip(columns(version), values.T, strict=True))
-    return {PREDICTION: best.astype(float), **each, DECISION: pd.array(names[best], dtype="str")}
 
 
 def _late(rows: pd.DataFrame, version: ModelVersion, as_of: pd.Timestamp, known: Before) -> NDArray[np.bool_]:

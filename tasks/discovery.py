@@ -14,7 +14,7 @@ from evergreen.handoffs import TARGET, TIME, FeatureTable
 from evergreen.io.registry import Registry
 from evergreen.io.store import Store
 from evergreen.settings import settings
-from evergreen.spec import TASKS, ModelSpec, Task
+from evergreen.spec import ModelSpec
 from evergreen.training import TrainingRows
 from tasks.data import take_snapshot
 
@@ -31,7 +31,7 @@ def warn_of_leaks(spec: ModelSpec, table: FeatureTable, contest: TrainingRows, r
     event = TIME if TIME in past else ""
     target = spec.data.target.column
     known = past.assign(**{target: past[TARGET]})  # the label under the name that a person knows
-    leaks = discovery.find_leaks(known, target, _kind(contest.task), inputs, times, event)
+    leaks = discovery.find_leaks(known, target, contest.task, inputs, times, event)
     warnings = [f"{leak.column} may know the target: {leak.evidence}" for leak in leaks]
     shared = discovery.shared_rows(past, store.read(table.uri, rows=split.holdout), inputs)
     if shared > 0.01 * len(split.holdout):
@@ -68,9 +68,4 @@ def find_rules(spec: ModelSpec, start: datetime | None, end: datetime | None) ->
     table = with_measures(rows, spec.data.timezone, snapshot.end or as_of)
     labels = rows[TARGET].dropna()
     task = spec.training.task or ("regression" if labels.nunique() > 20 else "multiclass")
-    return len(table), discovery.infer(table, spec.data.target.column, _kind(task))
-
-
-def _kind(task: Task) -> Task:
-    """How a target looks: its values are classes, or they are numbers, whatever is predicted of them."""
-    return task if TASKS[task].classes else "regression"
+    return len(table), discovery.infer(table, spec.data.target.column, task)

@@ -20,6 +20,7 @@ from evergreen.handoffs import DAY, KEY, TARGET, TIME, Evidence, FeatureTable, M
 from evergreen.io.records import ChampionHistory
 from evergreen.io.registry import Registry
 from evergreen.io.store import Store
+from evergreen.learning_tasks import TASKS
 from evergreen.orchestration.runs import links, run_key
 from evergreen.settings import settings
 from evergreen.spec import ModelSpec, Task
@@ -185,10 +186,10 @@ def report(
 
 def _plots(spec: ModelSpec, contest: TrainingRows, pipeline: Any, rows: pd.DataFrame) -> dict[str, Any]:
     target, _ = training.encode_target(rows[TARGET], contest.task, contest.classes)
-    metric = evaluation.check_metric(contest.task, contest.metric)
+    metric = TASKS[contest.task].primary(contest.metric)
     sign = 1 if metric.greater_is_better else -1
     importances = training.permutation_importance(
-        pipeline, contest.task, rows, target, lambda y, p: sign * metric.function(y, p), seed=spec.training.seed
+        pipeline, contest.task, rows, target, lambda y, p: sign * metric.value(y, p), seed=spec.training.seed
     )
     prediction = training.predict(pipeline, contest.task, rows, len(contest.classes))
     drawn = evaluation.figures(contest.task, target, prediction, importances, contest.classes)

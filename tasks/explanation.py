@@ -14,9 +14,10 @@ from evergreen.errors import StoreError, UsageError
 from evergreen.handoffs import CUT_OFF, KEY, TARGET, TIME, ModelVersion
 from evergreen.io.registry import Registry
 from evergreen.io.store import Store
+from evergreen.learning_tasks import TASKS
 from evergreen.orchestration.runs import TABLE_TAG
 from evergreen.settings import settings
-from evergreen.spec import TASKS, ModelSpec
+from evergreen.spec import ModelSpec
 from evergreen.training import Explanation
 
 logger = logging.getLogger(__name__)

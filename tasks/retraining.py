@@ -14,11 +14,12 @@ from evergreen.io.records import ChampionHistory, Ledger, MonitoringRecords, Rei
 from evergreen.io.registry import Registry
 from evergreen.io.trainings import past_trainings
 from evergreen.locks import ANSWER, APPROVAL, taken
+from evergreen.metrics import find_metric
 from evergreen.monitoring import Bounds
 from evergreen.retraining import Situation
 from evergreen.settings import settings
 from evergreen.spec import ModelSpec
-from evergreen.statistics import MIN_BLOCKS, greater_is_better
+from evergreen.statistics import MIN_BLOCKS
 from tasks.monitoring import find_reference
 from tasks.promotion import project
 
@@ -176,7 +177,7 @@ def _performance(champion: ModelVersion, live: list[WindowValue]) -> Rule:
     signal = monitoring.judge_performance(
         reference.values,
         live,
-        greater_is_better=greater_is_better(reference.metric),
+        greater_is_better=find_metric(reference.metric).greater_is_better,
         tolerance=reference.tolerance,
         metric=reference.metric,
     )

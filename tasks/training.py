@@ -19,6 +19,7 @@ from evergreen.io.candidates import Candidates, search_digest
 from evergreen.io.records import ChampionHistory
 from evergreen.io.registry import Registry
 from evergreen.io.store import Store
+from evergreen.learning_tasks import TASKS
 from evergreen.settings import settings
 from evergreen.spec import ModelSpec, Task
 from evergreen.training import TrainingRows
@@ -34,7 +35,7 @@ def reserve(spec: ModelSpec, table: FeatureTable, seen_by: ModelVersion | None) 
     """Set apart the holdout that neither side has seen, and the rows that choices may use."""
     rows = read_reserved(table)
     contest = training.reserve(rows, spec.training, seen_by, table.snapshot.as_of)
-    evaluation.check_metric(contest.task, contest.metric)
+    TASKS[contest.task].primary(contest.metric)
     parts = (contest.split.train, contest.split.tuning, contest.split.holdout)
     counts = (f"{len(part):,}" for part in parts)
     logger.info("%s: %s rows to fit, %s to tune, %s held out", spec.model, *counts)

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from evergreen import evaluation, labels, monitoring, promotion, scoring
 from evergreen.backtest.world import Fit, World
 from evergreen.handoffs import DAY, TARGET, TIME, Health, RetrainingDecision, Rule, Verdict
+from evergreen.metrics import find_metric
 from evergreen.monitoring import Bounds
 from evergreen.retraining import PastTraining, Situation, decide_retraining
 from evergreen.spec import Retraining
-from evergreen.statistics import MIN_BLOCKS, greater_is_better
+from evergreen.statistics import MIN_BLOCKS
 
 Positions = NDArray[np.int64]
 
@@ -230,7 +231,7 @@ def _performance(world: World, moment: datetime, healths: Sequence[Health]) -> R
     signal = monitoring.judge_performance(
         reference.values,
         [health.realised for health in healths if health.realised],
-        greater_is_better=greater_is_better(world.metric),
+        greater_is_better=find_metric(world.metric).greater_is_better,
         tolerance=reference.tolerance,
         metric=world.metric,
     )

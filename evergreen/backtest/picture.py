@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from evergreen.backtest.results import ArmResult
-from evergreen.evaluation.canvas import new_figure
+from evergreen.figures.canvas import new_figure
 from evergreen.handoffs import Interval
 
 if TYPE_CHECKING:

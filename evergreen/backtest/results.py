@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from evergreen.backtest.life import Life
 from evergreen.backtest.world import World
 from evergreen.handoffs import DAY, TIME, Interval
-from evergreen.statistics import base_name, greater_is_better, metric_interval, metric_value, paired_interval
+from evergreen.metrics import find_metric
+from evergreen.statistics import metric_interval, paired_interval
 
 Floats = NDArray[np.float64]
 
@@ -93,11 +94,11 @@ def _result(world: World, life: Life, own: Played, never: Played, months: NDArra
     target = world.target[own.rows]
     weeks = world.history.rows[DAY].to_numpy()[own.rows] // 7
     by_month = {
-        str(month): metric_value(world.metric, target[months == month], own.predictions[months == month])
+        str(month): find_metric(world.metric).value(target[months == month], own.predictions[months == month])
         for month in np.unique(months)
     }
     mean = float(np.mean(list(by_month.values())))
-    sign = 1 if greater_is_better(world.metric) else -1
+    sign = find_metric(world.metric).sign
     return ArmResult(
         life.arm.name,
         by_month,
@@ -131,11 +132,11 @@ def live_result(
     """
     metric, target, values, zone = said
     months = live[TIME].dt.tz_convert(ZoneInfo(zone)).dt.strftime("%Y-%m").to_numpy()
-    by_month = {str(m): metric_value(metric, target[months == m], values[months == m]) for m in np.unique(months)}
+    by_month = {str(m): find_metric(metric).value(target[months == m], values[months == m]) for m in np.unique(months)}
     mean = float(np.mean(list(by_month.values())))
     unknown = Interval(math.nan, math.nan, math.nan)
     overall = metric_interval(metric, target, values, live[DAY].to_numpy() // 7)
-    sign = 1 if greater_is_better(metric) else -1
+    sign = find_metric(metric).sign
     return ArmResult(name, by_month, mean, overall, unknown, *counts, None, sign * (beside[-1].mean - mean))
 
 
@@ -146,7 +147,7 @@ def _hindsight(
 
     Bellman's recursion over months and fits; it knows each month's outcome beforehand, which no policy can.
     """
-    sign = 1 if greater_is_better(world.metric) else -1
+    sign = find_metric(world.metric).sign
     names = list(np.unique(months))
     values = np.full((len(names), len(grid)), -np.inf)
     for m, month in enumerate(names):
@@ -154,7 +155,9 @@ def _hindsight(
         first = world.history.rows[TIME].iloc[chosen[0]]
         for g, moment in enumerate(grid):
             if pd.Timestamp(moment) <= first:
-                values[m, g] = sign * metric_value(world.metric, world.target[chosen], world.fit(moment).at(chosen))
+                values[m, g] = sign * find_metric(world.metric).value(
+                    world.target[chosen], world.fit(moment).at(chosen)
+                )
     best = values.copy()
     for m in range(1, len(names)):
         best[m] += np.maximum.accumulate(best[m - 1])
@@ -165,13 +168,13 @@ def _hindsight(
 
 
 def _days_below(world: World, own: Played) -> int | None:
-    floor = world.spec.promotion.floors.get(base_name(world.metric))
+    floor = world.spec.promotion.floors.get(find_metric(world.metric).base)
     if floor is None:
         return None
     days = world.history.rows[DAY].to_numpy()[own.rows]
-    sign, below = 1 if greater_is_better(world.metric) else -1, 0
+    sign, below = find_metric(world.metric).sign, 0
     for day in np.unique(days):
-        value = metric_value(world.metric, world.target[own.rows[days == day]], own.predictions[days == day])
+        value = find_metric(world.metric).value(world.target[own.rows[days == day]], own.predictions[days == day])
         below += bool(sign * value < sign * floor)
     return below
 
@@ -185,7 +188,7 @@ def recommend(found: Sequence[ArmResult], metric: str) -> str:
     """One sentence: which policy to take, and that this is one history."""
     by_name = {one.name: one for one in found if one.name != HINDSIGHT}
     never = by_name[NEVER]
-    sign = 1 if greater_is_better(metric) else -1
+    sign = find_metric(metric).sign
     best = max(by_name.values(), key=lambda one: sign * one.mean)
     if best is never or not best.gain.low > 0:
         return (

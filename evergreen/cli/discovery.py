@@ -201,7 +201,8 @@ def _first_suite(name: str, text: str, frame: pd.DataFrame, complete: bool, how:
     """The suite that these rows hold, once the spec that was found has proved to be right."""
     from evergreen.data import assemble, with_measures
     from evergreen.discovery import infer, suite_file
-    from evergreen.spec import TASKS, load_spec
+    from evergreen.learning_tasks import TASKS
+    from evergreen.spec import load_spec
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"{name}.yaml"

@@ -208,7 +208,7 @@ def _as_dict(outcome: Outcome) -> dict[str, object]:
 def _logged(outcome: Outcome) -> tuple[list[dict[str, Any]], str]:
     """The candidates of the run that made a version, the best first, and the folder of its reports."""
     from evergreen.io.registry import Registry
-    from evergreen.statistics import greater_is_better
+    from evergreen.metrics import find_metric
 
     registry, run_id = Registry(settings()), outcome.version.run_id
     found: list[dict[str, Any]] = [
@@ -217,5 +217,7 @@ def _logged(outcome: Outcome) -> tuple[list[dict[str, Any]], str]:
         for key, value in metrics.items()
         if key.startswith("tuning_")
     ]
-    best_first = sorted(found, key=lambda one: -one["value"] if greater_is_better(one["metric"]) else one["value"])
+    best_first = sorted(
+        found, key=lambda one: -one["value"] if find_metric(one["metric"]).greater_is_better else one["value"]
+    )
     return best_first, registry.folder(run_id)

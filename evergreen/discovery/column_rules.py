@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from evergreen.discovery.limits import Rule, ceil, floor
 from evergreen.discovery.spread import quantile_spreads, spread_of
+from evergreen.learning_tasks import TASKS
 
 #: Columns with more different values than this have no set of values; with more than _SHAPED no list at all.
 _SET, _LISTED = 60, 400
@@ -65,7 +66,7 @@ def column_rules(
         yield Rule("expect_column_values_to_be_of_type", kwargs, "critical", f"{name}: texts")
     yield from _nulls(name, values, blocks, is_target)
     if numeric and present.nunique() > 2:
-        yield from _numbers(name, values, blocks, bool(task) and task != "regression", brief)
+        yield from _numbers(name, values, blocks, task is not None and TASKS[task].classes, brief)
     elif numeric:
         yield from _flag(name, values, blocks, is_target)
     else:

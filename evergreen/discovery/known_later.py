@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import pandas as pd
 
+from evergreen.learning_tasks import TASKS
+
 #: Rows of other classes that a level should have by chance, and the share of the rows that it must hold.
 _EXPECTED, _SHARE, _PURE = 20, 0.03, 0.995
 #: Levels of a column up to which its levels are looked at.
@@ -25,7 +27,7 @@ _CASES = frozenset(["reservation", "booking", "order", "loan", "application", "p
                     "delivery", "shipment", "invoice", "trip", "call", "appointment", "refund"])  # fmt: skip
 _PARTS, _AMOUNTS = frozenset(["tip", "tips", "fare", "toll", "tolls"]), frozenset(["total", "amount", "sum", "revenue"])
 #: What a column so named must reach alone: a name without any effect is no leak.
-_NOTABLE = {"binary": 0.75, "multiclass": 0.3, "regression": 0.3}
+_NOTABLE, _NOTABLE_AREA = 0.3, 0.75
 
 
 def words_of(name: str) -> list[str]:
@@ -59,7 +61,7 @@ def find_late_names(scores: Mapping[str, float], target: str, task: str, measure
         A column and the evidence.
     """
     for name, score in scores.items():
-        if tells_of_the_end(name, target) and score >= _NOTABLE[task]:
+        if tells_of_the_end(name, target) and score >= (_NOTABLE_AREA if TASKS[task].decides else _NOTABLE):
             yield name, f"its name tells of what is known only afterwards, and alone it reaches {measure} {score:.3f}"
 
 

@@ -11,11 +11,12 @@ import pandas as pd
 from evergreen.discovery.formulas import find_formula, find_means
 from evergreen.discovery.known_later import find_late_names, find_one_class_levels
 from evergreen.discovery.scores import Scorer, as_numbers, roc_auc
+from evergreen.learning_tasks import TASKS
 from evergreen.spec import Task
 
 _MOST_ROWS, _MOST_CELLS = 50_000, 5_000_000
 #: A single honest column hardly reaches these out of sample.
-_IMPLAUSIBLE = {"binary": 0.985, "multiclass": 0.98, "regression": 0.98}
+_IMPLAUSIBLE, _IMPLAUSIBLE_AREA = 0.98, 0.985
 _MIN_ROWS = 50
 
 
@@ -72,16 +73,16 @@ def find_leaks(
     for name in scores:
         others = [scores[other] for other in best if other != name]
         # Among a few columns one may well be strong; a copy of the classes has as many levels as there are.
-        compared = len(scores) >= 4 or (task != "regression" and rows[name].nunique() == rows[target].nunique())
+        compared = len(scores) >= 4 or (TASKS[task].classes and rows[name].nunique() == rows[target].nunique())
         evidence = _implausible(scores[name], others, task, rarest if compared else None)
         if evidence:
             found[name] = Leak(name, evidence)
-    if task == "regression":
+    if not TASKS[task].classes:
         found |= {leak.column: leak for leak in _from_formula(rows[list(inputs)], rows[target])}
     doubts = [
         *((name, f"holds {what} of the rows that share it, from all rows") for name, what in
           find_means(frame[list(inputs)], frame[target])),
-        *(find_one_class_levels(rows[list(inputs)], rows[target]) if task != "regression" else ()),
+        *(find_one_class_levels(rows[list(inputs)], rows[target]) if TASKS[task].classes else ()),
         *find_late_names(scores, target, task, _said(task)),
     ]  # fmt: skip
     found = {name: Leak(name, evidence) for name, evidence in reversed(doubts)} | found
@@ -99,7 +100,7 @@ def sorted_by_target(frame: pd.DataFrame, target: str, task: Task, ids: Sequence
     for name in ids:
         order = rows[name] if pd.api.types.is_numeric_dtype(rows[name].dtype) else rows[name].rank()
         score = scorer.score(order)
-        if score >= (0.9 if task == "binary" else 0.8):
+        if score >= (0.9 if TASKS[task].decides else 0.8):
             found.append(Leak(name, f"the id sorts by the target ({_said(task)} {score:.3f} by the id alone)"))
     return found
 
@@ -148,7 +149,7 @@ def _nulls_tell(values: pd.Series, target: pd.Series, task: Task) -> str:
     few = min(int(null.sum()), int((~null).sum()))
     if few < 10 or few < 0.002 * len(null):
         return ""
-    if task == "regression":
+    if not TASKS[task].classes:
         auc = roc_auc(as_numbers(target, task), null)
         sure = max(auc, 1 - auc)
         return f"null or not tells the target's size (ROC AUC {sure:.3f})" if sure > 0.985 else ""
@@ -183,19 +184,21 @@ def _implausible(score: float, others: Sequence[float], task: Task, rarest: int 
         task: What kind of thing the target is.
         rarest: Rows of the rarest class; None where there is too little to compare the score with.
     """
-    nothing = 0.5 if task == "binary" else 0.0
+    nothing = 0.5 if TASKS[task].decides else 0.0
     second = others[0] if others else nothing
     said = f"alone it predicts the target with {_said(task)} {score:.3f}"
-    if score >= _IMPLAUSIBLE[task]:
+    if score >= (_IMPLAUSIBLE_AREA if TASKS[task].decides else _IMPLAUSIBLE):
         return f"{said} (next best column {second:.3f})"
     # Short of perfect, but out of all proportion to the rest: nine tenths of what they leave unexplained.
-    floor = 0.95 if task == "binary" else 0.9
+    floor = 0.95 if TASKS[task].decides else 0.9
     third = others[1] if len(others) > 1 else nothing
-    enough = rarest is not None and (task == "regression" or rarest >= _MIN_ROWS)
+    enough = rarest is not None and (not TASKS[task].classes or rarest >= _MIN_ROWS)
     if enough and score >= floor and (1 - score) < 0.15 * (1 - min(second, third)):
         return f"{said}; the next best reach {second:.3f} and {third:.3f}"
     return ""
 
 
 def _said(task: Task) -> str:
-    return {"binary": "ROC AUC", "multiclass": "a share of avoided errors of", "regression": "rank R²"}[task]
+    if not TASKS[task].classes:
+        return "rank R²"
+    return "ROC AUC" if TASKS[task].decides else "a share of avoided errors of"

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from evergreen.learning_tasks import TASKS
 from evergreen.spec import Task
 
 _BINS = 50
@@ -38,7 +39,7 @@ class Scorer:
 
 def as_numbers(target: pd.Series, task: Task) -> NDArray[np.float64]:
     """A quantity as ranks in (0, 1], a class as its number by first appearance."""
-    if task == "regression":
+    if not TASKS[task].classes:
         return np.asarray(pd.to_numeric(target, errors="coerce").rank(pct=True), dtype=float)
     codes, _ = pd.factorize(target, sort=False)
     return codes.astype(float)
@@ -65,7 +66,7 @@ def _codes(values: pd.Series, fit: NDArray[np.bool_]) -> NDArray[np.int64]:
 
 def _score(codes: NDArray[np.int64], wanted: NDArray[np.float64], fit: NDArray[np.bool_], task: Task) -> float:
     size = int(codes.max()) + 1
-    if task == "multiclass":
+    if TASKS[task].classes and not TASKS[task].decides:
         classes = int(wanted.max()) + 1
         table = np.zeros((size, classes))
         np.add.at(table, (codes[fit], wanted[fit].astype(int)), 1)
@@ -80,7 +81,7 @@ def _score(codes: NDArray[np.int64], wanted: NDArray[np.float64], fit: NDArray[n
     # A level seen once says little: its mean is drawn towards that of all rows.
     means = (sums + mean) / (counts + 1)
     truth = wanted[~fit]
-    if task == "binary":
+    if TASKS[task].decides:
         return _auc_of_levels(means, codes[~fit], truth > 0)
     left = ((truth - means[codes[~fit]]) ** 2).sum()
     all_ = ((truth - mean) ** 2).sum()

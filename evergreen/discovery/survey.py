@@ -13,7 +13,8 @@ from evergreen.discovery.reading import Reading
 from evergreen.discovery.roles import Guess, find_group, find_key, find_time
 from evergreen.discovery.target import TargetGuess, find_task
 from evergreen.errors import DataError, did_you_mean
-from evergreen.spec import TASKS, Task
+from evergreen.learning_tasks import TASKS
+from evergreen.spec import Task
 
 
 @dataclass(frozen=True)

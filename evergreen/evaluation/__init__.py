@@ -3,19 +3,15 @@
 from evergreen.evaluation.contest import Terms, paired
 from evergreen.evaluation.decisions import Decisions, decisions_of
 from evergreen.evaluation.influence import dependence_figure, shap_figure
-from evergreen.evaluation.metrics import METRICS, Metric, Values, check_metric, evaluate, trivial_prediction
+from evergreen.evaluation.metrics import evaluate, trivial_prediction
 from evergreen.evaluation.plots import curve_figure, figures
 from evergreen.evaluation.rows import against_trivial, paired_rows, trivial_rows
 from evergreen.evaluation.summary import summary
 
 __all__ = [
-    "METRICS",
     "Decisions",
-    "Metric",
     "Terms",
-    "Values",
     "against_trivial",
-    "check_metric",
     "curve_figure",
     "decisions_of",
     "dependence_figure",

@@ -10,11 +10,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from evergreen.evaluation.decisions import DECIDED, Decisions, Floats, costs_of, moved
-from evergreen.evaluation.metrics import WITH_INTERVAL, Values, check_metric, evaluate, why_undefined
+from evergreen.evaluation.decisions import Decisions, Floats, costs_of
+from evergreen.evaluation.metrics import evaluate
 from evergreen.handoffs import Evidence, Interval, SliceEvidence
+from evergreen.learning_tasks import TASKS, Values
+from evergreen.metrics import METRICS, Cost, find_metric
 from evergreen.spec import Costs, Task
-from evergreen.statistics import COST, metric_interval, paired_interval, quantile_levels
+from evergreen.statistics import metric_interval, paired_interval
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ def paired(
     Raises:
         SpecError: the metric does not fit the task.
     """
-    check_metric(task, metric)
+    TASKS[task].primary(metric)
     target, scores = np.asarray(frame_target, dtype=np.float64), np.asarray(ours, dtype=np.float64)
     if not len(target):
         # The champion has seen all that is labelled: there is nothing to judge by, and the gate says so.
@@ -120,15 +122,18 @@ class _Sides:
 
     def slice(self, name: str, rows: NDArray[np.bool_]) -> SliceEvidence:
         gain, ours = self.gain(rows), self.value(self.ours, rows)
-        why = why_undefined(self.metric, self.target[rows], self.ours[rows]) if np.isnan(ours.value) else ""
+        why = find_metric(self.metric).why_undefined(self.target[rows], self.ours[rows]) if np.isnan(ours.value) else ""
         return SliceEvidence(name, int(rows.sum()), gain, ours, why)
 
 
 def _sides(
     task: Task, metric: str, target: Floats, ours: Floats, theirs: Floats, days: NDArray[Any], terms: Terms
 ) -> _Sides:
-    if metric in DECIDED and task == "binary":
-        ours, theirs = moved(ours, terms.decisions.ours), moved(theirs, terms.decisions.theirs)
+    if find_metric(metric).needs == "decisions":
+        ours, theirs = (
+            TASKS[task].moved(side, threshold)
+            for side, threshold in ((ours, terms.decisions.ours), (theirs, terms.decisions.theirs))
+        )
     return _Sides(metric, target, ours, theirs, days, terms.confidence)
 
 
@@ -137,18 +142,21 @@ def _values(
 ) -> tuple[Values, dict[str, Interval]]:
     """Every value of the challenger, and the intervals of those that say how true it is."""
     decisions = terms.decisions
-    judged = evaluate(task, target, scores, terms.classes or quantile_levels(metric) or None, decisions.ours)
-    intervals = {name: metric_interval(name, target, scores, days) for name in judged.values if name in WITH_INTERVAL}
-    if decisions.costs and task == "binary":
-        intervals[COST] = _mean_cost(target, scores, decisions.ours, decisions.costs, days)
-        judged.values[COST] = intervals[COST].value
+    judged = evaluate(task, target, scores, terms.classes or find_metric(metric).levels or None, decisions.ours)
+    intervals = {
+        name: metric_interval(name, target, scores, days)
+        for name in judged.values
+        if name in METRICS and METRICS[name].interval
+    }
+    if decisions.costs and TASKS[task].decides:
+        intervals[Cost.name] = _mean_cost(target, scores, decisions.ours, decisions.costs, days)
+        judged.values[Cost.name] = intervals[Cost.name].value
     return judged, intervals
 
 
 def _mean_cost(target: Floats, scores: Floats, threshold: float, costs: Costs, days: NDArray[Any]) -> Interval:
-    """What errors cost a row in the mean: that of the distances between the costs and nothing."""
-    each = costs_of(target, scores, threshold, costs)
-    return metric_interval("mae", np.zeros(len(each)), each, days)
+    """What errors cost a row in the mean."""
+    return metric_interval(Cost.name, target, costs_of(target, scores, threshold, costs), days)
 
 
 def _largest_levels(levels: ArrayLike, largest: int) -> list[tuple[str, NDArray[np.bool_]]]:

@@ -7,13 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from evergreen.learning_tasks import EVEN
 from evergreen.spec import Costs
 
 Floats = NDArray[np.float64]
-
-#: The threshold where none was chosen, and the metrics that depend on it.
-EVEN = 0.5
-DECIDED = ("accuracy", "balanced_accuracy", "precision", "recall", "f1", "mcc")
 
 
 @dataclass(frozen=True)
@@ -33,14 +30,6 @@ def decisions_of(ours: float, theirs: float | None, costs: Costs | None) -> Deci
     if theirs is None:
         theirs = costs.false_positive / (costs.false_positive + costs.false_negative) if costs else ours
     return Decisions(ours, theirs, costs)
-
-
-def moved(predictions: Floats, threshold: float) -> Floats:
-    """Probabilities of class 1, (n,), in the same order, so that what is decided from the threshold is so from 0.5."""
-    if threshold == EVEN or predictions.ndim > 1:
-        return predictions
-    above = EVEN + EVEN * (predictions - threshold) / (1 - threshold)
-    return np.where(predictions >= threshold, np.maximum(above, EVEN), EVEN * predictions / threshold)
 
 
 def costs_of(target: Floats, predictions: Floats, threshold: float, costs: Costs) -> Floats:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from evergreen.evaluation.canvas import GREY, LINE, new_figure
+from evergreen.figures.canvas import GREY, LINE, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

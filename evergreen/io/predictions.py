@@ -17,7 +17,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from evergreen import features, scoring, training
+from evergreen import features, training
 from evergreen.data import assemble, columns_needed
 from evergreen.data.columns import join_stem
 from evergreen.errors import DataError, EmptyWindow, UsageError, did_you_mean
@@ -26,8 +26,9 @@ from evergreen.handoffs import KEY, TIME, ModelVersion
 from evergreen.io.registry import Registry
 from evergreen.io.sources import read
 from evergreen.io.sources.batches import batches
+from evergreen.learning_tasks import TASKS
 from evergreen.settings import Settings
-from evergreen.spec import TASKS, ModelSpec
+from evergreen.spec import ModelSpec
 
 logger = logging.getLogger(__name__)
 
@@ -98,13 +99,7 @@ def _said(spec: ModelSpec, version: ModelVersion, rows: pd.DataFrame, values: An
     key = spec.data.key if spec.data.key in rows else None
     names = rows[key] if key else pd.Series(np.arange(before + 1, before + 1 + len(rows)))
     columns: dict[str, Any] = {key or "row": names.to_numpy() if key is None else names}
-    if not TASKS[version.task].classes:
-        return pd.DataFrame({**columns, **scoring.quantities(values, version)})
-    each = np.column_stack([1 - values, values]) if version.task == "binary" else values
-    codes = (values >= version.threshold).astype(int) if version.task == "binary" else each.argmax(axis=1)
-    chosen = pd.array(np.array(version.classes, dtype=object)[codes], dtype="str")
-    probabilities = {f"p_{name}": each[:, code] for code, name in enumerate(version.classes)}
-    return pd.DataFrame({**columns, "prediction": chosen, **probabilities})
+    return pd.DataFrame({**columns, **TASKS[version.task].table(values, version.classes, version.threshold)})
 
 
 def _joins(here: Settings, spec: ModelSpec, as_of: datetime) -> list[pd.DataFrame]:

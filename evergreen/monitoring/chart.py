@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from evergreen.handoffs import Health, WindowValue
+from evergreen.metrics import find_metric
 from evergreen.monitoring.reference import Reference
-from evergreen.statistics import greater_is_better
 
 WIDTH, HEIGHT = 980, 300
 LEFT, RIGHT, TOP, BOTTOM = 52, 12, 22, 26
@@ -110,7 +110,7 @@ def _levels(reference: Reference | None) -> tuple[float, ...]:
     """The reference's mean and the worst value that is no fall; empty where there is none."""
     if reference is None or not math.isfinite(reference.level):
         return ()
-    sign = 1 if greater_is_better(reference.metric) else -1
+    sign = find_metric(reference.metric).sign
     return reference.level, reference.level - sign * reference.tolerance
 
 

@@ -24,13 +24,14 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from evergreen.handoffs import Interval
+from evergreen.learning_tasks import TASKS
+from evergreen.metrics import find_metric
 from evergreen.monitoring.cells import ColumnProfile
 from evergreen.monitoring.curves import chance_curve, mean_curve
 from evergreen.monitoring.estimator import Estimator
-from evergreen.monitoring.expected import CLASS_METRICS, QUANTITIES, expected_class_metric, expected_number_metric
 from evergreen.monitoring.losses import Matrix, fit_losses, inputs_of
-from evergreen.spec import TASKS, Task
-from evergreen.statistics import METRIC_NAMES, bounded, metric_value
+from evergreen.spec import Task
+from evergreen.statistics import bounded
 
 Floats = NDArray[np.float64]
 
@@ -72,7 +73,7 @@ def fit_estimator(
 
     Args:
         task: Which metrics apply.
-        metric: One of ``METRIC_NAMES``.
+        metric: A metric's name.
         target: (n,): 0/1, class codes 0..k-1, or numbers. Rows without a label (NaN) are left out.
         predictions: (n,): P(class 1), or numbers; (n, k) for k classes. They must be out of sample (rolling origin or
             holdout): a model is sure of rows that it was fitted on.
@@ -147,11 +148,9 @@ def describe(estimator: Estimator, predictions: ArrayLike, looks: pd.DataFrame |
 
 
 def _why_not(task: Task, metric: str, truth: Floats) -> str:
-    fitting = CLASS_METRICS if TASKS[task].classes else QUANTITIES
-    if task == "quantile":
-        return "how far a target lies from its quantiles cannot be told from them alone"
-    if metric not in METRIC_NAMES or metric not in fitting:
-        return f"{metric} of a {task} model cannot be estimated; choose from {', '.join(fitting)}"
+    reason = TASKS[task].why_not_estimated(metric)
+    if reason:
+        return reason
     if len(truth) < MIN_ROWS:
         return f"the reference has {len(truth)} labelled rows, under {MIN_ROWS}"
     if TASKS[task].classes and len(np.unique(truth)) < 2:
@@ -172,7 +171,7 @@ def _fit(
     """Curves, trees and offset, without the spread."""
     scores, losses = rows.scores, None
     if not TASKS[task].classes:
-        quantities = QUANTITIES[metric](truth, scores)
+        quantities = find_metric(metric).quantities(truth, scores)
         curves = tuple(mean_curve(scores, quantity) for quantity in quantities)
         if rows.inputs is not None:
             rests = [quantity - curve(scores) for quantity, curve in zip(quantities, curves, strict=True)]
@@ -182,25 +181,25 @@ def _fit(
     else:
         curves = tuple(chance_curve(scores[:, k], truth == k) for k in range(scores.shape[1]))
     fitted = Estimator(task, metric, curves, rows=len(truth), losses=losses)
-    return replace(fitted, offset=float(metric_value(metric, truth, scores) - _raw(fitted, rows)))
+    return replace(fitted, offset=float(find_metric(metric).value(truth, scores) - _raw(fitted, rows)))
 
 
 def _raw(estimator: Estimator, rows: _Rows) -> float:
     """The metric of the expected rows, before the offset."""
-    scores = rows.scores
+    scores, metric = rows.scores, find_metric(estimator.metric)
     if not TASKS[estimator.task].classes:
         means = [float(curve(scores).mean()) for curve in estimator.curves]
         if estimator.losses and rows.inputs is not None:
             more = estimator.losses.corrections(rows.inputs)
             means = [mean + float(one.mean()) for mean, one in zip(means, more, strict=True)]
-        return expected_number_metric(estimator.metric, means)
+        return metric.from_means(tuple(means))
     if scores.ndim == 1:
         chance = estimator.curves[0](scores)
-        return expected_class_metric(estimator.metric, np.column_stack([1 - chance, chance]), scores)
+        return metric.from_chances(np.column_stack([1 - chance, chance]), scores)
     chances = np.column_stack([curve(scores[:, k]) for k, curve in enumerate(estimator.curves)])
     total = chances.sum(axis=1, keepdims=True)
     even = np.full_like(chances, 1 / chances.shape[1])
-    return expected_class_metric(estimator.metric, np.divide(chances, total, out=even, where=total > 0), scores)
+    return metric.from_chances(np.divide(chances, total, out=even, where=total > 0), scores)
 
 
 def _spread(fitted: Estimator, truth: Floats, rows: _Rows, codes: NDArray[np.intp]) -> tuple[float, float, int]:
@@ -230,7 +229,7 @@ def _errors(estimators: Sequence[Estimator], truth: Floats, rows: _Rows, parts: 
     for estimator, codes in zip(estimators, parts, strict=True):
         for part in np.unique(codes[codes >= 0]):
             inside = codes == part
-            realised = metric_value(estimator.metric, truth[inside], rows.scores[inside])
+            realised = find_metric(estimator.metric).value(truth[inside], rows.scores[inside])
             pairs.append((realised - _raw(estimator, rows[inside]) - estimator.offset, inside.sum()))
     errors = np.array(pairs, dtype=np.float64).reshape(-1, 2)
     return np.asarray(errors[np.isfinite(errors[:, 0])])

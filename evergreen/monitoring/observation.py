@@ -12,13 +12,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from evergreen.handoffs import DAY, ColumnDrift, Health, Interval, ModelVersion, WindowSlice, WindowValue
+from evergreen.metrics import find_metric
 from evergreen.monitoring.drift import find_drift
 from evergreen.monitoring.estimate import describe, estimate
 from evergreen.monitoring.profile import count
 from evergreen.monitoring.reference import Reference, window_value
 from evergreen.monitoring.windows import Bounds
 from evergreen.spec import Monitoring
-from evergreen.statistics import greater_is_better, metric_interval
+from evergreen.statistics import metric_interval
 
 Floats = NDArray[np.float64]
 
@@ -111,7 +112,7 @@ def _slices(metric: str, seen: ObservedWindow, labelled: NDArray[np.bool_], slic
 
 def _below(estimated: Interval, reference: Reference) -> bool:
     """Whether even the better end of the estimate lies below the reference by more than the tolerance."""
-    if greater_is_better(reference.metric):
+    if find_metric(reference.metric).greater_is_better:
         return math.isfinite(estimated.high) and estimated.high < reference.level - reference.tolerance
     return math.isfinite(estimated.low) and estimated.low > reference.level + reference.tolerance
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evergreen.handoffs import WindowValue
-from evergreen.statistics import greater_is_better
+from evergreen.metrics import find_metric
 from evergreen.statistics.sequential import (
     MIN_REFERENCE,
     SPANS,
@@ -76,7 +76,7 @@ def default_tolerance(metric: str, reference: float) -> float:
     Raises:
         SpecError: there is no such metric.
     """
-    return 0.01 if greater_is_better(metric) else 0.02 * abs(reference)
+    return 0.01 if find_metric(metric).greater_is_better else 0.02 * abs(reference)
 
 
 def judge_performance(

@@ -3,17 +3,13 @@
 from evergreen.spec.data import Data, Join, Read, Target, Validation
 from evergreen.spec.features import Features, History, Missing, Transform
 from evergreen.spec.kinds import (
-    PRIMARY,
-    TASKS,
     Duration,
     Family,
     Names,
     Section,
     Take,
     Task,
-    TaskKind,
     parse_duration,
-    quantile_metric,
 )
 from evergreen.spec.learning import Costs, Promotion, Training
 from evergreen.spec.loading import json_schema, load_spec, load_specs
@@ -23,8 +19,6 @@ from evergreen.spec.source import BOUND, Source, Sql
 
 __all__ = [
     "BOUND",
-    "PRIMARY",
-    "TASKS",
     "Costs",
     "Data",
     "Duration",
@@ -47,7 +41,6 @@ __all__ = [
     "Take",
     "Target",
     "Task",
-    "TaskKind",
     "Training",
     "Transform",
     "Trigger",
@@ -56,5 +49,4 @@ __all__ = [
     "load_spec",
     "load_specs",
     "parse_duration",
-    "quantile_metric",
 ]

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    WithJsonSchema,
+)
+from pydantic_core import CoreSchema, core_schema
 
 from evergreen.errors import did_you_mean
 
@@ -66,7 +74,6 @@ Period = Annotated[Duration, AfterValidator(_period)]
 #: The name of a time zone, such as ``Europe/Berlin``.
 Zone = Annotated[str, AfterValidator(_zone)]
 Names = Annotated[tuple[str, ...], BeforeValidator(listed)]
-Task = Literal["binary", "multiclass", "regression", "quantile", "count", "amount"]
 
 
 def family_names() -> tuple[str, ...]:
@@ -89,40 +96,29 @@ Family = Annotated[
 Take = Literal["count", "mean", "last", "sum", "min", "max", "std"]
 
 
-@dataclass(frozen=True)
-class TaskKind:
-    """What sets a task apart: code asks for a property, never for a task's name.
+class TaskNames:
+    """The names of ``evergreen.learning_tasks``, imported when a spec is parsed: the command line starts without."""
 
-    Attributes:
-        metric: The primary metric by default.
-        classes: Labels are classes; else they are numbers.
-        columns: A prediction is (n, k), with a column a class or a quantile; else it is (n,).
-        rises: Numbers from zero up, learned on the scale of their logarithm; they may be in proportion to an exposure.
-    """
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self._known, handler(source))
 
-    metric: str
-    classes: bool = False
-    columns: bool = False
-    rises: bool = False
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {**handler(schema), "enum": list(self.names())}
 
+    def names(self) -> tuple[str, ...]:
+        """Every task."""
+        from evergreen.learning_tasks import TASKS
 
-TASKS: dict[Task, TaskKind] = {
-    "binary": TaskKind("roc_auc", classes=True),
-    "multiclass": TaskKind("log_loss", classes=True, columns=True),
-    "regression": TaskKind("rmse"),
-    "quantile": TaskKind("pinball", columns=True),
-    "count": TaskKind("poisson_deviance", rises=True),
-    "amount": TaskKind("tweedie_deviance", rises=True),
-}
+        return tuple(TASKS)
+
+    def _known(self, name: str) -> str:
+        if name not in self.names():
+            raise ValueError(f"{name!r} is no task{did_you_mean(name, self.names())}")
+        return name
 
 
-def quantile_metric(levels: Sequence[float]) -> str:
-    """The loss that quantiles make smallest, with their percents in its name: ``pinball_10_50_90``."""
-    return "_".join(["pinball", *(f"{100 * level:g}" for level in levels)])
-
-
-#: The default primary metric of each task.
-PRIMARY: dict[Task, str] = {task: kind.metric for task, kind in TASKS.items()}
+#: A task by its name.
+Task = Annotated[str, TaskNames()]
 
 
 class Section(BaseModel):

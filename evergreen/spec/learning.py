@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from evergreen.spec.kinds import TASKS, Family, Names, Period, Section, Task, listed, quantile_metric
+from evergreen.errors import SpecError
+from evergreen.spec.kinds import Family, Names, Period, Section, Task, listed
+
+if TYPE_CHECKING:
+    from evergreen.learning_tasks import LearningTask
 
 Values = Annotated[tuple[int | float | str, ...], BeforeValidator(listed), Field(min_length=1)]
+
+
+def _known(metric: str) -> str:
+    from evergreen.metrics import find_metric
+
+    try:
+        return find_metric(metric).name
+    except SpecError as error:
+        raise ValueError(str(error)) from None
 
 
 class Costs(Section):
@@ -106,7 +119,7 @@ class Training(Section):
 
     @model_validator(mode="after")
     def _can_be_kept(self) -> Training:
-        if self.task and self.task != "binary" and (self.costs or self.threshold != "auto"):
+        if self.task and not self._kind.decides and (self.costs or self.threshold != "auto"):
             raise ValueError("costs and threshold: are for two classes; leave them out, or write task: binary")
         return self
 
@@ -115,15 +128,35 @@ class Training(Section):
         levels = self.quantiles
         if list(levels) != sorted(set(levels)) or not all(0 < level < 1 for level in levels):
             raise ValueError(f"quantiles: {list(levels)}: write them ascending, each once, between 0 and 1")
-        if levels != type(self).model_fields["quantiles"].default and self.task != "quantile":
+        if levels != type(self).model_fields["quantiles"].default and not (self.task and self._kind.levels):
             raise ValueError("quantiles: are predicted by a quantile task only; write task: quantile")
-        if self.exposure and not (self.task and TASKS[self.task].rises):
+        if self.exposure and not (self.task and self._kind.rises):
             raise ValueError("exposure: is for counts and amounts; write task: count, or task: amount")
-        if self.power != type(self).model_fields["power"].default and self.task != "amount":
+        if self.power != type(self).model_fields["power"].default and not (self.task and self._kind.has_power):
             raise ValueError("power: is of amounts; write task: amount")
         if self.half_life and self.window != "weighted":
             raise ValueError("half_life: is the age at which a row counts half; write window: weighted")
         return self
+
+    @field_validator("metric")
+    @classmethod
+    def _is_a_metric(cls, name: str | None) -> str | None:
+        return name and _known(name)
+
+    @model_validator(mode="after")
+    def _has_a_metric_of_its_task(self) -> Training:
+        if self.task and self.metric:
+            try:
+                self._kind.primary(self.metric)
+            except SpecError as error:
+                raise ValueError(str(error).removeprefix("training.")) from None
+        return self
+
+    @property
+    def _kind(self) -> LearningTask:
+        from evergreen.learning_tasks import TASKS
+
+        return TASKS[str(self.task)]
 
     @property
     def reach(self) -> timedelta | None:
@@ -132,8 +165,9 @@ class Training(Section):
 
     def metric_of(self, task: Task) -> str:
         """The primary metric; that of quantiles names them in percent, such as ``pinball_10_50_90``."""
-        name = self.metric or TASKS[task].metric
-        return quantile_metric(self.quantiles) if task == "quantile" and name == "pinball" else name
+        from evergreen.learning_tasks import TASKS
+
+        return TASKS[task].metric_name(self.metric, self.quantiles)
 
 
 class Promotion(Section):
@@ -158,3 +192,8 @@ class Promotion(Section):
     """Unseen labelled rows that a verdict needs."""
     max_seconds_per_1000_rows: Annotated[float, Field(gt=0)] | None = None
     """A bound on scoring time."""
+
+    @field_validator("floors")
+    @classmethod
+    def _are_metrics(cls, floors: dict[str, float]) -> dict[str, float]:
+        return {_known(name): bound for name, bound in floors.items()}

@@ -11,7 +11,7 @@ import annotated_types as bounds
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from evergreen.spec.kinds import Section
+from evergreen.spec.kinds import Section, TaskNames
 from evergreen.spec.model import ModelSpec
 from evergreen.spec.source import Sql
 
@@ -63,6 +63,8 @@ def _type(kind: Any, metadata: Any = ()) -> str:
     """A type in words."""
     origin, inner = get_origin(kind), get_args(kind)
     if origin is Annotated:
+        if isinstance(inner[1], TaskNames):
+            return " or ".join(f"`{name}`" for name in inner[1].names())
         return _type(inner[0], inner[1:])
     if origin is Literal:
         return " or ".join(f"`{value}`" for value in inner)

@@ -12,16 +12,14 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from evergreen.handoffs import Interval
-from evergreen.statistics.estimates import arrays, base_name, deletions, greater_is_better
-from evergreen.statistics.sums import Codes, Floats
+from evergreen.metrics import find_metric
+from evergreen.metrics.metric import Codes, Floats
 
 #: Fewer blocks than this say nothing about how blocks differ.
 MIN_BLOCKS = 4
 #: Hall's correction reaches at most this many times as far as Student's t: a skewness seen in a handful of blocks is
 #: itself uncertain.
 _FARTHEST = 3.0
-#: Figures without a largest value that are no losses.
-_ENDLESS = ("width", "bias")
 
 
 def metric_interval(
@@ -30,7 +28,7 @@ def metric_interval(
     """The metric's value with its two-sided interval.
 
     Args:
-        metric: One of ``METRIC_NAMES``.
+        metric: A metric's name.
         target: (n,): 0/1, class codes 0..k-1, or numbers.
         prediction: (n,): P(class 1), or numbers; (n, k) for k classes.
         blocks: (n,): the day or group of each row; each row is its own without it.
@@ -42,17 +40,15 @@ def metric_interval(
     Raises:
         SpecError: there is no such metric.
     """
-    truth, scores = arrays(metric, target, prediction)
+    truth, scores = _floats(target), _floats(prediction)
     codes, count = _block_codes(blocks, len(truth))
-    value, without = deletions(metric, truth, scores, codes, count)
+    value, without = find_metric(metric).deletions(truth, scores, codes, count)
     return bounded(metric, _widen_for_skew(_student(value, without, codes, (1 + confidence) / 2), without))
 
 
 def bounded(metric: str, interval: Interval) -> Interval:
     """An interval cut where the metric ends: no share is above 1, no loss below 0; what it covers it still covers."""
-    name = base_name(metric)
-    least = {"r2": -np.inf, "mcc": -1.0}.get(name, 0.0)
-    most = 1.0 if name == "coverage" or (greater_is_better(metric) and name not in _ENDLESS) else np.inf
+    least, most = find_metric(metric).least, find_metric(metric).most
     return Interval(
         float(np.clip(interval.low, least, most)), interval.value, float(np.clip(interval.high, least, most))
     )
@@ -69,7 +65,7 @@ def paired_interval(
     """How much better ``ours`` is than ``theirs`` on the same rows; positive is better whatever the metric.
 
     Args:
-        metric: One of ``METRIC_NAMES``.
+        metric: A metric's name.
         target: (n,): as for ``metric_interval``.
         ours: The challenger's predictions of these rows.
         theirs: The other side's.
@@ -82,11 +78,11 @@ def paired_interval(
     Raises:
         SpecError: there is no such metric.
     """
-    sign = 1.0 if greater_is_better(metric) else -1.0
-    truth, scores = arrays(metric, target, ours)
+    judge, truth = find_metric(metric), _floats(target)
     codes, count = _block_codes(blocks, len(truth))
-    value, without = deletions(metric, truth, scores, codes, count)
-    other, other_without = deletions(metric, truth, arrays(metric, target, theirs)[1], codes, count)
+    value, without = judge.deletions(truth, _floats(ours), codes, count)
+    other, other_without = judge.deletions(truth, _floats(theirs), codes, count)
+    sign = judge.sign
     return _student(sign * (value - other), sign * (without - other_without), codes, confidence)
 
 
@@ -98,12 +94,16 @@ def metric_error(
     With fewer than ``MIN_BLOCKS`` blocks each row is its own: how blocks differ must then be learned elsewhere. The
     error is NaN where a deletion leaves the metric undefined.
     """
-    truth, scores = arrays(metric, target, prediction)
+    truth, scores = _floats(target), _floats(prediction)
     codes, count = _block_codes(blocks, len(truth))
     if count < MIN_BLOCKS:
         codes, count = _block_codes(None, len(truth))
-    value, without = deletions(metric, truth, scores, codes, count)
+    value, without = find_metric(metric).deletions(truth, scores, codes, count)
     return value, _standard_error(without) if count >= MIN_BLOCKS else float("nan")
+
+
+def _floats(values: ArrayLike) -> Floats:
+    return np.asarray(values, dtype=np.float64)
 
 
 def _block_codes(blocks: ArrayLike | None, rows: int) -> tuple[Codes, int]:

@@ -15,7 +15,9 @@ from sklearn.pipeline import Pipeline
 
 from evergreen.errors import TrainingError, did_you_mean
 from evergreen.handoffs import TARGET
-from evergreen.spec import TASKS, Task
+from evergreen.learning_tasks import TASKS
+from evergreen.metrics import find_metric
+from evergreen.spec import Task
 from evergreen.training.families.adjusted import adjusted, exposures, pipeline_of
 from evergreen.training.families.bagging import bagged
 from evergreen.training.families.fold import Fold
@@ -195,8 +197,8 @@ def _labels(rows: pd.DataFrame, problem: Problem, recipe: Recipe) -> Labels:
             f"all {len(y):,} rows of a part belong to the class {classes[int(y[0])]}; "
             "widen training.window, or make holdout and tuning longer"
         )
-    if problem.metric == "gamma_deviance" and not y.all():
-        raise TrainingError(f"{int((y == 0).sum()):,} targets are 0, which gamma_deviance has no place for; leave "
+    if find_metric(problem.metric).refuses_zeros and not y.all():
+        raise TrainingError(f"{int((y == 0).sum()):,} targets are 0, which {problem.metric} has no place for; leave "
                             "training.metric out, and zeros are allowed")  # fmt: skip
     weight = _product(_weights(rows, problem.settings.weight), recency.weights(rows, recipe.recency))
     weight = _product(weight, exposure)

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from evergreen.handoffs import DAY, GROUP, KEY, TIME
+from evergreen.learning_tasks import TASKS
 from evergreen.spec import Task
 from evergreen.training.families.prediction import blank
 from evergreen.training.families.recipe import Recipe
@@ -68,7 +69,7 @@ def is_thin(target: NDArray[np.float64], task: Task, n_rows: int) -> bool:
         task: What is predicted; of several classes a rare one decides little.
         n_rows: Labelled rows in all; where they are many the fits would take too long.
     """
-    return task == "binary" and n_rows <= _MANY and int(np.bincount(target.astype(int), minlength=2).min()) < _THIN
+    return TASKS[task].decides and n_rows <= _MANY and int(np.bincount(target.astype(int), minlength=2).min()) < _THIN
 
 
 def out_of_sample(

@@ -10,6 +10,7 @@ from evergreen import scoring
 from evergreen.handoffs import ValidationReport
 from evergreen.io.records import Scoring
 from evergreen.io.registry import Registry
+from evergreen.learning_tasks import PREDICTION
 from evergreen.settings import settings
 from evergreen.spec import ModelSpec
 
@@ -19,7 +20,7 @@ _PERCENT = (5, 25, 50, 75, 95)
 
 def publish(spec: ModelSpec, entry: Scoring, predictions: pd.DataFrame, report: ValidationReport, run_id: str) -> None:
     """Log the champion's new entry with its figures in MLflow, and as an artifact of the Prefect run."""
-    values, late = predictions[scoring.PREDICTION].to_numpy(), int(predictions[scoring.LATE].sum())
+    values, late = predictions[PREDICTION].to_numpy(), int(predictions[scoring.LATE].sum())
     metrics = {
         "rows": entry.rows, "late_rows": late, "quarantined_rows": report.quarantined, "seconds": entry.seconds,
         "rows_per_second": entry.rows / max(entry.seconds, 1e-3), "peak_mb": entry.peak_mb,

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -33,6 +35,11 @@ def test_three_keys_are_enough(tmp_path: Path) -> None:
         ("features: {history: [{ovr: 3h, of: x}]}", "features.history.0.ovr: unknown key; did you mean over?"),
         ("training: {budget: soon}", "training.budget: 'soon' is not a duration"),
         ("training: {families: [xgboost]}", "training.families.0"),
+        ("training: {task: binry}", "training.task: 'binry' is no task; did you mean binary?"),
+        ("training: {metric: roc_acu}", "training.metric: metric 'roc_acu': unknown; did you mean roc_auc?"),
+        ("training: {task: binary, metric: rmse}", "training: metric: rmse does not fit a binary model"),
+        ("training: {task: quantile, metric: pinball_wide}", "training.metric: metric 'pinball_wide': unknown"),
+        ("promotion: {floors: {roc_acu: 1}}", "promotion.floors: metric 'roc_acu': unknown; did you mean roc_auc?"),
     ],
 )
 def test_what_is_not_understood_is_named_with_file_and_key(tmp_path: Path, extra: str, message: str) -> None:
@@ -93,3 +100,9 @@ def test_the_projects_own_models_are_right_and_short() -> None:
 def test_the_committed_schema_is_the_generated_one() -> None:
     committed = json.loads((ROOT / "deployments" / "model.schema.json").read_text())
     assert committed == json_schema(), "run: make schema"
+
+
+def test_the_command_line_starts_without_what_metrics_and_tasks_need() -> None:
+    code = "import sys, evergreen.spec; print({'numpy', 'pandas', 'sklearn', 'evergreen.metrics'} & set(sys.modules))"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert said.stdout.strip() == "set()"

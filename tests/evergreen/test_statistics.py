@@ -1,15 +1,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
 import numpy as np
 import pytest
-from sklearn import metrics as sk
 
 from evergreen.errors import SpecError
-from evergreen.statistics import METRIC_NAMES, metric_interval, metric_value, paired_interval
-from evergreen.statistics.estimates import deletions
+from evergreen.metrics import find_metric
+from evergreen.statistics import metric_interval, paired_interval
 
 RNG = np.random.default_rng
 
@@ -25,7 +23,7 @@ def draw(rng: np.random.Generator, metric: str, days: int, rows: int, effect: fl
 
 
 def coverage(metric: str, days: int, rows: int, effect: float, blocked: bool = True, draws: int = 1500) -> float:
-    truth = metric_value(metric, *draw(RNG(99), metric, 200_000, 3, effect)[:2])
+    truth = find_metric(metric).value(*draw(RNG(99), metric, 200_000, 3, effect)[:2])
     rng, held = RNG(days), 0
     for _ in range(draws):
         target, prediction, day = draw(rng, metric, days, rows, effect)
@@ -56,71 +54,6 @@ def test_equal_models_are_found_better_in_one_of_twenty_contests() -> None:
         ours, theirs = signal + rng.normal(0, 0.3, (2, len(day))) + rng.normal(0, 0.2, (2, 7))[:, day]
         found += paired_interval("rmse", target, ours, theirs, day).low > 0
     assert 0.03 <= found / draws <= 0.065
-
-
-BINARY: dict[str, Callable] = {
-    "roc_auc": sk.roc_auc_score,
-    "pr_auc": sk.average_precision_score,
-    "log_loss": sk.log_loss,
-    "brier": sk.brier_score_loss,
-    "accuracy": lambda y, p: sk.accuracy_score(y, p >= 0.5),
-    "balanced_accuracy": lambda y, p: sk.balanced_accuracy_score(y, p >= 0.5),
-    "precision": lambda y, p: sk.precision_score(y, p >= 0.5),
-    "recall": lambda y, p: sk.recall_score(y, p >= 0.5),
-    "f1": lambda y, p: sk.f1_score(y, p >= 0.5),
-    "mcc": lambda y, p: sk.matthews_corrcoef(y, p >= 0.5),
-    "mae": sk.mean_absolute_error,
-    "rmse": sk.root_mean_squared_error,
-    "r2": sk.r2_score,
-    "pinball": sk.mean_pinball_loss,
-    "mape": lambda y, p: sk.mean_absolute_percentage_error(y, p),
-    "poisson_deviance": sk.mean_poisson_deviance,
-    "tweedie_deviance": lambda y, p: sk.mean_tweedie_deviance(y, p, power=1.5),
-    "gamma_deviance": sk.mean_gamma_deviance,
-    "bias": lambda y, p: p.sum() / y.sum(),
-}
-#: Where a target of 0 has no place.
-POSITIVE = ("mape", "gamma_deviance")
-
-
-# Coverage and width are of intervals: see statistics/test_sums.py.
-@pytest.mark.parametrize("metric", [name for name in METRIC_NAMES if name not in ("coverage", "width")])
-def test_a_value_and_its_deletions_equal_those_of_scikit_learn_on_the_rows_that_are_left(metric: str) -> None:
-    rng = RNG(1)
-    target = rng.integers(0, 2, 300) + (1.0 if metric in POSITIVE else 0.0)
-    prediction = np.round(np.clip(0.2 * target + 0.8 * rng.random(300), 0, 1), 2)  # rounded: ties
-    prediction += 0.01 if metric.endswith("deviance") else 0.0
-    block = rng.integers(0, 9, 300)
-    value, without = deletions(metric, target, prediction, block, 9)
-    assert value == pytest.approx(BINARY[metric](target, prediction))
-    expected = [BINARY[metric](target[block != left], prediction[block != left]) for left in range(9)]
-    assert without == pytest.approx(expected)
-
-
-@pytest.mark.parametrize(
-    ("metric", "peer"),
-    [
-        ("log_loss", lambda y, p: sk.log_loss(y, p)),
-        ("brier", lambda y, p: sk.brier_score_loss(y, p, labels=[0, 1, 2, 3])),
-        ("roc_auc", lambda y, p: sk.roc_auc_score(y, p, multi_class="ovr")),
-        ("f1", lambda y, p: sk.f1_score(y, p.argmax(1), average="macro")),
-        ("precision", lambda y, p: sk.precision_score(y, p.argmax(1), average="macro")),
-        ("mcc", lambda y, p: sk.matthews_corrcoef(y, p.argmax(1))),
-    ],
-)
-def test_values_of_many_classes_equal_those_of_scikit_learn(metric: str, peer: Callable) -> None:
-    prediction = RNG(2).dirichlet(np.ones(4), 400)
-    target = np.array([RNG(i).choice(4, p=row) for i, row in enumerate(prediction)])
-    assert metric_value(metric, target, prediction) == pytest.approx(peer(target, prediction))
-
-
-def test_the_first_order_deletions_of_average_precision_agree_with_exact_ones() -> None:
-    rng = RNG(4)
-    target = rng.integers(0, 2, 4000).astype(float)
-    prediction, block = np.round(0.3 * target + rng.random(4000), 2), rng.integers(0, 101, 4000)
-    value, near = deletions("pr_auc", target, prediction, block, 101)
-    exact = [sk.average_precision_score(target[block != left], prediction[block != left]) for left in range(101)]
-    assert np.std(near - value) == pytest.approx(np.std(exact), rel=0.02)
 
 
 def test_a_gain_is_positive_where_ours_is_better_whatever_the_direction_of_the_metric() -> None:

@@ -10,7 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from evergreen.handoffs import GROUP
-from evergreen.spec import TASKS, Task
+from evergreen.learning_tasks import TASKS
+from evergreen.spec import Task
 
 #: Parts in which means are learned on the others.
 _FOLDS = 5

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
+from evergreen.learning_tasks import TASKS
+from evergreen.metrics import Watched
 from evergreen.threads import usable_threads
 from evergreen.training.families.fold import Fold
 from evergreen.training.families.leaves import leaves_of
@@ -28,16 +30,6 @@ _FIRST_LOOK = 100
 _PROBE = 10
 #: Of the estimator, not of the booster.
 _OWN = ("n_estimators", "class_weight", "importance_type", "objective", "n_jobs")
-#: What early stopping watches for a primary metric; for other metrics, the task's own loss.
-_WATCHED = {
-    "roc_auc": "auc", "average_precision": "average_precision", "log_loss": "binary_logloss",
-    "rmse": "rmse", "r2": "rmse", "mae": "l1", "mape": "mape", "gamma_deviance": "gamma",
-}  # fmt: skip
-_LOSS = {
-    "binary": "binary_logloss", "multiclass": "multi_logloss", "regression": "rmse", "quantile": "quantile",
-    "count": "poisson", "amount": "tweedie",
-}  # fmt: skip
-_GREATER = ("auc", "average_precision")
 #: Leaves of the trees that rows pass at a time.
 _LEAVES_AT_ONCE = 2048
 #: A booster keeps in itself from which round on it predicts: two threads that ask it at once get each other's rounds.
@@ -139,8 +131,8 @@ def boost(
     import lightgbm
 
     train, tuning = parts
-    metric = _metric(model, problem)
-    greater = metric in _GREATER
+    watched = TASKS[problem.task].watches(problem.metric)
+    greater = watched.greater_is_better
     curve: list[float] = []
     cut, began = False, watch.clock()
 
@@ -151,12 +143,12 @@ def boost(
             watch.check_room((watch.clock() - began) * (watch.way / model.learning_rate / _PROBE - 1))
         curve.append(env.evaluation_result_list[0][2])
         cut = watch.late
-        if cut or (_comparable(problem) and _lost(curve, greater, watch.to_beat)):
+        if cut or (_comparable(watched, problem) and _lost(curve, greater, watch.to_beat)):
             best = int(np.argmax(curve) if greater else np.argmin(curve))
             raise lightgbm.callback.EarlyStopException(best, env.evaluation_result_list)
 
     how = {name: value for name, value in model.get_params().items() if name not in _OWN and value is not None}
-    how |= _objective(model, problem) | {"metric": metric, "num_threads": train.threads}
+    how |= _objective(model, problem) | {"metric": watched.name, "num_threads": train.threads}
     booster = lightgbm.train(
         how, binned(train, categorical), model.n_estimators, valid_sets=[binned(tuning, categorical, train)],
         callbacks=[lightgbm.early_stopping(_patience(model.learning_rate), verbose=False), look],
@@ -173,27 +165,18 @@ def _patience(learning_rate: float) -> int:
 
 
 def _objective(model: Any, problem: Problem) -> dict[str, Any]:
-    if problem.task == "binary":
-        return {"objective": "binary"}
-    if problem.task == "multiclass":
-        return {"objective": "multiclass", "num_class": len(problem.classes)}
-    return {"objective": model.objective}
+    task = TASKS[problem.task]
+    if not task.classes:
+        return {"objective": model.objective}
+    return {"objective": task.objective} | ({"num_class": len(problem.classes)} if task.columns else {})
 
 
-def _metric(model: Any, problem: Problem) -> str:
-    if problem.task not in _LOSS:
-        return str(model.objective)  # of quantiles, counts and amounts the loss itself
-    return _LOSS[problem.task] if problem.task == "multiclass" else _WATCHED.get(problem.metric, _LOSS[problem.task])
-
-
-def _comparable(problem: Problem) -> bool:
+def _comparable(watched: Watched, problem: Problem) -> bool:
     """Whether what boosting watches is the primary metric itself, so that it can be held against another's value."""
     settings = problem.settings
-    if settings.weight or settings.exposure or settings.class_weight != "none" or problem.task not in _LOSS:
+    if settings.weight or settings.exposure or settings.class_weight != "none":
         return False
-    return problem.metric == "log_loss" or (
-        problem.task != "multiclass" and problem.metric in ("roc_auc", "rmse", "mae")
-    )
+    return watched.metric == problem.metric
 
 
 def _lost(curve: list[float], greater: bool, to_beat: float | None) -> bool:

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from evergreen.spec import Costs, Task
-from evergreen.statistics import metric_value
+from evergreen.metrics import find_metric
+from evergreen.spec import Costs
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ EVEN = 0.5
 _THRESHOLDS = 200
 
 
-def calibrate(task: Task, target: Floats, predictions: Floats, parts: NDArray[np.int64]) -> Calibration:
+def calibrate(target: Floats, predictions: Floats, parts: NDArray[np.int64]) -> Calibration:
     """How to bend probabilities so that they fit; empty where that is not shown to help.
 
     Two classes: Platt 1999, Probabilistic outputs for support vector machines. Several: Guo et al. 2017, On calibration
@@ -35,7 +35,6 @@ def calibrate(task: Task, target: Floats, predictions: Floats, parts: NDArray[np
     more than its standard error.
 
     Args:
-        task: ``binary`` or ``multiclass``.
         target: (n,): codes of the classes, of rows that no model was fitted on.
         predictions: (n,): P(class 1), or (n, k).
         parts: (n,): the part of each row, such as its day; rows of a part stay together.
@@ -49,14 +48,14 @@ def calibrate(task: Task, target: Floats, predictions: Floats, parts: NDArray[np
         aside = fold == part
         if not aside.any() or len(np.unique(target[~aside])) < np.count_nonzero(classes):
             return ()
-        bent = calibrated(predictions[aside], _fitted(task, target[~aside], predictions[~aside]))
+        bent = calibrated(predictions[aside], _fitted(target[~aside], predictions[~aside]))
         gains.append(_loss(target[aside], predictions[aside]) - _loss(target[aside], bent))
     gain, error = float(np.mean(gains)), float(np.std(gains, ddof=1)) / _PARTS**0.5
     if gain <= error:
         logger.info("probabilities stay as they are: to calibrate them gains %.2g in log loss", gain)
         return ()
     logger.info("probabilities are calibrated: that gains %.2g in log loss", gain)
-    return _fitted(task, target, predictions)
+    return _fitted(target, predictions)
 
 
 def calibrated(predictions: Floats, calibration: Sequence[float]) -> Floats:
@@ -110,8 +109,8 @@ def _cheapest(target: Floats, predictions: Floats, costs: Costs) -> float:
     return float(thresholds[int(np.argmin([cost(target, predictions, one, costs) for one in thresholds]))])
 
 
-def _fitted(task: Task, target: Floats, predictions: Floats) -> Calibration:
-    if task == "binary":
+def _fitted(target: Floats, predictions: Floats) -> Calibration:
+    if predictions.ndim == 1:
         from sklearn.linear_model import LogisticRegression
 
         line = LogisticRegression(C=1e6).fit(_odds(predictions)[:, None], target)
@@ -126,7 +125,7 @@ def _fitted(task: Task, target: Floats, predictions: Floats) -> Calibration:
 
 
 def _loss(target: Floats, predictions: Floats) -> float:
-    return metric_value("log_loss", target, predictions)
+    return find_metric("log_loss").value(target, predictions)
 
 
 def _odds(predictions: Floats) -> Floats:

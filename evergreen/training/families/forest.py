@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evergreen.spec import TASKS, Task
+from evergreen.learning_tasks import TASKS
+from evergreen.spec import Task
 from evergreen.threads import usable_threads
 from evergreen.training.families.family import Family, Learned, Shape
 from evergreen.training.families.fold import Fold
@@ -39,7 +40,7 @@ class Forest(Family):
 
     def learns(self, task: Task, shape: Shape) -> bool:
         """Every task but quantiles."""
-        return task != "quantile"
+        return not TASKS[task].levels
 
     def params(self, shape: Shape, seed: int) -> dict[str, Any]:
         """Parameters for a table."""

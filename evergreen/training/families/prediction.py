@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evergreen.spec import TASKS, Task
+from evergreen.learning_tasks import TASKS
+from evergreen.spec import Task
 
 Floats = NDArray[np.float64]
 
-#: The least mean that a count or an amount is predicted to have: a loss on the scale of logarithms has no place for 0.
-LEAST = 1e-6
 #: Rows from which a second thread pays.
 MANY_ROWS = 2000
 
@@ -37,13 +36,12 @@ def predict_matrix(model: Any, task: Task, matrix: Any, n_classes: int = 0) -> F
         Else the quantity, of shape (n,); of counts and amounts the mean for an exposure of 1.
     """
     if not TASKS[task].classes:
-        values = in_halves(model, model.predict, matrix)
-        return np.maximum(values, LEAST) if TASKS[task].rises else values
+        return TASKS[task].of_numbers(in_halves(model, model.predict, matrix))
     probabilities = in_halves(model, model.predict_proba, matrix)
     places = np.asarray(model.classes_, dtype=int)
     full = np.zeros((len(matrix), max(n_classes, int(places.max()) + 1, 2)))
     full[:, places] = probabilities
-    return full[:, 1] if task == "binary" else full
+    return TASKS[task].of_probabilities(full)
 
 
 def in_halves(model: Any, predict: Callable[[Any], Any], matrix: Any) -> Floats:

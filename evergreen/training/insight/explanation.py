@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
 from evergreen.errors import UsageError
-from evergreen.spec import TASKS, Task
+from evergreen.learning_tasks import TASKS
+from evergreen.spec import Task
 from evergreen.training.families.adjusted import adjusted, exposures
 from evergreen.training.families.calibration import calibrated
 from evergreen.training.families.catalogue import family_of
@@ -79,7 +80,7 @@ def explain(pipeline: Pipeline, task: Task, row: pd.DataFrame, classes: Sequence
     several = TASKS[task].columns
     predicted = adjusted(pipeline, predict_matrix(model, task, matrix, len(classes)), row)[0]
     code = int(np.argmax(predicted)) if several else 1
-    if task == "quantile":  # the middle one is explained, as the quantity that it is
+    if several and not TASKS[task].classes:  # the middle one is explained, as the quantity that it is
         code, model = middle(len(predicted)), model.middle if isinstance(model, Quantiles) else model
     label = "" if not TASKS[task].classes else str(classes[code]) if classes else str(code)
     prediction = float(predicted[code] if several else predicted)

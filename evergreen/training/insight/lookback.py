@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from evergreen.errors import TrainingError
 from evergreen.handoffs import CUT_OFF, DAY, KNOWN_AT, TARGET, TIME, Interval
-from evergreen.statistics import greater_is_better, metric_interval, paired_interval
+from evergreen.metrics import find_metric
+from evergreen.statistics import metric_interval, paired_interval
 from evergreen.training.families.recipe import Recipe
 from evergreen.training.fit import predict, refit
 from evergreen.training.problem import Problem
@@ -187,7 +188,7 @@ def _learning_curve(
         points.append(Point(len(some), metric_interval(problem.metric, target, said[-1], days)))
     gain = paired_interval(problem.metric, target, said[-1], said[-2], days, _CONFIDENCE)
     word = "helped" if gain.low > 0 else "did not help" if gain.high < 0 else "is not shown to have helped"
-    sign = "higher" if greater_is_better(problem.metric) else "lower"
+    sign = "higher" if find_metric(problem.metric).greater_is_better else "lower"
     return tuple(points), (
         f"learning curve: the second half of the rows {word}, {problem.metric} gains {gain.value:.4g} "
         f"({gain.low:.4g} to {gain.high:.4g}; {sign} is better)"

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from evergreen.errors import TrainingError
 from evergreen.handoffs import CUT_OFF, DAY, GROUP, KEY, KNOWN_AT, TARGET, TIME
-from evergreen.spec import TASKS, Training
+from evergreen.learning_tasks import TASKS
+from evergreen.spec import Training
 
 Positions = NDArray[np.int64]
 Share = timedelta | float

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from evergreen.handoffs import DAY, KNOWN_AT, TARGET, TIME, ModelVersion
+from evergreen.learning_tasks import TASKS
 from evergreen.spec import Task, Training
 from evergreen.training.rows.splits import Positions, Split, split
 from evergreen.training.rows.targets import encode_target, find_task
@@ -48,7 +49,7 @@ def reserve(rows: pd.DataFrame, training: Training, champion: ModelVersion | Non
     """
     task = training.task or find_task(rows[TARGET])
     _, classes = encode_target(rows.loc[rows[TARGET].notna(), TARGET], task)
-    columns = tuple(f"{level:g}" for level in training.quantiles) if task == "quantile" else classes
+    columns = TASKS[task].column_names(classes, training.quantiles)
     fresh = unseen(rows, champion) if champion else np.ones(len(rows), dtype=bool)
     # Before a day has passed that the champion knows nothing of, the few new rows are too few for a verdict, which is
     # for the gate to say: parts are then cut as for a first champion.

@@ -8,11 +8,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from evergreen.learning_tasks import LEAST, TASKS
+from evergreen.metrics import find_metric
 from evergreen.training.families.catalogue import family
 from evergreen.training.families.family import fit_plainly
 from evergreen.training.families.fold import Fold
 from evergreen.training.families.loglinear import TWEEDIE_POWER, log_linear, variance_power
-from evergreen.training.families.prediction import LEAST
 from evergreen.training.families.recipe import Recipe
 from evergreen.training.rows.recency import ALL
 from evergreen.training.search.race import Race
@@ -29,7 +30,7 @@ def powered(race: Race, recipes: Sequence[Recipe]) -> tuple[Recipe, ...]:
     """
     problem = race.problem
     power = problem.settings.power
-    if problem.task != "amount" or problem.metric == "gamma_deviance" or not recipes:
+    if not recipes or not TASKS[problem.task].has_power or find_metric(problem.metric).fixed_power:
         return tuple(recipes)
     if power == "auto":
         matrices = race.folds.parts[0][1]

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from evergreen.handoffs import DAY, TARGET
-from evergreen.statistics import greater_is_better, metric_interval
+from evergreen.metrics import find_metric
+from evergreen.statistics import metric_interval
 from evergreen.training.families.bagging import unbagged
 from evergreen.training.families.calibration import EVEN
 from evergreen.training.families.learning import unstopped
@@ -60,8 +61,8 @@ def still_does(recipe: Recipe, train: pd.DataFrame, tuning: pd.DataFrame, proble
     predictions = predict(pipeline, problem.task, tuning, len(problem.classes))
     target, _ = encode_target(tuning[TARGET], problem.task, problem.classes)
     now = metric_interval(problem.metric, target, predictions, tuning.get(DAY))
-    best = now.high if greater_is_better(problem.metric) else -now.low
-    does = bool(np.isfinite(best) and best >= (before if greater_is_better(problem.metric) else -before))
+    best = now.high if find_metric(problem.metric).greater_is_better else -now.low
+    does = bool(np.isfinite(best) and best >= (before if find_metric(problem.metric).greater_is_better else -before))
     logger.info("%s: the champion's recipe %s what it did (%s, it was %.4g)", problem.metric,
                 "still does" if does else "no longer does", now, before)  # fmt: skip
     return does

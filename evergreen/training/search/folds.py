@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from evergreen.handoffs import CUT_OFF, DAY, GROUP, KNOWN_AT, TARGET, TIME
-from evergreen.spec import TASKS
+from evergreen.learning_tasks import TASKS
 from evergreen.training.families.catalogue import family
 from evergreen.training.families.fold import SMALL_MATRIX
 from evergreen.training.families.recipe import Recipe

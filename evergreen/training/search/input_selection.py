@@ -12,7 +12,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from evergreen.handoffs import DAY, GROUP, TIME, InputSelection
-from evergreen.statistics import greater_is_better, metric_value, paired_interval
+from evergreen.metrics import find_metric
+from evergreen.statistics import paired_interval
 from evergreen.training.families.catalogue import FAMILIES, family
 from evergreen.training.families.family import Shape
 from evergreen.training.families.fold import Fold
@@ -188,7 +189,7 @@ class _Trial:
 
     def _importance(self, unseen: set[str], chosen: NDArray[np.bool_]) -> dict[str, float]:
         """The mean loss in the metric as one input is shuffled, by input, weighted by each part's rows."""
-        sign = 1 if greater_is_better(self.problem.metric) else -1
+        sign = find_metric(self.problem.metric).sign
         rng = np.random.default_rng(self.seed)
         losses = dict.fromkeys(sorted(self.inputs - unseen), 0.0)
         for (places, part), model in zip(self.folds.parts, self._fitted(unseen)[1], strict=True):
@@ -200,7 +201,7 @@ class _Trial:
             if len(at) < 2:
                 continue
             x, target = x[at][:, columns], self.folds.target[places[at]]
-            full = metric_value(self.problem.metric, target, self._predict(model, x))
+            full = find_metric(self.problem.metric).value(target, self._predict(model, x))
             # Shuffling what no tree looks at changes nothing.
             used = sorted(set(sources[self._used(model)]))
             for first in range(0, len(used), _AT_ONCE):
@@ -210,7 +211,7 @@ class _Trial:
                     own = np.flatnonzero(sources == name)
                     several[number * len(x) : (number + 1) * len(x), own] = x[rng.permutation(len(x))][:, own]
                 for name, found in zip(names, np.split(self._predict(model, several), len(names)), strict=True):
-                    losses[name] += sign * (full - metric_value(self.problem.metric, target, found)) * len(at)
+                    losses[name] += sign * (full - find_metric(self.problem.metric).value(target, found)) * len(at)
         return {name: loss / max(1, int(chosen.sum())) for name, loss in losses.items()}
 
 

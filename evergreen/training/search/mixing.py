@@ -8,8 +8,8 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from evergreen.spec import TASKS
-from evergreen.statistics import metric_value
+from evergreen.learning_tasks import TASKS
+from evergreen.metrics import find_metric
 from evergreen.training.families import ensemble
 from evergreen.training.families.recipe import Recipe
 from evergreen.training.search.portfolio import matrix_cost, scoring_cost
@@ -68,13 +68,13 @@ def mix(race: Race, n_rows: int) -> tuple[Recipe, Floats] | None:
 
 def _beats_the_best(race: Race, mixed: Floats) -> bool:
     """Whether predictions are better than those of the best candidate, though it was cut short: it counts as seen."""
-    value = metric_value(race.problem.metric, race.target, mixed)
+    value = find_metric(race.problem.metric).value(race.target, mixed)
     return race.sign * value > race.sign * race.values[race.best]
 
 
 def _score(race: Race, at: Positions, prediction: Floats) -> float:
     """The value of predictions for rows by position, larger is better."""
-    return race.sign * metric_value(race.problem.metric, race.target[at], prediction)
+    return race.sign * find_metric(race.problem.metric).value(race.target[at], prediction)
 
 
 def _gains(race: Race, predictions: list[Floats], prices: list[ensemble.Price], rows: Positions) -> list[float]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evergreen.statistics import greater_is_better, metric_value
+from evergreen.metrics import find_metric
 from evergreen.training.families.bagging import bag
 from evergreen.training.families.catalogue import family
 from evergreen.training.families.learning import unstopped
@@ -72,7 +72,7 @@ class Race:
         self.folds, self.problem, self.clock, self.end = folds, folds.problem, clock, end
         self.memory, self.on_done, self.refits = memory, on_done, refits
         self.target, self.timed, self.blocks = folds.target, folds.timed, folds.blocks
-        self.sign, self.reserve = 1 if greater_is_better(self.problem.metric) else -1, 0.0
+        self.sign, self.reserve = find_metric(self.problem.metric).sign, 0.0
         self.done, self.values = list[Finished](), list[float]()
 
     @property
@@ -206,7 +206,7 @@ class Race:
             if self.memory and not found.cut:
                 self.memory.keep(recipe, to_beat, found)
         self.done.append(found)
-        self.values.append(metric_value(self.problem.metric, self.target, found.tuning))
+        self.values.append(find_metric(self.problem.metric).value(self.target, found.tuning))
         logger.info("%s: fitted in %.1f s", recipe.name, found.seconds)
         self.on_done(found, self.values[-1])
         return found

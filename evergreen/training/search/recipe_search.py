@@ -11,8 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from evergreen.handoffs import InputSelection
-from evergreen.spec import TASKS
-from evergreen.statistics import metric_value
+from evergreen.learning_tasks import TASKS
+from evergreen.metrics import find_metric
 from evergreen.training.families.calibration import EVEN, calibrate, calibrated, cost, threshold_for
 from evergreen.training.families.catalogue import family
 from evergreen.training.families.quantiles import shifts_for
@@ -95,7 +95,7 @@ def find_recipe(
     best = race.done[race.best]
     mixed = mix(race, len(train)) if settings.ensemble == "auto" else None
     recipe, predictions = mixed or (best.recipe, best.tuning)
-    value = metric_value(problem.metric, race.target, predictions)
+    value = find_metric(problem.metric).value(race.target, predictions)
     return Found(_decided(race, recipe, predictions), value, tuple(race.done), looked)
 
 
@@ -112,15 +112,15 @@ def _later(race: Race, train: pd.DataFrame, tuning: pd.DataFrame) -> Race | None
 def _decided(race: Race, recipe: Recipe, predictions: Floats) -> Recipe:
     """The recipe with what its predictions of unseen rows say of probabilities, thresholds and quantiles."""
     problem, settings = race.problem, race.problem.settings
-    if problem.task == "quantile" and settings.conformal == "auto":
+    if TASKS[problem.task].levels and settings.conformal == "auto":
         return replace(
             recipe, shifts=shifts_for(settings.quantiles, problem.metric, race.target, predictions, race.blocks)
         )
     if not TASKS[problem.task].classes:
         return recipe
     if settings.calibrate == "auto":
-        recipe = replace(recipe, calibration=calibrate(problem.task, race.target, predictions, race.blocks))
-    if problem.task != "binary":
+        recipe = replace(recipe, calibration=calibrate(race.target, predictions, race.blocks))
+    if not TASKS[problem.task].decides:
         return recipe
     if isinstance(settings.threshold, float):
         return replace(recipe, threshold=settings.threshold)
@@ -144,7 +144,7 @@ def _begin(race: Race, train: pd.DataFrame, tuning: pd.DataFrame, view: str, fir
     inputs = len(problem.transformer_for("").inputs)
     recipes = candidates(
         problem.task, chosen, len(train), inputs, settings.seed, problem.class_weight,
-        settings.weight is not None, problem.task == "regression" and is_skewed(race.target),
+        settings.weight is not None, TASKS[problem.task].any_sign and is_skewed(race.target),
         first_of_many(len(train), inputs, len(problem.classes), settings.budget), race.timed, len(problem.classes),
     )  # fmt: skip
     known = recipes if by_space else remembered(first, recipes, problem)

@@ -5,7 +5,8 @@ import pytest
 
 from evergreen.errors import SpecError
 from evergreen.evaluation import Terms, paired
-from evergreen.statistics import metric_value, paired_interval
+from evergreen.metrics import find_metric
+from evergreen.statistics import paired_interval
 
 RNG = np.random.default_rng(0)
 ROWS = 1200
@@ -29,7 +30,9 @@ def test_slices_are_the_largest_levels_of_each_column() -> None:
     evidence = paired("binary", "roc_auc", TARGET, OURS, THEIRS, DAYS, "trivial", {"origin": origin}, Terms(largest=2))
     assert [(part.name, part.rows) for part in evidence.slices] == [("origin=JFK", 600), ("origin=EWR", 400)]
     rows = origin == "EWR"
-    gain = metric_value("roc_auc", TARGET[rows], OURS[rows]) - metric_value("roc_auc", TARGET[rows], THEIRS[rows])
+    gain = find_metric("roc_auc").value(TARGET[rows], OURS[rows]) - find_metric("roc_auc").value(
+        TARGET[rows], THEIRS[rows]
+    )
     assert evidence.slices[1].gain.value == pytest.approx(gain)
 
 

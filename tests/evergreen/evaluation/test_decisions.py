@@ -5,9 +5,9 @@ import pytest
 
 from evergreen import promotion
 from evergreen.evaluation import Decisions, Terms, decisions_of, evaluate, paired
-from evergreen.evaluation.decisions import moved
+from evergreen.learning_tasks import TASKS
+from evergreen.metrics import find_metric
 from evergreen.spec import Costs, Promotion
-from evergreen.statistics import metric_value
 
 COSTS = Costs(false_positive=1, false_negative=9)
 
@@ -20,7 +20,7 @@ def rows(n: int = 4000) -> tuple[np.ndarray, np.ndarray]:
 
 def test_what_is_decided_from_the_threshold_is_decided_from_one_half_after_it_was_moved() -> None:
     chance = np.array([0.0, np.nextafter(0.1, 0), 0.1, 0.3, 1.0])
-    bent = moved(chance, 0.1)
+    bent = TASKS["binary"].moved(chance, 0.1)
     assert (bent >= 0.5).tolist() == [False, False, True, True, True]
     assert (np.diff(bent) >= 0).all()
     assert bent[[0, -1]].tolist() == [0, 1]
@@ -32,7 +32,7 @@ def test_metrics_of_decisions_are_those_of_the_threshold_and_the_others_stay() -
     even = evaluate("binary", target, chance, ["no", "yes"]).values
     decided = (chance >= 0.1).astype(float)
     for name in ("accuracy", "precision", "recall", "f1", "mcc", "balanced_accuracy"):
-        assert low[name] == pytest.approx(metric_value(name, target, decided))
+        assert low[name] == pytest.approx(find_metric(name).value(target, decided))
     assert low["recall"] > even["recall"]
     assert low["recall/yes"] == low["recall"]
     assert all(low[name] == even[name] for name in ("roc_auc", "pr_auc", "log_loss", "brier"))
@@ -42,8 +42,8 @@ def test_each_side_of_a_contest_decides_by_its_own_threshold() -> None:
     target, chance = rows()
     evidence = paired("binary", "f1", target, chance, chance, None, "champion",
                       terms=Terms(decisions=Decisions(0.15, 0.5)))  # fmt: skip
-    assert evidence.ours.value == pytest.approx(metric_value("f1", target, (chance >= 0.15).astype(float)))
-    assert evidence.theirs.value == pytest.approx(metric_value("f1", target, (chance >= 0.5).astype(float)))
+    assert evidence.ours.value == pytest.approx(find_metric("f1").value(target, (chance >= 0.15).astype(float)))
+    assert evidence.theirs.value == pytest.approx(find_metric("f1").value(target, (chance >= 0.5).astype(float)))
     assert evidence.values["f1"] == pytest.approx(evidence.ours.value)
 
 

@@ -4,12 +4,19 @@ import numpy as np
 import pytest
 
 from evergreen.errors import SpecError
-from evergreen.evaluation import METRICS, check_metric, evaluate, trivial_prediction
-from evergreen.statistics import METRIC_NAMES
+from evergreen.evaluation import evaluate, trivial_prediction
+from evergreen.learning_tasks import TASKS
+from evergreen.metrics import METRICS, Metric
 
 
-def test_every_metric_that_has_an_interval_is_offered_and_the_other_way_round() -> None:
-    assert set(METRICS) == set(METRIC_NAMES)
+@pytest.mark.parametrize("metric", [metric for metric in METRICS.values() if metric.tasks], ids=str)
+def test_every_metric_is_offered_to_its_tasks_and_to_no_other(metric: Metric) -> None:
+    for task in TASKS:
+        if task in metric.tasks and metric.primary:
+            assert TASKS[task].primary(metric.name) is metric
+        else:
+            with pytest.raises(SpecError, match="does not fit"):
+                TASKS[task].primary(metric.name)
 
 
 def test_a_binary_prediction_has_all_ten_values() -> None:
@@ -81,9 +88,9 @@ def test_the_trivial_prediction_has_a_column_for_a_class_not_seen_in_training() 
 
 def test_a_metric_of_another_task_is_refused_with_those_that_fit() -> None:
     with pytest.raises(SpecError, match="rmse does not fit a binary model; choose from accuracy"):
-        check_metric("binary", "rmse")
+        TASKS["binary"].primary("rmse")
 
 
 def test_a_misspelt_metric_is_refused_with_the_right_name() -> None:
     with pytest.raises(SpecError, match="did you mean roc_auc"):
-        check_metric("binary", "rocauc")
+        TASKS["binary"].primary("rocauc")

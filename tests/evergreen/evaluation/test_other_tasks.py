@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 
 from evergreen.errors import SpecError
-from evergreen.evaluation import Terms, check_metric, evaluate, figures, paired, summary, trivial_rows
+from evergreen.evaluation import Terms, evaluate, figures, paired, summary, trivial_rows
 from evergreen.evaluation.plots import curve_figure
 from evergreen.handoffs import Interval, Verdict
+from evergreen.learning_tasks import TASKS
 from evergreen.training.insight.lookback import Point
 
 RNG = np.random.default_rng(0)
@@ -34,8 +35,8 @@ def test_coverage_is_reported_with_an_interval_and_is_no_primary_metric() -> Non
     assert "| quantile | share_below |" in page
     for name in ("coverage", "width", "rmse"):
         with pytest.raises(SpecError, match="does not fit a quantile model; choose from pinball"):
-            check_metric("quantile", name)
-    assert check_metric("quantile", "pinball_5_50_95").function(TARGET, SAID) == found.ours.value
+            TASKS["quantile"].primary(name)
+    assert TASKS["quantile"].primary("pinball_5_50_95").value(TARGET, SAID) == found.ours.value
 
 
 def test_slices_and_probations_need_no_names_of_quantiles() -> None:

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
+from evergreen.metrics import METRICS, find_metric
 from evergreen.monitoring import (
     ASSUMPTION,
     Estimator,
@@ -18,12 +19,11 @@ from evergreen.monitoring import (
     fit_estimator,
     why_unknown,
 )
-from evergreen.monitoring.expected import CLASS_METRICS, expected_class_metric
-from evergreen.statistics import metric_value
 
 Floats = NDArray[np.float64]
 ROWS = 10_000
 START = datetime(2026, 1, 1, tzinfo=UTC)
+OF_CLASSES = sorted(name for name, metric in METRICS.items() if metric.estimated_from == "chances")
 
 
 def sure(log_odds: Floats) -> Floats:
@@ -54,7 +54,7 @@ def multiclass(seed: int, shift: float = 0.0) -> tuple[Floats, Floats]:
     return target.astype(np.float64), sharper / sharper.sum(axis=1, keepdims=True)
 
 
-@pytest.mark.parametrize("metric", sorted(CLASS_METRICS))
+@pytest.mark.parametrize("metric", OF_CLASSES)
 @pytest.mark.parametrize("classes", [2, 4])
 def test_the_metric_of_rows_known_for_sure_is_the_metric(metric: str, classes: int) -> None:
     rng = np.random.default_rng(3)
@@ -62,15 +62,15 @@ def test_the_metric_of_rows_known_for_sure_is_the_metric(metric: str, classes: i
     scores = rng.dirichlet(np.ones(classes), 300).round(2)  # with ties
     scores[:, -1] = 1 - scores[:, :-1].sum(axis=1)
     prediction = scores[:, 1] if classes == 2 else scores
-    expected = expected_class_metric(metric, np.eye(classes)[target], prediction)
-    assert expected == pytest.approx(metric_value(metric, target, prediction), abs=1e-12)
+    expected = find_metric(metric).from_chances(np.eye(classes)[target], prediction)
+    assert expected == pytest.approx(find_metric(metric).value(target, prediction), abs=1e-12)
 
 
-@pytest.mark.parametrize("metric", sorted(CLASS_METRICS))
+@pytest.mark.parametrize("metric", OF_CLASSES)
 def test_the_estimate_follows_the_metric_when_the_rows_change(metric: str) -> None:
     estimator = fit_estimator("binary", metric, *binary(1))
     target, predictions = binary(2, 20_000, shift=0.8)
-    was, realised = metric_value(metric, *binary(1)), metric_value(metric, target, predictions)
+    was, realised = find_metric(metric).value(*binary(1)), find_metric(metric).value(target, predictions)
     found = estimate(estimator, predictions)
     assert abs(found.value - realised) < max(abs(was - realised) / 2, 0.012)
 
@@ -79,14 +79,14 @@ def test_the_estimate_follows_the_metric_when_the_rows_change(metric: str) -> No
 def test_the_estimate_follows_the_metric_of_several_classes(metric: str) -> None:
     estimator = fit_estimator("multiclass", metric, *multiclass(1))
     target, predictions = multiclass(2, shift=1.0)
-    assert abs(estimate(estimator, predictions).value - metric_value(metric, target, predictions)) < 0.02
+    assert abs(estimate(estimator, predictions).value - find_metric(metric).value(target, predictions)) < 0.02
 
 
 @pytest.mark.parametrize("metric", ["mae", "rmse", "r2", "mape", "pinball"])
 def test_the_estimate_follows_the_loss_of_quantities(metric: str) -> None:
     estimator = fit_estimator("regression", metric, *regression(1))
     target, predictions = regression(2, 20_000, shift=2.0)
-    was, realised = metric_value(metric, *regression(1)), metric_value(metric, target, predictions)
+    was, realised = find_metric(metric).value(*regression(1)), find_metric(metric).value(target, predictions)
     assert abs(estimate(estimator, predictions).value - realised) < max(abs(was - realised) / 3, 0.01)
 
 
@@ -94,14 +94,14 @@ def test_the_estimate_follows_the_loss_of_quantities(metric: str) -> None:
 def test_on_the_reference_itself_the_estimate_is_the_realised_value(metric: str) -> None:
     target, predictions = regression(1) if metric == "mae" else binary(1)
     estimator = fit_estimator("regression" if metric == "mae" else "binary", metric, target, predictions)
-    assert estimate(estimator, predictions).value == pytest.approx(metric_value(metric, target, predictions))
+    assert estimate(estimator, predictions).value == pytest.approx(find_metric(metric).value(target, predictions))
 
 
 def test_under_concept_change_it_is_wrong_and_says_that_it_cannot_know() -> None:
     estimator = fit_estimator("binary", "roc_auc", *binary(1))
     target, predictions = binary(2, sign=0.0)
     found = estimate(estimator, predictions)
-    assert metric_value("roc_auc", target, predictions) < 0.55
+    assert find_metric("roc_auc").value(target, predictions) < 0.55
     assert found.low > 0.68
     assert describe(estimator, predictions).endswith(ASSUMPTION)
     assert "cannot know" in ASSUMPTION
@@ -110,7 +110,7 @@ def test_under_concept_change_it_is_wrong_and_says_that_it_cannot_know() -> None
 def test_a_louder_loss_at_equal_predictions_and_inputs_is_not_seen_either() -> None:
     estimator = fit_estimator("regression", "mae", *regression(1))
     target, predictions = regression(2, noise=2.0)
-    assert metric_value("mae", target, predictions) > 1.8 * estimate(estimator, predictions).value
+    assert find_metric("mae").value(target, predictions) > 1.8 * estimate(estimator, predictions).value
     assert "cannot know" in describe(estimator, predictions)
 
 
@@ -134,7 +134,7 @@ def looking(metric: str, seed: int = 1) -> Estimator:
 def test_a_loss_that_depends_on_the_inputs_is_followed_where_they_are_looked_at(metric: str) -> None:
     estimator = looking(metric)
     frame, target, prediction = uneven(2, loud=0.7)
-    realised, kept = metric_value(metric, target, prediction), metric_value(metric, *uneven(1)[1:])
+    realised, kept = find_metric(metric).value(target, prediction), find_metric(metric).value(*uneven(1)[1:])
     found = estimate(estimator, prediction, frame)
     assert abs(found.value - realised) < abs(kept - realised) / 10
     # The predictions alone are as they were, and say so; a column that is gone counts as missing.
@@ -147,7 +147,7 @@ def test_the_interval_holds_the_realised_loss_of_windows_where_inputs_are_looked
     for seed in range(100, 160):
         frame, target, prediction = uneven(seed, loud=0.2 + 0.5 * (seed % 2), rows=1000)
         found = estimate(estimator, prediction, frame)
-        held.append(found.low <= metric_value("rmse", target, prediction) <= found.high)
+        held.append(found.low <= find_metric("rmse").value(target, prediction) <= found.high)
     assert np.mean(held) > 0.85
 
 
@@ -166,7 +166,7 @@ def test_the_interval_holds_the_realised_value_of_windows_of_independent_rows(me
     for seed in range(100, 200):
         target, predictions = binary(seed, 1_000)
         interval = estimate(estimator, predictions)
-        held.append(interval.low <= metric_value(metric, target, predictions) <= interval.high)
+        held.append(interval.low <= find_metric(metric).value(target, predictions) <= interval.high)
     assert np.mean(held) >= 0.88
 
 
@@ -186,7 +186,7 @@ def test_windows_that_differ_widen_the_interval_and_rows_alone_do_not_see_it() -
 
     def coverage(estimator: Estimator) -> float:
         intervals = [estimate(estimator, scores) for _, scores in live]
-        values = [metric_value("log_loss", *each) for each in live]
+        values = [find_metric("log_loss").value(*each) for each in live]
         return float(np.mean([i.low <= value <= i.high for i, value in zip(intervals, values, strict=True)]))
 
     assert coverage(seeing) >= 0.88
@@ -234,7 +234,7 @@ def test_no_rows_and_missing_predictions_have_no_estimate() -> None:
 def test_predictions_that_are_all_alike_teach_one_point() -> None:
     target, _ = binary(1)
     estimator = fit_estimator("binary", "log_loss", target, np.full(ROWS, 0.4))
-    realised = metric_value("log_loss", target, np.full(ROWS, 0.4))
+    realised = find_metric("log_loss").value(target, np.full(ROWS, 0.4))
     assert estimate(estimator, np.full(50, 0.4)).value == pytest.approx(realised)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from evergreen.metrics import find_metric
 from evergreen.monitoring import describe, estimate, fit_estimator
-from evergreen.statistics import metric_value
 
 RNG = np.random.default_rng(0)
 DAYS = np.arange(4000) // 200
@@ -17,7 +17,7 @@ def test_the_deviance_of_counts_follows_the_predictions() -> None:
     learned = fit_estimator("count", "poisson_deviance", RNG.poisson(means), means, DAYS)
     now = RNG.gamma(2.0, 3.0, 500)
     found = estimate(learned, now)
-    assert found.value == pytest.approx(metric_value("poisson_deviance", RNG.poisson(now), now), rel=0.15)
+    assert found.value == pytest.approx(find_metric("poisson_deviance").value(RNG.poisson(now), now), rel=0.15)
 
 
 def test_there_is_no_estimate_of_quantiles_and_the_words_say_so() -> None:

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from evergreen import features, training
+from evergreen.metrics import find_metric
 from evergreen.spec import ModelSpec, Task
-from evergreen.statistics import metric_value
 
 SPEC = ModelSpec.model_validate({"model": "m", "data": {"source": "s", "key": "k", "target": {"column": "y"}}})
 
@@ -54,10 +54,10 @@ def test_predictions_of_rows_left_out_in_turn_are_no_better_than_the_truth_allow
     contest = training.reserve(rows, SPEC.training, None, pd.Timestamp("2026-01-01", tz="UTC").to_pydatetime())
     found, predictions = training.out_of_sample(rows, contest, recipe, problem)
     assert len(found) == len(rows)
-    assert 0.7 < metric_value("roc_auc", rows["__target"].to_numpy()[found], predictions) < 0.9
+    assert 0.7 < find_metric("roc_auc").value(rows["__target"].to_numpy()[found], predictions) < 0.9
     shuffled = rows.assign(__target=rows["__target"].sample(frac=1, random_state=0).to_numpy())
     found, predictions = training.out_of_sample(shuffled, contest, recipe, problem)
-    assert metric_value("roc_auc", shuffled["__target"].to_numpy()[found], predictions) < 0.62
+    assert find_metric("roc_auc").value(shuffled["__target"].to_numpy()[found], predictions) < 0.62
 
 
 def test_rows_of_a_group_are_left_out_together() -> None:
@@ -69,7 +69,7 @@ def test_rows_of_a_group_are_left_out_together() -> None:
     problem = training.Problem(SPEC.training, "binary", ("0", "1"), partial(features.row_features, SPEC, ["x"]))
     contest = training.reserve(rows, SPEC.training, None, pd.Timestamp("2026-01-01", tz="UTC").to_pydatetime())
     found, predictions = training.out_of_sample(rows, contest, recipe, problem)
-    assert metric_value("roc_auc", y[found], predictions) < 0.65
+    assert find_metric("roc_auc").value(y[found], predictions) < 0.65
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,8 @@ from evergreen.errors import DataError, TrainingError
 from evergreen.features import row_features
 from evergreen.handoffs import TARGET
 from evergreen.io.registry.models import trusted_types
+from evergreen.metrics import find_metric
 from evergreen.spec import ModelSpec
-from evergreen.statistics import metric_value
 from evergreen.training import (
     Problem,
     Recipe,
@@ -63,9 +63,9 @@ def test_quantiles_of_a_real_table_are_in_order_and_cover_what_they_say() -> Non
         said = predict(refit(found.recipe, train, problem), "quantile", rest, 3)
         assert said.shape == (142, 3)
         assert (np.diff(said, axis=1) >= 0).all()
-        loss = metric_value(problem.metric, rest[TARGET], said)
-        assert loss < metric_value(problem.metric, rest[TARGET], trivial)
-        assert 0.65 < metric_value("coverage", rest[TARGET], said) < 0.9  # boosting that is not moved: 0.54
+        loss = find_metric(problem.metric).value(rest[TARGET], said)
+        assert loss < find_metric(problem.metric).value(rest[TARGET], trivial)
+        assert 0.65 < find_metric("coverage").value(rest[TARGET], said) < 0.9  # boosting that is not moved: 0.54
 
 
 def test_quantiles_that_cover_too_little_are_moved_and_true_ones_are_not() -> None:

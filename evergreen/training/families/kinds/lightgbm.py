@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from evergreen.spec import TASKS, Task
-from evergreen.statistics import quantile_levels
+from evergreen.learning_tasks import TASKS
+from evergreen.metrics import find_metric
+from evergreen.spec import Task
 from evergreen.training.families.boosting import LINKS, boost, predicted
 from evergreen.training.families.family import Entry, Family, Learned, Parts, Shape, Space, named
 from evergreen.training.families.fold import Fold
@@ -23,11 +24,6 @@ Floats = NDArray[np.float64]
 
 #: Rounds at which boosting ends if it does not stop early.
 MAX_ROUNDS = 2000
-#: What it learns, by the primary metric, else by the task.
-_OBJECTIVE = {
-    "mae": "regression_l1", "mape": "regression_l1", "gamma_deviance": "gamma",
-    "regression": "regression", "quantile": "quantile", "count": "poisson", "amount": "tweedie",
-}  # fmt: skip
 #: Those whose score is the logarithm of a mean.
 _LOGARITHMS = ("poisson", "tweedie", "gamma")
 #: Microseconds that a tree costs a row, and each of its leaves.
@@ -92,7 +88,7 @@ class LightGBM(Family):
 
     def recipes(self, task: Task, shape: Shape, seed: int) -> Sequence[Entry]:
         """Leaves shrink with small tables."""
-        entries = (*_ENTRIES, _OF_RATIOS) if shape.skewed and task == "regression" else _ENTRIES
+        entries = (*_ENTRIES, _OF_RATIOS) if shape.skewed and TASKS[task].any_sign else _ENTRIES
         return [Entry(one.name, _complete(one.params, shape.rows, seed), one.place, one.early) for one in entries]
 
     def unstopped(self, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -112,7 +108,7 @@ class LightGBM(Family):
     def make(self, params: dict[str, Any], task: Task, metric: str | None) -> Any:
         """One estimator, or one a quantile."""
         params.pop("rounds", None)  # of each quantile, where there are several
-        levels = quantile_levels(metric or "")
+        levels = find_metric(metric).levels if metric else ()
         if levels:
             return Quantiles([_estimator(params | {"alpha": level}, task, metric) for level in levels])
         return _estimator(params, task, metric)
@@ -205,7 +201,7 @@ def _estimator(params: dict[str, Any], task: Task, metric: str | None) -> Any:
     fixed: dict[str, Any] = {"deterministic": True, "force_row_wise": True, "n_jobs": 1, "verbosity": -1}
     if TASKS[task].classes:
         return lightgbm.LGBMClassifier(**params, **fixed)
-    objective = _OBJECTIVE.get(metric or "", _OBJECTIVE[task])
+    objective = (find_metric(metric).objective if metric else "") or TASKS[task].objective
     power = params.pop("power", TWEEDIE_POWER)
     if objective == "tweedie":
         fixed["tweedie_variance_power"] = power

@@ -7,8 +7,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from evergreen.spec import TASKS, Task
-from evergreen.statistics import quantile_levels
+from evergreen.learning_tasks import TASKS
+from evergreen.metrics import find_metric
+from evergreen.spec import Task
 from evergreen.training.families.family import Entry, Family, Parts, Shape, Space
 from evergreen.training.families.loglinear import LOG_ALPHA, TWEEDIE_POWER, LogLinear
 from evergreen.training.families.quantiles import Quantiles
@@ -35,7 +36,7 @@ class Linear(Family):
 
     def learns(self, task: Task, shape: Shape) -> bool:
         """Every task, quantiles of few rows."""
-        return task != "quantile" or shape.rows <= _PROGRAMME_ROWS
+        return not TASKS[task].levels or shape.rows <= _PROGRAMME_ROWS
 
     def recipes(self, task: Task, shape: Shape, seed: int) -> Sequence[Entry]:
         """As the data say, and shrunk."""
@@ -45,7 +46,7 @@ class Linear(Family):
     def make(self, params: dict[str, Any], task: Task, metric: str | None) -> Any:
         """One estimator, or one a quantile."""
         models = [self.encoded(one, task) for one in _estimators(params, task, metric)]
-        return Quantiles(models) if quantile_levels(metric or "") else models[0]
+        return Quantiles(models) if TASKS[task].levels else models[0]
 
     def parts(self, model: Any, matrix: Any) -> Parts | None:
         """The mean is off each column, which is divided by its spread: the coefficients are of those."""
@@ -67,11 +68,12 @@ def _estimators(params: Mapping[str, Any], task: Task, metric: str | None) -> li
 
     strength = params["strength"]
     if TASKS[task].rises:
-        power = 2.0 if metric == "gamma_deviance" else params.get("power", TWEEDIE_POWER) if task == "amount" else 1.0
-        return [LogLinear(power, LOG_ALPHA / strength)]
+        power = params.get("power", TWEEDIE_POWER) if TASKS[task].has_power else 1.0
+        fixed = find_metric(metric).fixed_power if metric else None
+        return [LogLinear(fixed or power, LOG_ALPHA / strength)]
     if TASKS[task].classes:
         return [LogisticRegression(C=strength, max_iter=200, tol=1e-3)]
-    levels = quantile_levels(metric or "")
+    levels = find_metric(metric).levels if metric else ()
     models = [QuantileRegressor(quantile=level, alpha=LOG_ALPHA / strength) for level in levels]
     return models or [Ridge(alpha=1.0 / strength)]
 

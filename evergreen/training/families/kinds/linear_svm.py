@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from evergreen.spec import TASKS, Task
+from evergreen.learning_tasks import TASKS
+from evergreen.spec import Task
 from evergreen.training.families.family import Entry, Family, Shape
 
 

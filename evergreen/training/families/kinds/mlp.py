@@ -7,8 +7,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from evergreen.spec import TASKS, Task
-from evergreen.statistics import greater_is_better, metric_value
+from evergreen.learning_tasks import TASKS
+from evergreen.metrics import find_metric
+from evergreen.spec import Task
 from evergreen.training.families.family import Entry, Family, Learned, Shape, Space
 from evergreen.training.families.fold import Fold
 from evergreen.training.families.prediction import predict_matrix
@@ -43,7 +44,7 @@ class Network(Family):
         narrow = {"layers": 2, "width": 64, "alpha": 1e-3, "learning_rate_init": 2e-3, "random_state": seed,
                   "epochs": _MAX_EPOCHS, "bent": True}  # fmt: skip
         wide = narrow | {"width": 128, "alpha": 0.1, "learning_rate_init": 1e-3}
-        ratios = [Entry("mlp-log", narrow | {"log": True}, 100)] if shape.skewed and task == "regression" else []
+        ratios = [Entry("mlp-log", narrow | {"log": True}, 100)] if shape.skewed and TASKS[task].any_sign else []
         return [
             Entry("mlp", narrow, 70, {"many": 2, "very many": 1}),
             Entry("mlp-wide", wide, 130, {"many": 6, "very many": 6}),
@@ -97,8 +98,8 @@ def _fit(
         if epoch == 1:
             watch.check_room((watch.clock() - began) * _LIKELY_EPOCHS)
         predicted = predict_matrix(model, problem.task, tuning.x, len(problem.classes))
-        sign = 1 if greater_is_better(problem.metric) else -1
-        now = sign * metric_value(problem.metric, tuning.y, predicted)
+        sign = find_metric(problem.metric).sign
+        now = sign * find_metric(problem.metric).value(tuning.y, predicted)
         if now > value:
             best, value = epoch, now
             kept = [part.copy() for part in network.coefs_], [part.copy() for part in network.intercepts_]

@@ -13,8 +13,8 @@ import skops.io
 from evergreen import features, training
 from evergreen.handoffs import ModelVersion
 from evergreen.io.registry.models import trusted_types
+from evergreen.metrics import find_metric
 from evergreen.spec import Costs, ModelSpec
-from evergreen.statistics import metric_value
 from evergreen.training.families.calibration import calibrate, calibrated, cost, threshold_for
 
 RNG = np.random.default_rng(0)
@@ -26,20 +26,20 @@ ODDS = np.log(TRUE / (1 - TRUE))
 
 def test_probabilities_that_are_too_sure_are_bent_back() -> None:
     sure = 1 / (1 + np.exp(-3 * ODDS))
-    found = calibrate("binary", TARGET, sure, ROWS)
+    found = calibrate(TARGET, sure, ROWS)
     assert found[0] == pytest.approx(1 / 3, abs=0.05)
     bent = calibrated(sure, found)
-    assert metric_value("log_loss", TARGET, bent) < metric_value("log_loss", TARGET, sure) - 0.05
-    assert metric_value("roc_auc", TARGET, bent) == metric_value("roc_auc", TARGET, sure)
+    assert find_metric("log_loss").value(TARGET, bent) < find_metric("log_loss").value(TARGET, sure) - 0.05
+    assert find_metric("roc_auc").value(TARGET, bent) == find_metric("roc_auc").value(TARGET, sure)
 
 
 def test_true_probabilities_stay_as_they_are() -> None:
-    assert calibrate("binary", TARGET, TRUE, ROWS) == ()
+    assert calibrate(TARGET, TRUE, ROWS) == ()
     assert calibrated(TRUE, ()) is TRUE
 
 
 def test_a_few_rows_move_nothing() -> None:
-    assert calibrate("binary", TARGET[:100], 1 / (1 + np.exp(-3 * ODDS[:100])), ROWS[:100]) == ()
+    assert calibrate(TARGET[:100], 1 / (1 + np.exp(-3 * ODDS[:100])), ROWS[:100]) == ()
 
 
 def test_several_classes_are_cooled_by_one_temperature() -> None:
@@ -47,7 +47,7 @@ def test_several_classes_are_cooled_by_one_temperature() -> None:
     true = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
     target = (RNG.random(3000)[:, None] > true.cumsum(axis=1)).sum(axis=1).astype(float)
     sure = np.exp(2 * scores) / np.exp(2 * scores).sum(axis=1, keepdims=True)
-    found = calibrate("multiclass", target, sure, np.arange(3000))
+    found = calibrate(target, sure, np.arange(3000))
     assert found[0] == pytest.approx(0.5, abs=0.1)
     np.testing.assert_allclose(calibrated(sure, found).sum(axis=1), 1)
 

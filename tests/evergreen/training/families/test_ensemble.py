@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from evergreen import features, training
 from evergreen.io.registry.models import trusted_types
+from evergreen.metrics import find_metric
 from evergreen.spec import ModelSpec
-from evergreen.statistics import metric_value
 from evergreen.training.families.ensemble import Price, honest_gains, select
 
 Floats = NDArray[np.float64]
@@ -75,7 +75,7 @@ def test_an_ensemble_of_all_kinds_is_stored_explained_and_drawn_like_any_model(t
     assert not explained.adds_up
     assert {one.name for one in explained.contributions} == {"x", "city"}
     importances = training.permutation_importance(
-        pipeline, task, rows, y, lambda truth, p: metric_value("log_loss" if p.ndim > 1 else "rmse", truth, p) * -1
+        pipeline, task, rows, y, lambda truth, p: find_metric("log_loss" if p.ndim > 1 else "rmse").value(truth, p) * -1
     )
     assert set(importances) == {"x", "city"}
     assert training.tree_shap(pipeline, rows) is None

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from evergreen import features, training
+from evergreen.metrics import find_metric
 from evergreen.spec import ModelSpec
-from evergreen.statistics import metric_value
 from evergreen.training.fit import Finished
 from evergreen.training.search.folds import Folds
 from evergreen.training.search.halving import confirmed
@@ -36,7 +36,7 @@ def race_of(spreads: list[float], cut: list[bool], refits: int = 0) -> Race:
         recipe = boosted.with_params(num_leaves=4 + number)
         tuning = race.target + rng.normal(scale=spread, size=len(race.target))
         race.done.append(Finished(recipe, tuning, 4.0 if is_cut else 0.1, is_cut))
-        race.values.append(metric_value("rmse", race.target, tuning))
+        race.values.append(find_metric("rmse").value(race.target, tuning))
     return race
 
 
@@ -48,7 +48,7 @@ def test_an_ensemble_of_others_that_is_better_than_what_the_budget_cut_short_rep
     race = race_of([9.3, 9.4, 9.6, 9.9], [True, False, False, False])
     mixed = mix(race, 400)
     assert mixed is not None
-    assert metric_value("rmse", race.target, mixed[1]) < race.values[race.best]
+    assert find_metric("rmse").value(race.target, mixed[1]) < race.values[race.best]
 
 
 def test_members_that_remain_when_there_is_no_time_to_fit_the_others_again_must_beat_the_best_candidate() -> None:
@@ -60,7 +60,7 @@ def test_members_that_remain_when_there_is_no_time_to_fit_the_others_again_must_
         Finished(one.recipe, race.target + error, 90.0 if number == 2 else 0.1)
         for number, (one, error) in enumerate(zip(race.done, errors, strict=True))
     ]
-    race.values = [metric_value("rmse", race.target, one.tuning) for one in race.done]
+    race.values = [find_metric("rmse").value(race.target, one.tuning) for one in race.done]
     assert mix(race, 400) is None
     race.end = 1e9
     assert mix(race, 400) is not None

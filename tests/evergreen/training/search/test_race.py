@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 from evergreen import features, training
+from evergreen.metrics import find_metric
 from evergreen.spec import ModelSpec
-from evergreen.statistics import metric_value
 from evergreen.training.fit import Finished, Matrices
 from evergreen.training.search import halving, recipe_search
 from evergreen.training.search.folds import Folds
@@ -158,13 +158,13 @@ def test_an_ensemble_is_chosen_from_a_few_of_each_family() -> None:
     signal = race.target + rng.normal(size=500)
     for number, recipe in enumerate([line] * 5 + [boosted] * 12):
         race.done.append(Finished(recipe, signal + rng.normal(size=500) * (1 + number / 10), 0.0))
-        race.values.append(metric_value("roc_auc", race.target, race.done[-1].tuning))
+        race.values.append(find_metric("roc_auc").value(race.target, race.done[-1].tuning))
     families = [one.recipe.family for one in race.pool]
     assert (families.count("linear"), families.count("lightgbm")) == (3, 8)
     mixed = mix(race, 500)
     assert mixed is not None
     assert len(mixed[0].members) > 1
-    assert metric_value("roc_auc", race.target, mixed[1]) > max(race.values)
+    assert find_metric("roc_auc").value(race.target, mixed[1]) > max(race.values)
 
 
 def test_folds_fitted_several_at_a_time_give_the_bits_of_one_after_the_other() -> None:

@@ -7,7 +7,8 @@ import pytest
 from sklearn.metrics import mean_gamma_deviance, mean_pinball_loss, mean_poisson_deviance, mean_tweedie_deviance
 
 from evergreen.errors import SpecError
-from evergreen.statistics import base_name, greater_is_better, metric_interval, metric_value, quantile_levels
+from evergreen.metrics import find_metric
+from evergreen.statistics import metric_interval
 
 RNG = np.random.default_rng(0)
 MEANS = RNG.gamma(2.0, 2.0, 500)
@@ -17,16 +18,18 @@ COUNTS = RNG.poisson(MEANS).astype(float)
 def test_deviances_are_those_of_scikit_learn() -> None:
     amounts = COUNTS * RNG.gamma(2.0, 1.0, 500)
     assert (amounts == 0).any()
-    assert metric_value("poisson_deviance", COUNTS, MEANS) == pytest.approx(mean_poisson_deviance(COUNTS, MEANS))
-    ours = metric_value("tweedie_deviance", amounts, MEANS)
+    assert find_metric("poisson_deviance").value(COUNTS, MEANS) == pytest.approx(mean_poisson_deviance(COUNTS, MEANS))
+    ours = find_metric("tweedie_deviance").value(amounts, MEANS)
     assert ours == pytest.approx(mean_tweedie_deviance(amounts, MEANS, power=1.5))
-    assert metric_value("gamma_deviance", amounts + 1, MEANS) == pytest.approx(mean_gamma_deviance(amounts + 1, MEANS))
+    assert find_metric("gamma_deviance").value(amounts + 1, MEANS) == pytest.approx(
+        mean_gamma_deviance(amounts + 1, MEANS)
+    )
 
 
 def test_a_deviance_has_no_value_where_it_is_not_defined() -> None:
-    assert np.isnan(metric_value("poisson_deviance", [1.0, 2.0], [1.0, 0.0]))
-    assert np.isnan(metric_value("gamma_deviance", [0.0, 2.0], [1.0, 1.0]))
-    assert metric_value("tweedie_deviance", [0.0, 0.0], [1.0, 1.0]) > 0
+    assert np.isnan(find_metric("poisson_deviance").value([1.0, 2.0], [1.0, 0.0]))
+    assert np.isnan(find_metric("gamma_deviance").value([0.0, 2.0], [1.0, 1.0]))
+    assert find_metric("tweedie_deviance").value([0.0, 0.0], [1.0, 1.0]) > 0
 
 
 def test_the_loss_of_quantiles_is_the_mean_of_each_ones() -> None:
@@ -34,12 +37,12 @@ def test_the_loss_of_quantiles_is_the_mean_of_each_ones() -> None:
     predictions = np.sort(RNG.normal(size=(500, 3)), axis=1)
     target = RNG.normal(size=500)
     each = [mean_pinball_loss(target, predictions[:, at], alpha=level) for at, level in enumerate(levels)]
-    assert metric_value("pinball_10_50_97.5", target, predictions) == pytest.approx(np.mean(each))
-    assert quantile_levels("pinball_10_50_97.5") == pytest.approx(levels)
-    assert (base_name("pinball_10_50"), base_name("pr_auc")) == ("pinball", "pr_auc")
-    assert not greater_is_better("pinball_10_90")
+    assert find_metric("pinball_10_50_97.5").value(target, predictions) == pytest.approx(np.mean(each))
+    assert find_metric("pinball_10_50_97.5").levels == pytest.approx(levels)
+    assert (find_metric("pinball_10_50").base, find_metric("pr_auc").base) == ("pinball", "pr_auc")
+    assert not find_metric("pinball_10_90").greater_is_better
     with pytest.raises(SpecError, match="unknown"):
-        greater_is_better("pinball_wide")
+        find_metric("pinball_wide")
 
 
 def test_coverage_and_bias_come_with_intervals_by_blocks() -> None:
@@ -47,7 +50,7 @@ def test_coverage_and_bias_come_with_intervals_by_blocks() -> None:
     target = RNG.normal(size=500)
     covered = metric_interval("coverage", target, predictions, np.arange(500) // 10)
     assert covered.low < 0.9 < covered.high
-    assert metric_value("width", target, predictions) == pytest.approx(3.29)
+    assert find_metric("width").value(target, predictions) == pytest.approx(3.29)
     bias = metric_interval("bias", COUNTS, MEANS, np.arange(500) // 10)
     assert bias.value == pytest.approx(MEANS.sum() / COUNTS.sum())
     assert bias.low < 1 < bias.high

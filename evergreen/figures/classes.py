@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix, precision_recall_curve, roc_curve
 
-from evergreen.evaluation.canvas import GREY, LINE, new_panel
-from evergreen.statistics import decide_class, metric_value
+from evergreen.figures.canvas import GREY, LINE, new_panel
+from evergreen.metrics import decide_class, find_metric
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -31,7 +31,7 @@ def two_classes(truth: Floats, scores: Floats) -> dict[str, Figure]:
 
 def _roc(truth: Floats, scores: Floats) -> Figure:
     figure, axes = new_panel(
-        f"ROC: AUC {metric_value('roc_auc', truth, scores):.3f}", "False positive rate", "True positive rate"
+        f"ROC: AUC {find_metric('roc_auc').value(truth, scores):.3f}", "False positive rate", "True positive rate"
     )
     false, true, _ = roc_curve(truth, scores)
     axes.plot([0, 1], [0, 1], "--", color=GREY, label="chance")
@@ -41,7 +41,7 @@ def _roc(truth: Floats, scores: Floats) -> Figure:
 
 
 def _precision_recall(truth: Floats, scores: Floats) -> Figure:
-    area = metric_value("pr_auc", truth, scores)
+    area = find_metric("pr_auc").value(truth, scores)
     figure, axes = new_panel(f"Precision and recall: AUC {area:.3f}", "Recall", "Precision")
     precision, recall, _ = precision_recall_curve(truth, scores)
     axes.axhline(truth.mean(), linestyle="--", color=GREY, label=f"chance {truth.mean():.3f}")
@@ -87,9 +87,9 @@ def each_class(truth: Floats, scores: Floats, names: Sequence[str]) -> dict[str,
     for place, code in enumerate(largest):
         mine, said, colour = (truth == code).astype(float), scores[:, code], f"C{place}"
         false, true, _ = roc_curve(mine, said)
-        ranks.plot(false, true, color=colour, label=f"{names[code]}: {metric_value('roc_auc', mine, said):.3f}")
+        ranks.plot(false, true, color=colour, label=f"{names[code]}: {find_metric('roc_auc').value(mine, said):.3f}")
         precision, recall, _ = precision_recall_curve(mine, said)
-        area = metric_value("pr_auc", mine, said)
+        area = find_metric("pr_auc").value(mine, said)
         steps.step(recall, precision, where="post", color=colour, label=f"{names[code]}: {area:.3f}")
         points.errorbar(*_tenths_of(mine, said), marker="o", color=colour, capsize=2, label=names[code])
     steps.set_ylim(0, 1.02)
