@@ -10,6 +10,7 @@ EvergreenError
 ├── StoreError          the workspace cannot be read or written
 ├── RegistryError       a run or model cannot be logged or found
 │   ├── TamperedModel   stored files differ from what was logged
+│   ├── FunctionChanged a function of the project is not what a model was trained with
 │   └── ChampionMoved   the champion changed while a challenger was judged
 └── UsageError          a command that cannot be carried out as it was given
     └── AnswerAwaited   a training of the model waits for a person's answer
@@ -81,6 +82,10 @@ class RegistryError(EvergreenError):
 
 class TamperedModel(RegistryError):
     """Stored files differ from what was logged; they were not loaded."""
+
+
+class FunctionChanged(RegistryError):
+    """A function of the project is not what a model was trained with; the model was not loaded."""
 
 
 class ChampionMoved(RegistryError):

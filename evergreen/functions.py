@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,10 +11,20 @@ from pathlib import Path
 from typing import Any
 
 from evergreen.errors import DataError, did_you_mean
+from evergreen.function_code import code_of
+
+_NAME = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
+#: The files of each function's code when its module was imported, with their size and time of change.
+_imported: dict[tuple[str, Path], dict[str, tuple[Path, int, int]]] = {}
+
+
+def is_function(source: str, root: Path) -> bool:
+    """Whether a source is written as ``module:function``, and is no file of that name."""
+    return bool(_NAME.fullmatch(source)) and not (root / source).exists()
 
 
 def find_function(source: str, root: Path) -> Callable[..., Any]:
-    """Import a function of the project; to be called inside ``project_first``.
+    """Import a function of the project, anew where its code was edited; to be called inside ``project_first``.
 
     Args:
         source: ``module:function``.
@@ -24,6 +35,7 @@ def find_function(source: str, root: Path) -> Callable[..., Any]:
     """
     module, _, name = source.partition(":")
     _forget_another(module, root)
+    _forget_edited(source, root)
     try:
         loaded = importlib.import_module(module)
     except ModuleNotFoundError as error:
@@ -61,3 +73,22 @@ def _forget_another(module: str, root: Path) -> None:
         return
     for name in [name for name in sys.modules if name == top or name.startswith(f"{top}.")]:
         del sys.modules[name]
+
+
+def _forget_edited(source: str, root: Path) -> None:
+    """Drop the modules of a function whose files were edited since they were imported here."""
+    loaded = _imported.get((source, root), {})
+    if loaded and all(_state(state[0]) == state for state in loaded.values()):
+        return
+    for name in loaded:
+        sys.modules.pop(name, None)
+    _imported[source, root] = {name: _state(file) for name, file in code_of(source, root).items()}
+
+
+def _state(file: Path) -> tuple[Path, int, int]:
+    """A file with its size in bytes and its time of change in ns; -1 where it is gone."""
+    try:
+        stat = file.stat()
+    except OSError:
+        return file, -1, -1
+    return file, stat.st_size, stat.st_mtime_ns

@@ -9,7 +9,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from importlib.metadata import version as installed
 
 import pandas as pd
 from prefect import task
@@ -20,12 +19,12 @@ from evergreen.backtest import Arm, ArmResult, Cost, Replay, World
 from evergreen.errors import UsageError, did_you_mean
 from evergreen.handoffs import KNOWN_AT, TARGET, FeatureTable
 from evergreen.io.labelled_predictions import read_live
+from evergreen.io.program import program
 from evergreen.io.records import ChampionHistory
 from evergreen.io.registry import Registry
 from evergreen.io.store import Store
 from evergreen.settings import settings
 from evergreen.spec import ModelSpec, Trigger
-from evergreen.training.families.catalogue import requirements
 from tasks.training import problem_of, search
 
 logger = logging.getLogger(__name__)
@@ -57,7 +56,7 @@ def find_history(spec: ModelSpec, table: FeatureTable, start: datetime, run_id: 
         found = search(spec, parts, contest, problem, run_id, table.digest)
         recipe, task_, classes = found.to_json(), contest.task, contest.classes
     watched = spec.monitoring.model_dump_json() + spec.probation.model_dump_json()
-    made_from = (table.digest, spec.digest, watched, recipe, installed("evergreen"), *map(installed, requirements()))
+    made_from = (table.digest, spec.digest, watched, recipe, *program(spec, settings().project))
     digest = hashlib.sha256("\0".join(made_from).encode()).hexdigest()[:24]
     return Replay(rows, table.inputs, spec, recipe, task_, classes, digest, settings().threads)
 

@@ -12,8 +12,9 @@ from prefect.flow_runs import pause_flow_run
 from prefect.input import RunInput
 
 from evergreen import evaluation
-from evergreen.errors import RegistryError, UsageError
+from evergreen.errors import FunctionChanged, UsageError
 from evergreen.handoffs import Evidence, ModelVersion, Rule, Snapshot, Verdict
+from evergreen.io.program import stopped
 from evergreen.io.records import ChampionHistory, MonitoringRecords, Reign, TrainingOutcome
 from evergreen.io.registry import Registry
 from evergreen.locks import APPROVAL, Lock, alone
@@ -44,13 +45,18 @@ def find_answer(model: str, cause: str) -> TrainingOutcome | None:
 def find_opponent(spec: ModelSpec, champion: ModelVersion | None) -> ModelVersion | None:
     """Whom a challenger is judged against: the champion, or for `not_worse` the last one that was shown to be better.
 
-    Anchored there, small losses of one promotion after another cannot add up.
+    Anchored there, small losses of one promotion after another cannot add up. A version whose functions were edited
+    predicts no more: without it the challenger is judged against the trivial baseline, like a first champion.
     """
-    if champion is None or spec.promotion.rule == "superior":
-        return champion
-    reigns = ChampionHistory(settings().workspace).champions(spec.model)
+    here = settings()
+    reigns = ChampionHistory(here.workspace).champions(spec.model) if spec.promotion.rule != "superior" else []
     anchors = [reign.version for reign in reigns if reign.kind in ("superior", "by hand")]
-    return anchors[-1] if anchors else champion
+    for opponent in (*anchors[-1:], *([champion] if champion else [])):
+        why = stopped(opponent, here.project)
+        if not why:
+            return opponent
+        logger.warning("%s; no challenger can be judged against it", why.split(". Put", 1)[0])
+    return None
 
 
 class Approval(RunInput):
@@ -124,8 +130,11 @@ def settle(
     What a training on the same inputs settled, while this one waited for a person, stands, and is returned.
 
     Raises:
+        FunctionChanged: a function of the project was edited while this version was trained with it.
         ChampionMoved: another version was crowned while this one was judged.
     """
+    if why := stopped(candidate, settings().project):
+        raise FunctionChanged(why)
     records, registry = ChampionHistory(settings().workspace), Registry(settings())
     earlier = records.decision(spec.model, key := run_key(spec, snapshot, recipe))
     if earlier:
@@ -177,19 +186,7 @@ def find_version(model: str, version: int | None = None) -> ModelVersion:
     Raises:
         RegistryError: there is no such version.
     """
-    records = ChampionHistory(settings().workspace)
-    reigns = records.champions(model)
-    if version is None and reigns:
-        return reigns[-1].version
-    known = [decision.version for decision in records.decisions(model)] + [reign.version for reign in reigns]
-    for one in known:
-        if one.version == version:
-            return one
-    if version is None:
-        raise RegistryError(f"{model}: there is no champion yet; run: evergreen train {model}")
-    numbers = ", ".join(str(one) for one in sorted({one.version for one in known}))
-    there = f"known: {numbers}" if known else f"there is none yet; run: evergreen train {model}"
-    raise RegistryError(f"{model}: no version {version}; {there}")
+    return ChampionHistory(settings().workspace).version(model, version)
 
 
 @task
@@ -198,7 +195,7 @@ def crown_by_hand(spec: ModelSpec, version: int, as_of: datetime, why: str) -> M
 
     Raises:
         UsageError: the model is frozen.
-        RegistryError: there is no such version.
+        RegistryError: there is no such version, or it predicts no more: a function of the project was edited.
         ChampionMoved: another version was crowned meanwhile.
     """
     here = settings()
@@ -207,6 +204,8 @@ def crown_by_hand(spec: ModelSpec, version: int, as_of: datetime, why: str) -> M
     if frozen:
         raise UsageError(f"{spec.model} is frozen by {frozen.who}: {frozen.why}; run: evergreen freeze --off first")
     chosen = find_version.fn(spec.model, version)
+    if why := stopped(chosen, here.project):
+        raise FunctionChanged(why)
     reign = records.champion(spec.model)
     if reign is None or reign.version.version != version:
         records.crown(chosen, reign, "by hand", as_of, why)

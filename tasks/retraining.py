@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from datetime import datetime
 
 from prefect import task
@@ -10,6 +11,7 @@ from prefect import task
 from evergreen import evaluation, labels, monitoring, promotion, retraining, scoring, training
 from evergreen.handoffs import KEY, TARGET, Evidence, ModelVersion, RetrainingDecision, Rule, WindowValue
 from evergreen.io.labelled_predictions import read_live, unseen_days
+from evergreen.io.program import stopped
 from evergreen.io.records import ChampionHistory, Ledger, MonitoringRecords, Reign, TrialRecord
 from evergreen.io.registry import Registry
 from evergreen.io.trainings import past_trainings
@@ -43,6 +45,8 @@ def judge_probation(spec: ModelSpec, as_of: datetime) -> promotion.Trial | None:
     over = len(ripe) >= spec.probation.windows
     evidence = _beside(spec, new, old, ripe, as_of) if ripe and (over or spec.probation.judge == "each") else None
     trial = promotion.judge_trial(evidence, len(ripe), spec.probation)
+    if trial.worse and (why := stopped(old.version, here.project)):
+        trial = replace(trial, worse=False, reason=f"{trial.reason}; not rolled back: {why}")
     if trial.over:
         ended = TrialRecord(trial.worse, trial.better, trial.reason, as_of)
         records.end_trial(new, ended, old.version)

@@ -16,6 +16,7 @@ from prefect import task
 from evergreen import evaluation, features, training
 from evergreen.handoffs import RESERVED, TIME, FeatureTable, ModelVersion
 from evergreen.io.candidates import Candidates, search_digest
+from evergreen.io.program import function_texts, functions_of, program
 from evergreen.io.records import ChampionHistory
 from evergreen.io.registry import Registry
 from evergreen.io.store import Store
@@ -117,7 +118,8 @@ def search(
         metrics = {f"tuning_{contest.metric}": value}
         registry.log_child(run_id, finished.recipe.name, finished.recipe.params, metrics, finished.seconds)
 
-    memory = Candidates(settings().workspace, spec.model, search_digest(digest, parts, contest, problem))
+    made_with = program(spec, settings().project)
+    memory = Candidates(settings().workspace, spec.model, search_digest(digest, parts, contest, problem, made_with))
     looks, end = spec.training.window in ("weighted", "auto"), time.monotonic() + spec.training.budget.total_seconds()
     within = training.with_budget(problem, (1 - _LOOKING_BACK) * spec.training.budget) if looks else problem
     # On a terminal the command line draws the budget as a bar until a record says that it is over.
@@ -170,8 +172,10 @@ def _store(
         task=problem.task,
         classes=problem.classes,
         fitted_rows=len(rows),
+        functions=functions_of(spec, settings().project),
     )
     registry = Registry(settings())
+    registry.log_files(run_id, function_texts(spec, settings().project), {})
     kinds = pipeline.named_steps["rows"].kinds_
     example = features.signature_frame(rows.head(5), list(kinds), kinds)
     if problem.settings.exposure:

@@ -16,6 +16,7 @@ from typing import Annotated
 import typer
 
 from evergreen.cli.console import json_text
+from evergreen.cli.stopping import edited
 from evergreen.cli.training import Json
 from evergreen.errors import EvergreenError, SpecError, StoreError, did_you_mean
 from evergreen.masking import masked
@@ -29,6 +30,9 @@ _INSTALL = "install Evergreen again (in its clone: make install)"
 
 def check(as_json: Json = False) -> None:
     """Check every model's file and every suite of the project, without running anything.
+
+    Champions that were trained with other code of the project's functions than stands there now are named: they do not
+    predict any more.
 
     Exit codes: 0 all are right, 2 something is wrong; each line names the file, the key and what to do.
     """
@@ -45,12 +49,15 @@ def check(as_json: Json = False) -> None:
     suites = sorted(here.expectations.glob("*.yaml"))
     for path in suites:
         problems += _problems(load_suite, path)
+    functions = [] if problems else edited(here, [load_spec(path) for path in paths])
     if as_json:
         names = {"models": [path.stem for path in paths], "suites": [path.stem for path in suites]}
-        typer.echo(json_text(names | {"problems": problems}))
+        typer.echo(json_text(names | {"problems": problems, "functions": [asdict(one) for one in functions]}))
         raise typer.Exit(SpecError.exit_code if problems else 0)
     if problems:
         raise SpecError("\n".join(problems))
+    for one in functions:
+        typer.echo(one.message)
     typer.echo(
         f"{len(paths)} models and {len(suites)} suites are right ({time.perf_counter() - started:.1f} s): "
         + ", ".join(path.stem for path in paths)

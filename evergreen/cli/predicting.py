@@ -4,19 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from evergreen.cli.console import json_text, listen, say
 from evergreen.cli.environment import prepare
 from evergreen.cli.training import Json, Name
-from evergreen.errors import UsageError
 from evergreen.settings import settings
-
-if TYPE_CHECKING:
-    from evergreen.handoffs import ModelVersion
-    from evergreen.settings import Settings
 
 
 def predict(
@@ -35,15 +30,17 @@ def predict(
     are refused: those rows are in their source, which ``evergreen score`` reads. In a CSV an apostrophe stands before
     texts that a spreadsheet would run as a formula.
 
-    Exit codes: 0 written, 2 usage or spec, 3 data (columns are missing, no table), 6 store, 7 registry.
+    Exit codes: 0 written, 2 usage or spec, 3 data (columns are missing, no table), 6 store, 7 registry (no such
+    version, or one that cannot be loaded).
     """
     here = settings()
     prepare(here)
     from evergreen.io.predictions import predict_file
+    from evergreen.io.records import ChampionHistory
     from evergreen.spec import load_spec
 
     spec = load_spec(here.deployments / f"{name}.yaml")
-    chosen = _version(here, name, version)
+    chosen = ChampionHistory(here.workspace).version(name, version)
     say(f"{name}: predicting {file} with version {chosen.version}")
     listen()
     rows = predict_file(here, spec, chosen, file, out, datetime.now(UTC), raw=raw)
@@ -51,27 +48,3 @@ def predict(
         typer.echo(json_text({"model": name, "version": chosen.version, "rows": rows, "out": out}))
     else:
         typer.echo(f"{name}: {rows:,} rows predicted by version {chosen.version}, written to {out}")
-
-
-def _version(here: Settings, name: str, number: int | None) -> ModelVersion:
-    """The champion, or the version of this number.
-
-    Raises:
-        UsageError: there is none.
-    """
-    from evergreen.io.records import ChampionHistory
-
-    records = ChampionHistory(here.workspace)
-    if number is None:
-        reigns = records.champions(name)
-        if not reigns:
-            raise UsageError(
-                f"{name}: there is no champion yet; run: evergreen train {name}, or name a version with --version"
-            )
-        return reigns[-1].version
-    found = {decision.version.version: decision.version for decision in records.decisions(name)}
-    found |= {reign.version.version: reign.version for reign in records.champions(name)}
-    if number not in found:
-        known = ", ".join(map(str, sorted(found))) or "none yet"
-        raise UsageError(f"{name}: no version {number}; known: {known}")
-    return found[number]

@@ -34,7 +34,8 @@ class ModelVersion:
     Rows count as seen by it when their event time is before ``fitted_until`` or their label was known by
     ``fitted_as_of``. ``classes`` name the columns of a prediction: the levels of the target in the order of the
     predicted probabilities, or the quantiles; empty for a quantity. ``fitted_rows`` counts the rows that it was
-    fitted on.
+    fitted on. ``functions`` holds the digest of the code of each of the project's functions that made its rows and
+    columns, by ``module:function``; None in a version from before 0.2.0.
     """
 
     model: str
@@ -48,6 +49,7 @@ class ModelVersion:
     task: Task = "binary"
     classes: tuple[str, ...] = ()
     fitted_rows: int = 0
+    functions: dict[str, str] | None = field(default=None, hash=False)
 
     @property
     def threshold(self) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from importlib.metadata import version
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +13,6 @@ import pandas as pd
 from evergreen.cache import Arrays, Cache
 from evergreen.handoffs import TARGET, TIME
 from evergreen.training import Finished, Problem, Recipe, TrainingRows, encode_known, is_small
-from evergreen.training.families.catalogue import requirements
-
-_PROGRAMS = ("evergreen", "numpy", "optuna", "scikit-learn")
 
 
 class Candidates:
@@ -49,7 +46,13 @@ class Candidates:
         self._cache.write(_key(recipe, to_beat), arrays)
 
 
-def search_digest(table: str, parts: tuple[pd.DataFrame, pd.DataFrame], contest: TrainingRows, problem: Problem) -> str:
+def search_digest(
+    table: str,
+    parts: tuple[pd.DataFrame, pd.DataFrame],
+    contest: TrainingRows,
+    problem: Problem,
+    program: Sequence[str],
+) -> str:
     """All that the predictions of a candidate follow from, beside its recipe.
 
     Args:
@@ -57,6 +60,7 @@ def search_digest(table: str, parts: tuple[pd.DataFrame, pd.DataFrame], contest:
         parts: Its rows to fit on and to tune by, with the labels that count.
         contest: Its split.
         problem: What is learned.
+        program: What it is learned with: ``evergreen.io.program.program``.
     """
     total = hashlib.sha256(table.encode())
     for places, rows in zip((contest.split.train, contest.split.tuning), parts, strict=True):
@@ -67,7 +71,7 @@ def search_digest(table: str, parts: tuple[pd.DataFrame, pd.DataFrame], contest:
     n_rows = len(contest.split.train) + len(contest.split.tuning)
     folds = (is_small(n_rows, TIME in parts[0], problem), settings.seed, sorted(settings.monotone.items()))
     learned = (problem.task, problem.metric, problem.classes, settings.weight, settings.exposure, folds, transformer)
-    total.update(repr((learned, [version(name) for name in sorted((*_PROGRAMS, *requirements()))])).encode())
+    total.update(repr((learned, list(program))).encode())
     return total.hexdigest()[:24]
 
 

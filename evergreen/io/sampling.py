@@ -14,9 +14,9 @@ import pandas as pd
 from evergreen.data import clean
 from evergreen.discovery import Layout, Reading, find_layout, find_reading, find_sentinels
 from evergreen.errors import DataError
+from evergreen.functions import is_function
 from evergreen.io.sources import read
 from evergreen.io.sources.batches import batches
-from evergreen.io.sources.function import is_function
 from evergreen.io.sources.kinds import kind_of, of_kind
 from evergreen.io.sources.listing import File, find
 from evergreen.io.sources.opening import parse, separator_of

@@ -164,6 +164,14 @@ def _timings(dumped: dict[str, Any]) -> list[Any]:
     return [(one["slug"], one["schedule"], one["parameters"]) for one in dumped["schedules"]]
 
 
+def start_training(model: str, reason: str) -> str:
+    """Start a model's registered training; the name of its run."""
+    with get_client(sync_client=True) as client:
+        training = registered(client)[f"train/{model}"]
+        given = {"model": model, "reason": reason}
+        return str(client.create_flow_run_from_deployment(training.id, parameters=given).name)
+
+
 def pages(read: Callable[[int, int], Sequence[T]]) -> Iterator[T]:
     """Everything that the API lists in pages.
 

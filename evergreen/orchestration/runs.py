@@ -8,7 +8,6 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from importlib.metadata import version as installed
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -18,6 +17,7 @@ from prefect.client.orchestration import get_client
 
 from evergreen.errors import AnswerAwaited, EvergreenError, UsageError
 from evergreen.handoffs import FeatureTable, Snapshot
+from evergreen.io.program import program
 from evergreen.io.provenance import provenance
 from evergreen.io.records import ChampionHistory, MonitoringRecords
 from evergreen.io.registry import Registry
@@ -58,9 +58,10 @@ def run_name() -> str:
 
 
 def run_key(spec: ModelSpec, snapshot: Snapshot, recipe: str | None = None) -> str:
-    """The identity of a run's inputs: what the model is, the rows, their suite, released rows, and the program."""
-    from evergreen.training.families.catalogue import requirements  # only a training pays for its import
+    """The identity of a run's inputs: what the model is, the rows, their suite, released rows, and the program.
 
+    To the program belongs every line of the project's own functions that the model calls.
+    """
     here = settings()
     suite = here.expectations / f"{spec.validation.suite}.yaml" if spec.validation else None
     parts = (
@@ -69,7 +70,7 @@ def run_key(spec: ModelSpec, snapshot: Snapshot, recipe: str | None = None) -> s
         recipe or "",
         suite.read_text(encoding="utf-8") if suite and suite.is_file() else "",
         *sorted(ChampionHistory(here.workspace).released(spec.model)),
-        *(installed(name) for name in ("evergreen", *requirements(), "scikit-learn")),
+        *program(spec, here.project),
     )
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
 

@@ -23,6 +23,7 @@ from prefect.states import Completed, Pending, Running
 from evergreen.cli.servers import free_port, prefect_command, serving
 from evergreen.errors import SpecError
 from evergreen.handoffs import RetrainingDecision, Rule
+from evergreen.orchestration.deployment import start_training
 from evergreen.orchestration.events import announce, notify
 from evergreen.orchestration.recovery import flow_runs, missed, recover
 from evergreen.settings import Settings
@@ -179,6 +180,17 @@ def test_two_trainings_share_one_place_but_one_that_may_wait_for_a_person_takes_
     assert [state.is_cancelled() for state in states] == [False, places[0]]
     for run in runs:
         client.set_flow_run_state(run, Completed(), force=True)
+
+
+def test_a_registered_training_is_started_with_its_reason(
+    spec: ModelSpec, tiny: Tiny, client: SyncPrefectClient
+) -> None:
+    deploy([spec], flows=tiny)
+    name = start_training("churn", "functions were edited")
+    run = next(run for run in client.read_flow_runs() if run.name == name)
+    assert run.deployment_id == client.read_deployment_by_name("train/churn").id
+    assert run.parameters == {"model": "churn", "reason": "functions were edited"}
+    client.set_flow_run_state(run.id, Completed(), force=True)
 
 
 def test_automations_are_never_doubled(spec: ModelSpec, tiny: Tiny, client: SyncPrefectClient) -> None:

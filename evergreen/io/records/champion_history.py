@@ -12,7 +12,7 @@ from pathlib import Path
 
 import sqlalchemy as sql
 
-from evergreen.errors import ChampionMoved
+from evergreen.errors import ChampionMoved, RegistryError
 from evergreen.handoffs import Evidence, ModelVersion, Verdict
 from evergreen.io.records.database import (
     CHAMPIONS,
@@ -59,6 +59,28 @@ class ChampionHistory:
         """The whole champion history of a model, oldest first."""
         query = sql.select(CHAMPIONS).where(CHAMPIONS.c.model == model).order_by(CHAMPIONS.c.sequence)
         return [reign_of(row) for row in self._database.rows(query)]
+
+    def version(self, model: str, number: int | None = None) -> ModelVersion:
+        """A version by number, by default the champion.
+
+        Raises:
+            RegistryError: there is no such version.
+        """
+        reigns = self.champions(model)
+        if number is None and reigns:
+            return reigns[-1].version
+        versions = [decision.version for decision in self.decisions(model)] + [reign.version for reign in reigns]
+        known = {version.version: version for version in reversed(versions)}
+        if number in known:
+            return known[number]
+        if number is None:
+            raise RegistryError(f"{model}: there is no champion yet; run: evergreen train {model}")
+        there = (
+            f"known: {', '.join(map(str, sorted(known)))}"
+            if known
+            else f"there is none yet; run: evergreen train {model}"
+        )
+        raise RegistryError(f"{model}: no version {number}; {there}")
 
     def settle(
         self,

@@ -62,7 +62,7 @@ class TrackingClient:
         Raises:
             StoreError: the workspace cannot be written.
         """
-        self.workspace = settings.workspace
+        self.project, self.workspace = settings.project, settings.workspace
         with self.writing():
             settings.workspace.mkdir(parents=True, exist_ok=True)
             # MLflow would try to open a file that it cannot open for two minutes.

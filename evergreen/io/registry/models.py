@@ -8,21 +8,26 @@ database; files that differ from it are never opened.
 from __future__ import annotations
 
 import hashlib
+import logging
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from evergreen.errors import RegistryError, TamperedModel
+from evergreen.errors import FunctionChanged, RegistryError, TamperedModel
 from evergreen.handoffs import ModelVersion
+from evergreen.io.program import not_comparable, stopped
 from evergreen.io.recent import Recent
 from evergreen.io.registry.mlflow_client import TrackingClient, mlflow, writes
 from evergreen.io.registry.stored_models import read_model
 from evergreen.training.families.catalogue import FAMILIES, requirements
+
+logger = logging.getLogger(__name__)
 
 #: Types that every stored model may hold beside those that skops trusts by itself; its families bring their own.
 _TRUSTED = (
@@ -53,6 +58,17 @@ _loaded: Recent[Any] = Recent()
 def trusted_types() -> list[str]:
     """Types that a stored model may hold, by their full names."""
     return sorted({*_TRUSTED, *(name for one in FAMILIES.values() for name in one.trusted)})
+
+
+@cache
+def _tell_once(notice: str) -> None:
+    logger.warning(notice)
+
+
+def _functions_in(pipeline: Any) -> list[str]:
+    """The project's functions that a stored pipeline calls, as ``module:function``."""
+    plan = getattr(getattr(pipeline, "named_steps", {}).get("rows"), "plan", None)
+    return [by for _, by, _ in plan.transform if ":" in by] if plan else []
 
 
 class Models(TrackingClient):
@@ -123,12 +139,17 @@ class Models(TrackingClient):
         return replace(version, version=int(made.version))
 
     def load(self, version: ModelVersion) -> Any:
-        """Load a model after its files were compared with the digest that was kept when it was logged.
+        """Load a model after its files, and the project's functions that it uses, were compared with what was logged.
+
+        A version from before 0.2.0 holds no digest of functions: it is loaded, and a line of the log says so.
 
         Raises:
             TamperedModel: the files differ; nothing of them was run.
+            FunctionChanged: a function differs; the message says both ways out.
             RegistryError: the model is not there.
         """
+        if why := stopped(version, self.project):
+            raise FunctionChanged(why)
         with tempfile.TemporaryDirectory(prefix="evergreen-model-") as folder:
             try:
                 path = mlflow().artifacts.download_artifacts(f"models:/{version.model_id}", dst_path=folder)
@@ -139,7 +160,10 @@ class Models(TrackingClient):
                     f"{version.model} version {version.version}: its stored files differ from what was logged; they "
                     "were not loaded. Restore the artifacts, or train again"
                 )
-            return _loaded.get(version.sha256, lambda: read_model(Path(path) / "model.skops", trusted_types()))
+            pipeline = _loaded.get(version.sha256, lambda: read_model(Path(path) / "model.skops", trusted_types()))
+        if notice := not_comparable(version, _functions_in(pipeline)):
+            _tell_once(notice)
+        return pipeline
 
     @writes
     def set_alias(self, model: str, alias: str, version: int) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import re
 import traceback
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -16,13 +15,6 @@ import pyarrow as pa
 from evergreen.errors import DataError, EvergreenError, did_you_mean
 from evergreen.functions import find_function, project_first
 from evergreen.io.sources.parquet import plain
-
-_NAME = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
-
-
-def is_function(source: str, root: Path) -> bool:
-    """Whether a source is written as ``module:function``, and is no file of that name."""
-    return bool(_NAME.fullmatch(source)) and not (root / source).exists()
 
 
 def call(source: str, root: Path, columns: Sequence[str] | None, window: dict[str, datetime | None]) -> pd.DataFrame:

@@ -13,8 +13,9 @@ import pandas as pd
 from evergreen.data import clean
 from evergreen.data.times import Repeated
 from evergreen.errors import DataError, EmptyWindow, did_you_mean
+from evergreen.functions import is_function
 from evergreen.io.sources.database import read_query
-from evergreen.io.sources.function import call, is_function
+from evergreen.io.sources.function import call
 from evergreen.io.sources.lines import read_lines
 from evergreen.io.sources.listing import File, find, in_days
 from evergreen.io.sources.parquet import read_parquet, unified_schema, window_filter

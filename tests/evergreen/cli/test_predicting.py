@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from evergreen.cli.predicting import predict
-from evergreen.errors import DataError, EmptyWindow, UsageError
+from evergreen.errors import DataError, EmptyWindow, RegistryError, UsageError
 from evergreen.io.predictions import predict_file
 from evergreen.io.records import ChampionHistory
 from evergreen.io.sources import text
@@ -150,7 +150,6 @@ def test_missing_columns_are_all_named_and_nothing_is_written(root: Path, fresh:
         ({"out": Path("out.xlsx")}, r"out\.xlsx: ends in none of \.csv, \.csv\.gz, \.parquet"),
         ({"out": Path("nowhere/out.csv")}, "there is no folder nowhere"),
         ({"out": Path("fresh.csv")}, "is the file that is read"),
-        ({"version": 7}, "churn: no version 7; known: 1"),
     ],
 )
 def test_what_cannot_be_done_is_said_with_the_way_out(
@@ -159,6 +158,12 @@ def test_what_cannot_be_done_is_said_with_the_way_out(
     fresh.to_csv(root / "fresh.csv", index=False)
     with pytest.raises(UsageError, match=said):
         predict(**({"name": "churn", "file": "fresh.csv", "out": Path("out.csv")} | change))
+
+
+def test_a_version_that_is_not_there_ends_with_the_exit_code_of_the_registry(root: Path) -> None:
+    with pytest.raises(RegistryError, match=r"churn: no version 7; known: 1$") as refused:
+        predict("churn", "fresh.csv", Path("out.csv"), version=7)
+    assert refused.value.exit_code == 7
 
 
 def test_a_model_that_looks_at_earlier_rows_points_to_score(root: Path, fresh: pd.DataFrame) -> None:
@@ -174,5 +179,7 @@ def test_a_model_that_looks_at_earlier_rows_points_to_score(root: Path, fresh: p
 
 
 def test_without_a_champion_predict_says_what_to_do(project: Path) -> None:
-    with pytest.raises(UsageError, match="no champion yet; run: evergreen train churn"):
+    with pytest.raises(RegistryError, match="no champion yet; run: evergreen train churn"):
         predict("churn", "data/customers.csv", project / "out.csv")
+    with pytest.raises(RegistryError, match="no version 3; there is none yet; run: evergreen train churn"):
+        predict("churn", "data/customers.csv", project / "out.csv", version=3)
