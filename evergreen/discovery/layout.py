@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pandas as pd
+from charset_normalizer import from_bytes
 
 from evergreen.discovery.values import looks_like_data
 
@@ -17,6 +18,12 @@ _SEPARATORS = ",;\t|^~"
 #: Lines that are looked at, and lines that may stand before the table.
 _LINES, _MOST_BEFORE = 200, 30
 _HIGH = re.compile(rb"[\x80-\xff]+")
+#: The share of odd neighbours among the letters up to which charset-normalizer takes a text for one: names are odd.
+_MESS = 0.5
+#: Encodings of other alphabets than the Western one that files of tables come in.
+_ALPHABETS = (
+    "cp1251", "koi8_r", "iso8859_5", "cp1253", "cp1255", "cp1256", "shift_jis", "euc_jp", "gb18030", "big5", "euc_kr",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -41,8 +48,8 @@ class Layout:
 def find_encoding(data: bytes) -> tuple[str | None, str]:
     """The encoding of some whole lines of a file, and why it is thought to be; None for UTF-8.
 
-    Western, Cyrillic, Japanese and Chinese texts are told apart by how their bytes stand together; what nobody can
-    tell apart (the languages of one code page) is left to a person.
+    Other alphabets are told apart by charset-normalizer; what nobody can tell apart (the languages of one code page) is
+    left to a person.
     """
     if data.startswith(_UTF_16):
         return "utf-16", "the file says so in its first two bytes"
@@ -60,14 +67,11 @@ def find_encoding(data: bytes) -> tuple[str | None, str]:
 
 
 def _code_page(data: bytes) -> str:
-    runs = _HIGH.findall(data)
-    high = b"".join(runs)
-    if len(high) >= 1.7 * len(runs):  # in Western texts a letter with an accent stands alone
-        if sum(byte >= 0xC0 for byte in high) >= 0.9 * len(high) and _decodes(data, "cp1251"):
-            return "cp1251"
-        for name, leads in (("shift_jis", range(0x81, 0xA0)), ("gb18030", range(0xA1, 0xF8))):
-            if sum(run[0] in leads for run in runs) >= 0.6 * len(runs) and _decodes(data, name):
-                return name
+    runs = [run for run in _HIGH.findall(data) if not _decodes(run, "utf-8")]
+    if sum(map(len, runs)) >= 1.7 * len(runs):  # in Western texts, which are the likeliest, an accent stands alone
+        best = from_bytes(data, cp_isolation=list(_ALPHABETS), threshold=_MESS).best()
+        if best is not None:
+            return str(best.encoding)
     return "cp1252" if _decodes(data, "cp1252") else "latin-1"
 
 

@@ -25,6 +25,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
+from scipy.stats import false_discovery_control
 
 from evergreen.handoffs import ColumnDrift
 from evergreen.monitoring.cells import ColumnProfile, Floats
@@ -68,24 +69,21 @@ def find_drift(
     """
     columns = [column for column in profile.every if column.name in counts.cells]
     evidence = [_judge(column, counts.cells[column.name], counts.rows >= min_rows) for column in columns]
-    adjusted = benjamini_hochberg(np.array([found.p_value for found in evidence]))
+    adjusted = adjust(np.array([found.p_value for found in evidence]))
     return tuple(
         _describe(column, counts, found, bool(found.effect >= effect and q <= false_discoveries), min_rows)
         for column, found, q in zip(columns, evidence, adjusted, strict=True)
     )
 
 
-def benjamini_hochberg(p_values: Floats) -> Floats:
+def adjust(p_values: Floats) -> Floats:
     """Adjusted p-values: those at most q are found at a false discovery rate of q (Benjamini and Hochberg 1995).
 
     Args:
         p_values: (m,); NaN is no test and stays NaN.
     """
-    adjusted = np.full(len(p_values), np.nan)
-    known = np.flatnonzero(~np.isnan(p_values))
-    order = known[np.argsort(p_values[known])]
-    scaled = p_values[order] * len(order) / np.arange(1, len(order) + 1)
-    adjusted[order] = np.minimum.accumulate(scaled[::-1])[::-1].clip(max=1)
+    adjusted, tested = np.full(len(p_values), np.nan), ~np.isnan(p_values)
+    adjusted[tested] = false_discovery_control(p_values[tested])
     return adjusted
 
 

@@ -48,7 +48,8 @@ def test_check_accepts_a_right_project_and_names_what_is_wrong(project: Path) ->
 
 
 def test_check_tells_a_program_what_is_wrong(project: Path) -> None:
-    assert json.loads(run("check", "--json").stdout) == {"models": ["churn"], "suites": ["customers"], "problems": []}
+    right = {"models": ["churn"], "suites": ["customers"], "problems": [], "functions": []}
+    assert json.loads(run("check", "--json").stdout) == right
     spec = project / "deployments" / "churn.yaml"
     spec.write_text(spec.read_text().replace("floors", "flors"))
     broken = run("check", "--json")

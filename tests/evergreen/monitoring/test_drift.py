@@ -8,7 +8,7 @@ import pytest
 
 from evergreen.handoffs import ColumnDrift
 from evergreen.monitoring import Profile, build_profile, count, find_drift
-from evergreen.monitoring.drift import benjamini_hochberg
+from evergreen.monitoring.drift import adjust
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 COLUMNS, CATEGORIES = 30, [f"c{j}" for j in range(20, 30)]
@@ -178,8 +178,8 @@ def test_reference_windows_without_rows_are_no_windows(live: pd.DataFrame) -> No
     assert "3 reference windows" in find_drift(profile, count(live, profile))[0].reason
 
 
-def test_benjamini_hochberg_adjusts_as_in_the_paper_and_leaves_out_what_was_not_tested() -> None:
-    adjusted = benjamini_hochberg(np.array([0.01, np.nan, 0.04, 0.03, 0.5]))
+def test_p_values_are_adjusted_as_in_the_paper_and_what_was_not_tested_is_left_out() -> None:
+    adjusted = adjust(np.array([0.01, np.nan, 0.04, 0.03, 0.5]))
     np.testing.assert_allclose(adjusted, [0.04, np.nan, 0.16 / 3, 0.16 / 3, 0.5])
 
 
