@@ -68,7 +68,8 @@ def find_late_names(scores: Mapping[str, float], target: str, task: str, measure
 def find_one_class_levels(inputs: pd.DataFrame, target: pd.Series) -> Iterator[tuple[str, str]]:
     """Columns of texts of which a level or a note stands with one class only, where chance would bring others too.
 
-    Notes are compared without their digits. Where a good part of the columns has such levels, that is the nature of the
+    Of more than two classes only notes are looked at: that a species lives on one island only is no leak. Notes are
+    compared without their digits. Where a good part of the columns has such levels, that is the nature of the
     data (of a mushroom any smell tells whether it can be eaten), and none is named.
 
     Args:
@@ -85,7 +86,8 @@ def find_one_class_levels(inputs: pd.DataFrame, target: pd.Series) -> Iterator[t
         if not isinstance(values.dtype, pd.StringDtype | np.dtypes.ObjectDType):
             continue
         looked += 1
-        evidence = _one_class(values, target, classes, shares)
+        noted = len(shares) == 2 or values.dropna().head(500).astype("str").str.count(r"\s+").mean() >= 2
+        evidence = _one_class(values, target, classes, shares) if noted else ""
         if evidence:
             told[str(name)] = evidence
     if len(told) <= max(1, looked // 3):

@@ -39,4 +39,4 @@ def in_flow(value: object) -> str:
 
 def commented(text: str, why: str) -> str:
     """A line with its reason behind it."""
-    return f"{text:<44}# {remark(why)}"
+    return f"{text:<43} # {remark(why)}"

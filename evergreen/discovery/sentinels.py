@@ -135,14 +135,15 @@ def _heaped_apart(
         True where nothing else is likely, False where a person has to say, None where it is a value like the others.
     """
     rows, span = count + int(others.sum()), float(rest[-1] - rest[0])
-    if value == 0 or not value.is_integer() or count < max(_LEAST, _HEAP * rows):
+    if abs(value) <= 1 or not value.is_integer() or count < max(_LEAST, _HEAP * rows):
         return None
     if len(rest) < _FEW:  # a handful of levels may well be codes of which one is a large number
         return False if gap > 10 * span else None
     below = value < 0 <= rest[0]
     if count < 3 * float(np.median(others)) or not (gap > span or (below and gap > 0.1 * span)):
         return None
-    return gap > 3 * span or (below and count >= int(others.max()))
+    # Upwards a scale may end there, as a share in 1 and a percentage in 100: only what no scale reaches is sure.
+    return (gap > 3 * span or count >= int(others.max())) if below else gap > 20 * span
 
 
 def _told(value: float, count: int, rest: NDArray[np.float64]) -> str:

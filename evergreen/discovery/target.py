@@ -118,7 +118,7 @@ def _looks_counted(counts: pd.Series) -> bool:
 def _rare(counts: pd.Series) -> list[str]:
     """Classes that cannot be judged, or hardly, with what is left of them for the holdout."""
     total = int(counts.sum())
-    few = counts[counts < _WIDE].sort_values(kind="stable")
+    few = counts[(counts < _UNJUDGED) | ((counts < _WIDE) & (counts < 0.1 * total))].sort_values(kind="stable")
     checks = [
         f"{level}: {count:,} of {total:,} rows (1 in {total / count:,.0f}), about {max(round(count / 5), 1)} in the "
         f"holdout: {_judged(int(count))}"

@@ -185,3 +185,10 @@ def test_an_honest_strong_column_among_few_is_no_leak() -> None:
     rng = np.random.default_rng(17)
     frame = pd.DataFrame({"x": rng.normal(size=ROWS), "noise": rng.normal(size=ROWS)})
     assert names(frame.assign(late=frame["x"] + rng.normal(0, 0.2, ROWS)), "regression") == {}
+
+
+def test_a_place_where_only_one_of_several_classes_lives_is_no_leak() -> None:
+    rng = np.random.default_rng(18)
+    kind = rng.choice(["Adelie", "Gentoo", "Chinstrap"], 600)
+    island = np.where((kind == "Adelie") & (rng.random(600) < 0.4), "Torgersen", rng.choice(["Biscoe", "Dream"], 600))
+    assert names(pd.DataFrame({"late": kind, "island": island}), "multiclass") == {}

@@ -116,6 +116,7 @@ def test_a_far_and_frequent_single_value_means_missing_however_it_is_written(val
         np.random.default_rng(0).lognormal(0, 3, 5000).round(),
         np.random.default_rng(0).normal(0, 1, 5000).round(1),
         np.repeat([0.0, 1.0, 2.0], 100),
+        np.concatenate([np.full(2387, 1.0), np.random.default_rng(0).uniform(0, 0.198, 17803).round(6)]),
         np.random.default_rng(0).choice([0, 10, 20, 50, 100, 250, 500, 1000], 1000),
     ],
 )  # fmt: skip
@@ -137,3 +138,8 @@ def test_a_value_that_means_missing_in_one_column_does_so_wherever_it_stands_apa
     found = find_sentinels(frame)
     assert set(found) == {"age", "weight", "level"}
     assert found["weight"].reason == "-9 stands in 1 row, and the other values lie in 50 to 109; as in age"
+
+
+def test_the_end_of_a_percentage_is_left_to_a_person() -> None:
+    found = find_sentinels(pd.DataFrame({"share": np.concatenate([np.full(300, 100.0), np.arange(900) % 20])}))
+    assert found["share"].sure is False
