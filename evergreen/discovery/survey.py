@@ -13,7 +13,6 @@ from evergreen.discovery.reading import Reading
 from evergreen.discovery.roles import Guess, find_group, find_key, find_time
 from evergreen.discovery.target import TargetGuess, find_task
 from evergreen.errors import DataError, did_you_mean
-from evergreen.learning_tasks import TASKS
 from evergreen.spec import Task
 
 
@@ -132,7 +131,7 @@ def _leaks(
     reading: Reading | None,
 ) -> tuple[Leak, ...]:
     """Ids by which the target is sorted, and columns that seem to know it."""
-    target, task = wanted[0], wanted[1] if TASKS[wanted[1]].classes else "regression"
+    target, task = wanted
     blanked = {*reading.blanked, *reading.sentinels} if reading else set()
     ids = [column.name for column in columns if column.kind == "id" and column.name != target]
     times = [column.name for column in columns if column.kind == "time"]

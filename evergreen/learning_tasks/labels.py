@@ -100,7 +100,7 @@ def _class_name(level: Any) -> str:
 
 
 def _ordered(names: Sequence[str]) -> list[str]:
-    try:
-        return sorted(set(names), key=float)
+    try:  # Whole numbers beyond 2**53 may be equal as floats: their order must not be that of a set.
+        return sorted(set(names), key=lambda name: (float(name), name))
     except ValueError:
         return sorted(set(names))

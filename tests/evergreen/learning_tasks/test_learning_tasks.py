@@ -180,3 +180,9 @@ def test_a_spec_may_name_it(task: LearningTask) -> None:
 def test_a_target_is_taken_for_the_first_task_that_it_suits() -> None:
     for values, name in ((["a", "b"], "binary"), ([0, 1, 2], "multiclass"), (range(40), "regression")):
         assert find_task(pd.Series(values)) == name
+
+
+def test_classes_that_are_equal_as_floats_have_the_same_order_in_every_process() -> None:
+    numbers = [2**60 + step for step in range(20)]
+    _, classes = TASKS["multiclass"].encode(pd.Series(numbers[::-1]))
+    assert classes == tuple(str(number) for number in numbers)
