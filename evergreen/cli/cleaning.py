@@ -33,16 +33,18 @@ def clean(
 
     here = settings()
     prepare(here)
-    items, protected = holdings(here, [spec.model for spec in load_specs(here.deployments)])
+    held = holdings(here, [spec.model for spec in load_specs(here.deployments)])
     if running(here.workspace):
-        protected |= {item.name for item in items if item.kind == "log"}
+        held.protected |= {item.name for item in held.items if item.kind == "log"}
     limit = None if max_gb is None else int(max_gb * _GIB)
-    gone = removable(items, protected, datetime.now(UTC), timedelta(days=keep_days), limit)
+    gone = removable(held.items, held.protected, datetime.now(UTC), timedelta(days=keep_days), limit)
     for item in gone:
         typer.echo(f"{'would remove' if dry_run else 'removed':12} {item.touched:%Y-%m-%d}  {item.kind:8} {item.name}")
         if not dry_run:
             remove(here, item)
     counts = Counter(item.kind for item in gone)
     what = ", ".join(f"{count} {kind}s" for kind, count in sorted(counts.items())) or "nothing"
-    size, rest = sum(item.size for item in gone), sum(item.size for item in items)
-    typer.echo(f"{what}: {size / _MIB:,.1f} MiB; {len(items) - len(gone)} items stay, {(rest - size) / _MIB:,.1f} MiB")
+    size, rest = sum(item.size for item in gone), sum(item.size for item in held.items)
+    typer.echo(
+        f"{what}: {size / _MIB:,.1f} MiB; {len(held.items) - len(gone)} items stay, {(rest - size) / _MIB:,.1f} MiB"
+    )

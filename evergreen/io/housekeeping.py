@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,7 +19,15 @@ logger = logging.getLogger(__name__)
 _ROLES: tuple[Role, ...] = ("champion", "previous", "challenger")
 
 
-def holdings(here: Settings, models: Sequence[str]) -> tuple[list[Item], set[str]]:
+@dataclass
+class Holdings:
+    """What a workspace holds: everything that could be removed, and the names of what must not be."""
+
+    items: list[Item] = field(default_factory=list)
+    protected: set[str] = field(default_factory=set)
+
+
+def holdings(here: Settings, models: Sequence[str]) -> Holdings:
     """Everything that could be removed, and the names of what must not be.
 
     Protected are the tables that the ledgers name, the snapshots of quarantined rows that nobody has released yet, each
@@ -28,14 +37,11 @@ def holdings(here: Settings, models: Sequence[str]) -> tuple[list[Item], set[str
         here: The project and the workspace.
         models: The project's models; runs and versions of others are not looked at.
     """
-    items = [*_tables(here), *_backtests(here), *_logs(here)]
-    protected: set[str] = set()
+    held = Holdings([*_tables(here), *_backtests(here), *_logs(here)])
     for model in models:
-        protected |= _in_ledgers(here, model) | _in_quarantine(here, model, items)
-        own, kept = _in_registry(here, model)
-        items += own
-        protected |= kept
-    return items, protected
+        held.protected |= _in_ledgers(here, model) | _in_quarantine(here, model, held.items)
+        _add_registered(here, model, held)
+    return held
 
 
 def remove(here: Settings, item: Item) -> None:
@@ -50,14 +56,14 @@ def remove(here: Settings, item: Item) -> None:
     registry = Registry(here)
     runs, numbers = registry.runs(item.model), _numbers(registry, item.model)
     for run in runs:
-        for model_id, folder in run["models"].items():
+        for model_id, folder in run.models.items():
             number = numbers.get(model_id)
-            gone = run["run_id"] == item.name if number is None else _version(item.model, number) == item.name
+            gone = run.run_id == item.name if number is None else _version(item.model, number) == item.name
             if gone:
                 _delete(folder)
                 registry.delete_model(item.model, model_id, number)
-        if run["run_id"] == item.name:
-            _delete(run["folder"])
+        if run.run_id == item.name:
+            _delete(run.folder)
             registry.delete_run(item.model, item.name)
 
 
@@ -99,30 +105,29 @@ def _in_quarantine(here: Settings, model: str, items: Sequence[Item]) -> set[str
     return {item.name for item in items if Path(item.name).stem in waiting}
 
 
-def _in_registry(here: Settings, model: str) -> tuple[list[Item], set[str]]:
+def _add_registered(here: Settings, model: str, held: Holdings) -> None:
+    """Add a model's runs and versions, and of them what must not be removed."""
     registry, records = Registry(here), ChampionHistory(here.workspace)
     champions = {reign.version.version for reign in records.champions(model)}
     decided = {decision.version.version for decision in records.decisions(model)}
     kept = champions | set(sorted(decided - champions)[-1:])
     numbers = _numbers(registry, model)
-    items, protected = [], set()
     for run in registry.runs(model):
-        files = [run["folder"]]
-        for model_id, folder in run["models"].items():
+        files = [run.folder]
+        for model_id, folder in run.models.items():
             if model_id not in numbers:  # a challenger that was refitted: it goes with its run
                 files.append(folder)
                 continue
             name = _version(model, numbers[model_id])
-            items.append(Item("version", name, _folder_size(folder), run["at"], model, (run["run_id"],)))
+            held.items.append(Item("version", name, _folder_size(folder), run.ended, model, (run.run_id,)))
             if numbers[model_id] in kept:
-                protected |= {name, *run["tables"]}
-        items.append(Item("run", run["run_id"], sum(map(_folder_size, files)), run["at"], model))
-    return items, protected
+                held.protected |= {name, *run.tables}
+        held.items.append(Item("run", run.run_id, sum(map(_folder_size, files)), run.ended, model))
 
 
 def _numbers(registry: Registry, model: str) -> dict[str, int]:
     """The versions of a model by the identifiers of what they store."""
-    return {one["model_id"]: one["version"] for one in registry.versions(model)}
+    return {version.model_id: version.version for version in registry.versions(model)}
 
 
 def _version(model: str, version: int) -> str:

@@ -47,7 +47,7 @@ class Reigning:
         return {
             "champions": records.champions("churn"),
             "decisions": records.decisions("churn"),
-            "versions": [(one["version"], one["model_id"]) for one in registry.versions("churn")],
+            "versions": [(one.version, one.model_id) for one in registry.versions("churn")],
             "aliases": [registry.alias("churn", name) for name in ("champion", "previous")],
             "half files": [str(path) for path in self.workspace.rglob("*.part")],
         }

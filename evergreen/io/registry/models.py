@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 from importlib.metadata import version as installed
@@ -23,6 +23,7 @@ from evergreen.errors import FunctionChanged, RegistryError, TamperedModel
 from evergreen.handoffs import ModelVersion
 from evergreen.io.program import not_comparable, stopped
 from evergreen.io.recent import Recent
+from evergreen.io.registry.entries import StoredVersion
 from evergreen.io.registry.mlflow_client import TrackingClient, mlflow, writes
 from evergreen.io.registry.stored_models import read_model
 from evergreen.training.families.catalogue import FAMILIES, requirements
@@ -177,16 +178,16 @@ class Models(TrackingClient):
         except mlflow().MlflowException:
             return None
 
-    def versions(self, model: str) -> Sequence[dict[str, Any]]:
+    def versions(self, model: str) -> list[StoredVersion]:
         """Every version of a model, newest first."""
         found = self._client.search_model_versions(f"name='{model}'")
         return [
-            {
-                "version": int(v.version),
-                "model_id": v.model_id or str(v.source).removeprefix("models:/"),  # a search leaves it out
-                "run_id": v.run_id,
-                "tags": dict(v.tags),
-            }
+            StoredVersion(
+                int(v.version),
+                v.model_id or str(v.source).removeprefix("models:/"),  # a search leaves it out
+                v.run_id,
+                dict(v.tags),
+            )
             for v in sorted(found, key=lambda v: -int(v.version))
         ]
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from evergreen.errors import StoreError
 from evergreen.handoffs import Snapshot
+from evergreen.io.registry.entries import StoredRun
 from evergreen.io.registry.mlflow_client import TrackingClient, mlflow, writes
 
 
@@ -141,27 +142,24 @@ class Runs(TrackingClient):
         )
         return [{**run.data.tags, "run_id": str(run.info.run_id)} for run in runs]
 
-    def runs(self, model: str) -> list[dict[str, Any]]:
-        """Every run of a model but the candidates.
-
-        Returns:
-            ``run_id``, ``at`` (its end), ``folder`` with its files, ``tables`` that it names, and ``models`` that it
-            stored (identifiers with their folders).
-        """
+    def runs(self, model: str) -> list[StoredRun]:
+        """Every run of a model but the candidates."""
         experiment = self._experiment(model)
         runs = _all(lambda token: self._client.search_runs([experiment], max_results=1000, page_token=token))
         models: dict[str, dict[str, str]] = {}
         for one in _all(lambda token: self._client.search_logged_models([experiment], page_token=token)):
             models.setdefault(str(one.source_run_id), {})[str(one.model_id)] = str(one.artifact_location)
         return [
-            {
-                "run_id": str(run.info.run_id),
-                "at": datetime.fromtimestamp((run.info.end_time or run.info.start_time) / 1000, UTC),
-                "folder": str(run.info.artifact_uri).removesuffix("/artifacts"),
-                "tables": [json.loads(one.dataset.source)["uri"] for one in run.inputs.dataset_inputs]
-                + [value for tag, value in run.data.tags.items() if tag == "evergreen.feature_table"],
-                "models": models.get(str(run.info.run_id), {}),
-            }
+            StoredRun(
+                str(run.info.run_id),
+                datetime.fromtimestamp((run.info.end_time or run.info.start_time) / 1000, UTC),
+                str(run.info.artifact_uri).removesuffix("/artifacts"),
+                (
+                    *(json.loads(one.dataset.source)["uri"] for one in run.inputs.dataset_inputs),
+                    *(value for tag, value in run.data.tags.items() if tag == "evergreen.feature_table"),
+                ),
+                models.get(str(run.info.run_id), {}),
+            )
             for run in runs
             if "mlflow.parentRunId" not in run.data.tags
         ]

@@ -18,6 +18,7 @@ from evergreen.handoffs import Evidence, Interval, ModelVersion, Rule, Snapshot,
 from evergreen.io.housekeeping import disk_used, holdings, remove
 from evergreen.io.records import ChampionHistory, LabelBatch, Ledger, Scoring
 from evergreen.io.registry import Registry
+from evergreen.io.registry.entries import StoredRun
 from evergreen.io.store import Store
 from evergreen.retention import Item, removable
 from evergreen.settings import Settings
@@ -60,8 +61,8 @@ def workspace(tmp_path: Path) -> Workspace:
 
 
 def clean(here: Settings) -> list[Item]:
-    items, protected = holdings(here, ["churn"])
-    gone = removable(items, protected, datetime.now(UTC) + timedelta(days=100), timedelta(days=90))
+    held = holdings(here, ["churn"])
+    gone = removable(held.items, held.protected, datetime.now(UTC) + timedelta(days=100), timedelta(days=90))
     for item in gone:
         remove(here, item)
     return list(gone)
@@ -76,19 +77,19 @@ def test_only_the_old_challenger_goes_with_all_that_it_left(workspace: Workspace
     registry = Registry(workspace.here)
     for version in (first, second, newest):
         registry.load(version)
-        assert [Path(uri).exists() for uri in _run(registry, version)["tables"]] == [True, True]
+        assert [Path(uri).exists() for uri in _run(registry, version).tables] == [True, True]
     with pytest.raises(RegistryError):
         registry.load(kept)
-    assert {one["run_id"] for one in registry.runs("churn")} == {v.run_id for v in (first, second, newest)}
-    assert [one["version"] for one in registry.versions("churn")] == [4, 3, 1]
+    assert {run.run_id for run in registry.runs("churn")} == {v.run_id for v in (first, second, newest)}
+    assert [one.version for one in registry.versions("churn")] == [4, 3, 1]
     # The challenger that had been refitted went with its run.
     assert disk_used(workspace.here.workspace / "artifacts") < 0.8 * before
     assert [one.version.version for one in ChampionHistory(workspace.here.workspace).decisions("churn")] == [1, 2, 3, 4]
     assert clean(workspace.here) == []
 
 
-def _run(registry: Registry, version: ModelVersion) -> dict[str, list[str]]:
-    return next(run for run in registry.runs("churn") if run["run_id"] == version.run_id)
+def _run(registry: Registry, version: ModelVersion) -> StoredRun:
+    return next(run for run in registry.runs("churn") if run.run_id == version.run_id)
 
 
 def test_parts_of_old_backtests_and_old_logs_go_and_what_was_used_today_stays(workspace: Workspace) -> None:
@@ -102,8 +103,8 @@ def test_parts_of_old_backtests_and_old_logs_go_and_what_was_used_today_stays(wo
     for name, at in (("mlflow.log", long_ago), ("worker.log", datetime.now(UTC).timestamp())):
         (root / "logs" / name).write_text("a line\n" * 100)
         os.utime(root / "logs" / name, (at, at))
-    items, protected = holdings(workspace.here, ["churn"])
-    gone = removable(items, protected, datetime.now(UTC), timedelta(days=90))
+    held = holdings(workspace.here, ["churn"])
+    gone = removable(held.items, held.protected, datetime.now(UTC), timedelta(days=90))
     assert {(item.kind, Path(item.name).name) for item in gone} == {("backtest", "old"), ("log", "mlflow.log")}
     assert [item.size for item in gone if item.kind == "log"] == [700]
     for item in gone:

@@ -155,7 +155,7 @@ def test_the_store_lives_on_s3_and_is_cleaned_there(
     assert store.write(ROWS, "snapshots") == written
     pd.testing.assert_frame_equal(store.read(written.uri, ["at"]), ROWS[["at"]])
     assert store.span(written.uri, "id") == (1, 3)
-    items, _ = holdings(here, [])
+    items = holdings(here, []).items
     assert [item.name for item in items] == [written.uri]
     assert not list(here.workspace.glob("store*"))
     remove(here, items[0])
