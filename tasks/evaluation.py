@@ -9,13 +9,12 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from prefect import task
 from prefect.artifacts import create_markdown_artifact
 
 from evergreen import evaluation, features, training
+from evergreen.arrays import Floats
 from evergreen.handoffs import DAY, KEY, TARGET, TIME, Evidence, FeatureTable, ModelVersion, Snapshot, Verdict
 from evergreen.io.records import ChampionHistory
 from evergreen.io.registry import Registry
@@ -26,8 +25,6 @@ from evergreen.settings import settings
 from evergreen.spec import ModelSpec, Task
 from evergreen.training import TrainingRows
 from tasks.training import problem_of
-
-Floats = NDArray[np.float64]
 
 logger = logging.getLogger(__name__)
 

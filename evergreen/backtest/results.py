@@ -12,13 +12,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from evergreen.arrays import Floats
 from evergreen.backtest.life import Life
 from evergreen.backtest.world import World
 from evergreen.handoffs import DAY, TIME, Interval
 from evergreen.metrics import find_metric
 from evergreen.statistics import metric_interval, paired_interval
-
-Floats = NDArray[np.float64]
 
 #: The arm that all others are compared with.
 NEVER = "never"

@@ -18,6 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from evergreen import evaluation, features, monitoring, promotion, training
+from evergreen.arrays import Floats
 from evergreen.backtest.cost import Cost
 from evergreen.backtest.moments import MICROSECOND, microseconds, moment_name, stamp
 from evergreen.cache import Arrays, Cache
@@ -26,8 +27,6 @@ from evergreen.monitoring import Reference
 from evergreen.spec import ModelSpec, Task
 
 logger = logging.getLogger(__name__)
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

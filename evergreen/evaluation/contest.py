@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from evergreen.evaluation.decisions import Decisions, Floats, costs_of
+from evergreen.arrays import Floats
+from evergreen.evaluation.decisions import Decisions, costs_of
 from evergreen.evaluation.metrics import evaluate
 from evergreen.handoffs import Evidence, Interval, SliceEvidence
 from evergreen.learning_tasks import TASKS, Values

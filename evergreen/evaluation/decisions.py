@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
+from evergreen.arrays import Floats
 from evergreen.learning_tasks import EVEN
 from evergreen.spec import Costs
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from evergreen.arrays import Floats
 from evergreen.figures.canvas import GREY, LINE, new_figure
 
 if TYPE_CHECKING:
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 _MOST_FEATURES = 15
 _MOST_CLASSES = 6
 _BINS = 40
-
-Floats = NDArray[np.float64]
 
 
 def shap_figure(names: Sequence[str], values: ArrayLike, contributions: ArrayLike) -> Figure:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from evergreen.figures.canvas import GREY, LINE, new_panel
 from evergreen.learning_tasks import TASKS
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 
 _MOST_BARS = 25
-
-Floats = NDArray[np.float64]
 
 
 def figures(

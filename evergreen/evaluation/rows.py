@@ -9,12 +9,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from evergreen.arrays import Floats
 from evergreen.evaluation.contest import EVENLY, Terms, paired
 from evergreen.evaluation.metrics import trivial_prediction
 from evergreen.handoffs import DAY, GROUP, Evidence
 from evergreen.spec import Task
-
-Floats = NDArray[np.float64]
 
 
 def paired_rows(

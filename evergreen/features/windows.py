@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from evergreen.arrays import Floats
 from evergreen.errors import DataError
 
 Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 #: The known time of a value that never became known.
 NEVER = np.iinfo(np.int64).min

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix, precision_recall_curve, roc_curve
 
+from evergreen.arrays import Floats
 from evergreen.figures.canvas import GREY, LINE, new_panel
 from evergreen.metrics import decide_class, find_metric
 
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 #: Beyond, the names of classes, or the numbers in a table of them, cannot be read.
 _MOST_LABELLED = 12
 _MOST_CURVES = 6
-
-Floats = NDArray[np.float64]
 
 
 def two_classes(truth: Floats, scores: Floats) -> dict[str, Figure]:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from evergreen.arrays import Floats
 from evergreen.figures.canvas import GREY, LINE, new_panel
-from evergreen.metrics.metric import Floats
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

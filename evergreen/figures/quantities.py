@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from evergreen.arrays import Floats
 from evergreen.figures.canvas import GREY, LINE, new_panel
 from evergreen.metrics import find_metric
-from evergreen.metrics.metric import Floats
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from evergreen.arrays import Floats
 from evergreen.learning_tasks.learning_task import DECISION, EVEN, PREDICTION, LearningTask
 from evergreen.learning_tasks.values import Values, each_class, values_of
 from evergreen.metrics import Watched, decide_class
-from evergreen.metrics.metric import Floats
 
 if TYPE_CHECKING:
     import pandas as pd

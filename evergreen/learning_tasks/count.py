@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from evergreen.arrays import Floats
 from evergreen.learning_tasks.regression import OfNumbers
 from evergreen.metrics import Watched
-from evergreen.metrics.metric import Floats
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

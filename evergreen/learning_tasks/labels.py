@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from evergreen.arrays import Floats
 from evergreen.errors import TrainingError
-from evergreen.metrics.metric import Floats
 
 
 def places_of(

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from evergreen.arrays import Floats
 from evergreen.errors import SpecError, did_you_mean
 from evergreen.learning_tasks.values import Values, values_of
 from evergreen.metrics import METRICS, Metric, Watched, find_metric
-from evergreen.metrics.metric import Floats
 
 if TYPE_CHECKING:
     import pandas as pd

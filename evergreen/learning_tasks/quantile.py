@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from evergreen.arrays import Floats
 from evergreen.learning_tasks.learning_task import EVEN, PREDICTION
 from evergreen.learning_tasks.regression import OfNumbers
 from evergreen.learning_tasks.values import Values, values_of
 from evergreen.metrics import Metric, Pinball, Watched
-from evergreen.metrics.metric import Floats
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from evergreen.arrays import Floats
 from evergreen.learning_tasks.learning_task import LearningTask
 from evergreen.metrics import Watched
-from evergreen.metrics.metric import Floats
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from evergreen.arrays import Floats
 from evergreen.metrics import METRICS, Metric
-from evergreen.metrics.metric import Floats
 
 
 @dataclass(frozen=True)

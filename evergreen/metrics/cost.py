@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evergreen.metrics.metric import Floats
+from evergreen.arrays import Floats
 from evergreen.metrics.sums import Mean
 
 

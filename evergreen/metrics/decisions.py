@@ -8,7 +8,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from evergreen.metrics.metric import Codes, Floats, Metric, ratio
+from evergreen.arrays import Floats
+from evergreen.metrics.metric import Codes, Metric, ratio
 from evergreen.metrics.sums import Mean, OfSums
 
 

@@ -6,7 +6,8 @@ from typing import Literal
 
 import numpy as np
 
-from evergreen.metrics.metric import Floats, Watched, ratio
+from evergreen.arrays import Floats
+from evergreen.metrics.metric import Watched, ratio
 from evergreen.metrics.sums import Mean, OfSums
 
 

@@ -7,7 +7,8 @@ from typing import Literal
 
 import numpy as np
 
-from evergreen.metrics.metric import Floats, Metric
+from evergreen.arrays import Floats
+from evergreen.metrics.metric import Metric
 from evergreen.metrics.sums import Mean
 
 

@@ -6,7 +6,8 @@ from typing import Literal
 
 import numpy as np
 
-from evergreen.metrics.metric import Floats, Metric, Watched, ratio
+from evergreen.arrays import Floats
+from evergreen.metrics.metric import Metric, Watched, ratio
 from evergreen.metrics.sums import Mean, OfSums
 
 

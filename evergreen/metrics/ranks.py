@@ -12,7 +12,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from evergreen.metrics.metric import Codes, Floats, Metric, Watched, ratio
+from evergreen.arrays import Floats
+from evergreen.metrics.metric import Codes, Metric, Watched, ratio
 
 #: Block deletions of pr_auc are exact up to this many blocks, and first-order beyond.
 _EXACT_DELETIONS = 100

@@ -6,7 +6,8 @@ from abc import abstractmethod
 
 import numpy as np
 
-from evergreen.metrics.metric import Codes, Floats, Metric, ratio
+from evergreen.arrays import Floats
+from evergreen.metrics.metric import Codes, Metric, ratio
 
 
 class OfSums(Metric):

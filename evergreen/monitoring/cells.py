@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from evergreen.arrays import Floats
+
 Whole = NDArray[np.int64]
 Kind = Literal["number", "category"]
 

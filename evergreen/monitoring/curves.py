@@ -10,10 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import special
 
-Floats = NDArray[np.float64]
+from evergreen.arrays import Floats
 
 #: Points of a curve, at most, and the rows that each needs at least.
 _KNOTS, _ROWS_A_KNOT = 50, 50

@@ -27,8 +27,9 @@ from numpy.typing import NDArray
 from scipy import special
 from scipy.stats import false_discovery_control
 
+from evergreen.arrays import Floats
 from evergreen.handoffs import ColumnDrift
-from evergreen.monitoring.cells import ColumnProfile, Floats
+from evergreen.monitoring.cells import ColumnProfile
 from evergreen.monitoring.profile import Counts, Profile
 
 #: Fewer reference windows than this say nothing about how windows differ.

@@ -23,17 +23,16 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
+from evergreen.arrays import Floats, Matrix
 from evergreen.handoffs import Interval
 from evergreen.learning_tasks import TASKS
 from evergreen.metrics import find_metric
 from evergreen.monitoring.cells import ColumnProfile
 from evergreen.monitoring.curves import chance_curve, mean_curve
 from evergreen.monitoring.estimator import Estimator
-from evergreen.monitoring.losses import Matrix, fit_losses, inputs_of
+from evergreen.monitoring.losses import fit_losses, inputs_of
 from evergreen.spec import Task
 from evergreen.statistics import bounded
-
-Floats = NDArray[np.float64]
 
 #: Said with every estimate.
 ASSUMPTION = (

@@ -15,10 +15,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from evergreen.arrays import Floats, Matrix
 from evergreen.monitoring.cells import ColumnProfile, cells_of
-
-Floats = NDArray[np.float64]
-Matrix = NDArray[np.float32]
 
 #: Fewer reference rows teach the prediction's curve alone.
 MIN_ROWS = 2_000

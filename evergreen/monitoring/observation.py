@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from evergreen.arrays import Floats
 from evergreen.handoffs import DAY, ColumnDrift, Health, Interval, ModelVersion, WindowSlice, WindowValue
 from evergreen.metrics import find_metric
 from evergreen.monitoring.drift import find_drift
@@ -20,8 +21,6 @@ from evergreen.monitoring.reference import Reference, window_value
 from evergreen.monitoring.windows import Bounds
 from evergreen.spec import Monitoring
 from evergreen.statistics import metric_interval
-
-Floats = NDArray[np.float64]
 
 #: Levels of a slice's column that are looked at.
 _LARGEST = 10

@@ -13,13 +13,13 @@ from datetime import datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
+from evergreen.arrays import Floats
 from evergreen.handoffs import WindowValue
 from evergreen.metrics import find_metric
 from evergreen.statistics.sequential import (
     MIN_REFERENCE,
     SPANS,
     Baseline,
-    Floats,
     fit_baseline,
     scan,
     scan_threshold,

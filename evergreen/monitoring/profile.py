@@ -16,8 +16,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from evergreen.arrays import Floats
 from evergreen.errors import DataError
-from evergreen.monitoring.cells import ColumnProfile, Floats, Whole, count_column, cut_column
+from evergreen.monitoring.cells import ColumnProfile, Whole, count_column, cut_column
 
 #: The name of the predictions among the columns; one class of several is ``prediction/CODE``.
 PREDICTION = "prediction"

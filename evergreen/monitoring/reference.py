@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from evergreen.arrays import Floats
 from evergreen.handoffs import DAY, WindowValue
 from evergreen.monitoring.estimate import fit_estimator
 from evergreen.monitoring.estimator import Estimator, estimator_from_json, estimator_to_json
@@ -21,8 +22,6 @@ from evergreen.monitoring.profile import Profile, build_profile, from_json, to_j
 from evergreen.monitoring.windows import Bounds
 from evergreen.spec import Task
 from evergreen.statistics import metric_error
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

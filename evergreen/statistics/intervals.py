@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
+from evergreen.arrays import Floats
 from evergreen.handoffs import Interval
 from evergreen.metrics import find_metric
-from evergreen.metrics.metric import Codes, Floats
+from evergreen.metrics.metric import Codes
 
 #: Fewer blocks than this say nothing about how blocks differ.
 MIN_BLOCKS = 4

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-Floats = NDArray[np.float64]
+from evergreen.arrays import Floats
 
 #: The axes of the table of thresholds.
 AXES = ("reference", "correlation", "horizon", "ratio")

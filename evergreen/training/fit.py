@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
+from evergreen.arrays import Floats
 from evergreen.errors import TrainingError, did_you_mean
 from evergreen.handoffs import TARGET
 from evergreen.learning_tasks import TASKS
@@ -32,7 +33,6 @@ from evergreen.training.watch import Watch
 
 logger = logging.getLogger(__name__)
 
-Floats = NDArray[np.float64]
 #: Labels and weights.
 Labels = tuple[Floats, Floats | None]
 

@@ -8,8 +8,8 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 import pytest
-from numpy.typing import NDArray
 
+from evergreen.arrays import Floats
 from evergreen.errors import SpecError
 from evergreen.evaluation import evaluate, paired
 from evergreen.features import row_features
@@ -20,8 +20,6 @@ from evergreen.monitoring import estimate, fit_estimator
 from evergreen.spec import ModelSpec
 from evergreen.statistics import metric_interval
 from evergreen.training import Problem, find_recipe, predict, refit
-
-Floats = NDArray[np.float64]
 
 
 class Within(Mean):

@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from evergreen import scoring
+from evergreen.arrays import Floats
 from evergreen.errors import TrainingError
 from evergreen.evaluation import evaluate, figures, paired, trivial_prediction
 from evergreen.features import row_features
@@ -24,8 +24,6 @@ from evergreen.metrics import Watched
 from evergreen.monitoring import fit_estimator
 from evergreen.spec import ModelSpec, json_schema
 from evergreen.training import Problem, encode_target, find_recipe, predict, refit
-
-Floats = NDArray[np.float64]
 
 
 class Rating(OfNumbers):

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from evergreen.arrays import Floats
 from evergreen.errors import DataError, EvergreenError, SpecError, did_you_mean
 from evergreen.features.history import history_name
 from evergreen.features.rows.labels import Labels
@@ -20,8 +20,6 @@ from evergreen.features.signature import SignatureRows
 from evergreen.functions import find_function, project_first
 from evergreen.settings import settings
 from evergreen.spec import Features
-
-Floats = NDArray[np.float64]
 
 #: The transformers that a spec may name: they keep all that they learn in numbers, so that a model that holds them is
 #: stored and read without running what it brings along, and they treat a row alone as they treat it among others.

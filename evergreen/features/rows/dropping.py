@@ -5,11 +5,9 @@ from __future__ import annotations
 import hashlib
 
 import numpy as np
-from numpy.typing import NDArray
 
+from evergreen.arrays import Matrix
 from evergreen.features.rows.plan import Column, Plan
-
-Matrix = NDArray[np.float32]
 
 #: In small tables fewer rows make a difference: one in so many.
 _ONE_IN = 50

@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from evergreen.arrays import Floats
 from evergreen.features.rows.labels import Labels
 from evergreen.features.rows.pieces import Piece
 from evergreen.features.rows.plan import MOST_LEVELS_IN_A_SET, ONE_HOT_LEVELS, Column, Plan
 from evergreen.features.signature import SignatureRows
 
-Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
 
 #: Rows that a level needs to have a mean of its own: of a single one nothing is left when it is left out.

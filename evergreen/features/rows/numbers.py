@@ -6,14 +6,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from evergreen.arrays import Floats, Matrix
 from evergreen.features.rows.pieces import Piece
 from evergreen.features.rows.plan import Column, Plan
 from evergreen.features.signature import SignatureRows
-
-Floats = NDArray[np.float64]
-Matrix = NDArray[np.float32]
 
 
 class Numbers(Piece):

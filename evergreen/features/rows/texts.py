@@ -7,13 +7,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from evergreen.arrays import Floats
 from evergreen.features.rows.pieces import Piece
 from evergreen.features.rows.plan import Column, Plan
 from evergreen.features.signature import SignatureRows
-
-Floats = NDArray[np.float64]
 
 #: Places that words and pairs of words are hashed to.
 _PLACES = 2**12

@@ -8,14 +8,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from evergreen.arrays import Floats
 from evergreen.features.rows.numbers import number_column
 from evergreen.features.rows.pieces import Piece
 from evergreen.features.rows.plan import Plan
 from evergreen.features.signature import SignatureRows
-
-Floats = NDArray[np.float64]
 
 #: Parts of the calendar that repeat within a week; the seasonal ones need a year of rows to be learned from.
 _WEEKLY = ("minute_of_day", "weekday")

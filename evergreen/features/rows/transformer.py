@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from evergreen.arrays import Matrix
 from evergreen.errors import DataError
 from evergreen.features.rows.custom import Custom
 from evergreen.features.rows.dropping import Kept
@@ -24,7 +25,6 @@ from evergreen.features.rows.texts import Texts, is_free_text
 from evergreen.features.rows.times import Times
 from evergreen.features.signature import SignatureRows, column_kinds
 
-Matrix = NDArray[np.float32]
 Layout = list[tuple[int, float, float, bool]]
 
 

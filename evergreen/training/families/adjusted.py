@@ -7,14 +7,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
+from evergreen.arrays import Floats
 from evergreen.errors import DataError
 from evergreen.training.families.calibration import calibrated
 from evergreen.training.families.prediction import in_halves
 
-Floats = NDArray[np.float64]
 #: The codes of two classes.
 PAIR = (0, 1)
 

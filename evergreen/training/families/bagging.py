@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from evergreen.arrays import Floats
 from evergreen.training.families.catalogue import family
 from evergreen.training.families.recipe import Recipe
-
-Floats = NDArray[np.float64]
 
 #: Fits of a bag, at most.
 _FITS = 3

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
+from evergreen.arrays import Floats
 from evergreen.learning_tasks import TASKS
 from evergreen.metrics import Watched
 from evergreen.threads import usable_threads
@@ -18,8 +19,6 @@ from evergreen.training.families.leaves import leaves_of
 from evergreen.training.families.prediction import MANY_ROWS
 from evergreen.training.problem import Problem
 from evergreen.training.watch import Watch
-
-Floats = NDArray[np.float64]
 
 #: Rounds without a better one after which boosting stops, fewest and most: so many steps of a learning rate as make
 #: up four.

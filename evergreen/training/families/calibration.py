@@ -8,12 +8,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from evergreen.arrays import Floats
 from evergreen.metrics import find_metric
 from evergreen.spec import Costs
 
 logger = logging.getLogger(__name__)
 
-Floats = NDArray[np.float64]
 #: The slope and intercept of the log-odds of two classes; the slope of the log-probabilities of several.
 Calibration = tuple[float, ...]
 

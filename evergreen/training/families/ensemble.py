@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
+from evergreen.arrays import Floats
 from evergreen.training.families.prediction import in_halves
 
 logger = logging.getLogger(__name__)
 
-Floats = NDArray[np.float64]
 #: The value of predictions for rows by position, larger is better.
 Score = Callable[[NDArray[np.int64], Floats], float]
 

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from evergreen.arrays import Floats
 from evergreen.learning_tasks import TASKS
 from evergreen.spec import Task
 from evergreen.training.families.fold import Fold
@@ -18,7 +19,6 @@ from evergreen.training.families.standardised import Standardised
 from evergreen.training.problem import Problem
 from evergreen.training.watch import Watch
 
-Floats = NDArray[np.float64]
 #: A parameter's values: two numbers are a range, anything else are the choices.
 Values = Sequence[int | float | str]
 Space = Mapping[str, Values]

@@ -5,10 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-Floats = NDArray[np.float64]
+from evergreen.arrays import Floats
 
 #: Values of a matrix below which a second thread does not pay.
 SMALL_MATRIX = 200_000

@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from evergreen.arrays import Floats
 from evergreen.learning_tasks import TASKS
 from evergreen.spec import Task
 from evergreen.threads import usable_threads
@@ -19,8 +19,6 @@ from evergreen.training.families.prediction import MANY_ROWS
 from evergreen.training.families.recipe import Recipe
 from evergreen.training.problem import Problem
 from evergreen.training.watch import Watch
-
-Floats = NDArray[np.float64]
 
 _TREES = 200
 #: What the nodes of a forest may take up; a node is as large as there are classes.

@@ -17,9 +17,9 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
+from evergreen.arrays import Floats
 from evergreen.training.families.trees import Splits, Trees, splits_of, trees_of
 
-Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Words = NDArray[Any]
 

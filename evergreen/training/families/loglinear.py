@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
-from evergreen.training.families.standardised import Matrix, Standardised
-
-Floats = NDArray[np.float64]
+from evergreen.arrays import Floats, Matrix
+from evergreen.training.families.standardised import Standardised
 
 #: The power of the mean that an amount's variance is taken to be in proportion to: between a count's 1 and Gamma's 2,
 #: so that amounts may be exactly 0.

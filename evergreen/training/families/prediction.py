@@ -6,12 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from evergreen.arrays import Floats
 from evergreen.learning_tasks import TASKS
 from evergreen.spec import Task
-
-Floats = NDArray[np.float64]
 
 #: Rows from which a second thread pays.
 MANY_ROWS = 2000

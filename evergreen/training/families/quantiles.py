@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
+from evergreen.arrays import Floats
 from evergreen.statistics import paired_interval
 from evergreen.training.families.prediction import in_halves
 
 logger = logging.getLogger(__name__)
 
-Floats = NDArray[np.float64]
 
 #: Fewer rows than this say too little about tails to move anything, and parts that judge a move in turn.
 _FEWEST_ROWS, _PARTS = 200, 5

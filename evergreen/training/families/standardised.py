@@ -6,11 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
-Matrix = NDArray[np.float32]
-Floats = NDArray[np.float64]
+from evergreen.arrays import Floats, Matrix
 
 #: The middle half of a normal distribution in standard deviations, and where bent values end.
 _MIDDLE_HALF, _BEND = 1.349, 3.0

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
+from evergreen.arrays import Floats
 from evergreen.errors import UsageError
 from evergreen.learning_tasks import TASKS
 from evergreen.spec import Task
@@ -20,8 +20,6 @@ from evergreen.training.families.catalogue import family_of
 from evergreen.training.families.family import Parts
 from evergreen.training.families.prediction import predict_matrix
 from evergreen.training.families.quantiles import Quantiles, middle
-
-Floats = NDArray[np.float64]
 
 _ABLATION = (
     "change of the prediction when the value alone is replaced by the training median (a category: by the most "

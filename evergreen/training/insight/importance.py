@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
+from evergreen.arrays import Floats
 from evergreen.spec import Task
 from evergreen.training.families.adjusted import adjusted
 from evergreen.training.families.catalogue import family_of
@@ -19,7 +20,6 @@ from evergreen.training.families.prediction import predict_matrix
 from evergreen.training.families.quantiles import Quantiles
 from evergreen.training.insight.explanation import sources
 
-Floats = NDArray[np.float64]
 Score = Callable[[NDArray[Any], NDArray[Any]], float]
 
 #: Leaves visited: what bounds the cost of TreeSHAP, which grows with the leaves of all trees and with their depth.

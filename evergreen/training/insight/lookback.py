@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from evergreen.arrays import Floats
 from evergreen.errors import TrainingError
 from evergreen.handoffs import CUT_OFF, DAY, KNOWN_AT, TARGET, TIME, Interval
 from evergreen.metrics import find_metric
@@ -23,7 +24,6 @@ from evergreen.training.rows.targets import encode_known
 
 logger = logging.getLogger(__name__)
 
-Floats = NDArray[np.float64]
 Clock = Callable[[], float]
 
 #: The newest share of the rows, by days, that judges how far back to look, and in how many steps the recipe is refitted

@@ -6,12 +6,10 @@ from datetime import timedelta
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from evergreen.arrays import Floats
 from evergreen.handoffs import TIME
 from evergreen.spec import parse_duration
-
-Floats = NDArray[np.float64]
 
 #: What a recipe carries where every row counts alike.
 ALL = "all"

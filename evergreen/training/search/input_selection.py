@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from evergreen.arrays import Floats
 from evergreen.handoffs import DAY, GROUP, TIME, InputSelection
 from evergreen.metrics import find_metric
 from evergreen.statistics import paired_interval
@@ -26,7 +27,6 @@ from evergreen.training.search.halving import some_rows
 
 logger = logging.getLogger(__name__)
 
-Floats = NDArray[np.float64]
 
 #: The name of a row's age among the inputs.
 TREND = "trend"

@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from evergreen.arrays import Floats
 from evergreen.learning_tasks import TASKS
 from evergreen.metrics import find_metric
 from evergreen.training.families import ensemble
@@ -17,7 +18,6 @@ from evergreen.training.search.race import Race
 
 logger = logging.getLogger(__name__)
 
-Floats = NDArray[np.float64]
 Positions = NDArray[np.int64]
 
 #: Rows that an ensemble is chosen on, and parts of these that judge it in turn.

@@ -6,10 +6,9 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from evergreen.arrays import Floats
 from evergreen.handoffs import InputSelection
 from evergreen.learning_tasks import TASKS
 from evergreen.metrics import find_metric
@@ -31,7 +30,6 @@ from evergreen.training.search.race import PATIENT, Race
 
 logger = logging.getLogger(__name__)
 
-Floats = NDArray[np.float64]
 
 #: The share of the budget that choosing an ensemble may take.
 _MIXING = 0.06

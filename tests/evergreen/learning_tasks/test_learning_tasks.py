@@ -8,16 +8,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from numpy.typing import NDArray
 
 from evergreen import scoring
+from evergreen.arrays import Floats
 from evergreen.errors import SpecError, TrainingError
 from evergreen.learning_tasks import DECISION, EVEN, PREDICTION, TASKS, LearningTask
 from evergreen.metrics import METRICS, find_metric
 from evergreen.spec import Training
 from evergreen.training import encode_known, encode_target, find_task
 
-Floats = NDArray[np.float64]
 QUANTILES = (0.1, 0.5, 0.9)
 each_task = pytest.mark.parametrize("task", TASKS.values(), ids=str)
 

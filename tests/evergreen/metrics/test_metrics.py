@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
+from evergreen.arrays import Floats
 from evergreen.learning_tasks import TASKS
 from evergreen.metrics import METRICS, Metric, find_metric
 
-Floats = NDArray[np.float64]
 ALL = [*METRICS.values(), find_metric("pinball_10_50_90")]
 each_metric = pytest.mark.parametrize("metric", ALL, ids=str)
 

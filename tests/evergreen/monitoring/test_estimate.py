@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pandas as pd
 import pytest
-from numpy.typing import NDArray
 
+from evergreen.arrays import Floats
 from evergreen.metrics import METRICS, find_metric
 from evergreen.monitoring import (
     ASSUMPTION,
@@ -20,7 +20,6 @@ from evergreen.monitoring import (
     why_unknown,
 )
 
-Floats = NDArray[np.float64]
 ROWS = 10_000
 START = datetime(2026, 1, 1, tzinfo=UTC)
 OF_CLASSES = sorted(name for name, metric in METRICS.items() if metric.estimated_from == "chances")

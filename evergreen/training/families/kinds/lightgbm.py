@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from evergreen.arrays import Floats
 from evergreen.learning_tasks import TASKS
 from evergreen.metrics import find_metric
 from evergreen.spec import Task
@@ -19,8 +20,6 @@ from evergreen.training.families.quantiles import Quantiles
 from evergreen.training.families.recipe import Recipe
 from evergreen.training.problem import Problem
 from evergreen.training.watch import Watch
-
-Floats = NDArray[np.float64]
 
 #: Rounds at which boosting ends if it does not stop early.
 MAX_ROUNDS = 2000

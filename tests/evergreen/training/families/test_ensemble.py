@@ -9,12 +9,12 @@ import skops.io
 from numpy.typing import NDArray
 
 from evergreen import features, training
+from evergreen.arrays import Floats
 from evergreen.io.registry.models import trusted_types
 from evergreen.metrics import find_metric
 from evergreen.spec import ModelSpec
 from evergreen.training.families.ensemble import Price, honest_gains, select
 
-Floats = NDArray[np.float64]
 SMALL = {"lightgbm": {"n_estimators": 20}, "extra_trees": {"n_estimators": 10}, "random_forest": {"n_estimators": 10}}
 RNG = np.random.default_rng(0)
 TRUTH = RNG.normal(size=400)
