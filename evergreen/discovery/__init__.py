@@ -4,6 +4,7 @@ from evergreen.discovery.infer_formats import find_reading
 from evergreen.discovery.layout import Layout, find_encoding, find_layout, has_header
 from evergreen.discovery.leaks import Leak, find_leaks, shared_rows
 from evergreen.discovery.limits import Rule
+from evergreen.discovery.naming import model_name
 from evergreen.discovery.page import page, summary
 from evergreen.discovery.profile import Profile, profile
 from evergreen.discovery.reading import Reading
@@ -11,7 +12,7 @@ from evergreen.discovery.rules import infer
 from evergreen.discovery.sentinels import Sentinel, find_sentinels
 from evergreen.discovery.suites import suite_file
 from evergreen.discovery.survey import Hints, Survey, find_event, survey, without_unusable
-from evergreen.discovery.writing import model_file, model_name
+from evergreen.discovery.writing import model_file
 
 __all__ = [
     "Hints",

@@ -3,31 +3,15 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable
-from pathlib import PurePosixPath
 
 from evergreen.discovery.columns import looks_like_years
 from evergreen.discovery.layout import Layout
 from evergreen.discovery.lines import commented, flow, in_flow, remark, scalar
 from evergreen.discovery.reading import Reading
 from evergreen.discovery.survey import Survey
-from evergreen.errors import UsageError
 
 _SMALL = 2000
-
-
-def model_name(source: str) -> str:
-    """A model's name from a file's, folder's or glob's: lower-case letters, digits and dashes.
-
-    Raises:
-        UsageError: nothing of the kind is left.
-    """
-    stem = re.sub(r"[*?\[\]]", "", PurePosixPath(source.rstrip("/*")).name).split(".")[0]
-    name = re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-")
-    if not name:
-        raise UsageError(f"{source}: gives no name for the model; say one: --name NAME")
-    return name
 
 
 def model_file(name: str, source: str, found: Survey, reading: Reading, lead: str | None, how: str) -> str:
@@ -240,11 +224,12 @@ def _features(found: Survey) -> list[str]:
 
 def _training(found: Survey) -> list[str]:
     lines = ["training:", commented(f"  task: {found.task.task}", found.task.reason)]
-    if found.rows * 0.2 < 200:
+    labelled = found.rows - sum(column.missing for column in found.columns if column.name == found.target)
+    if labelled * 0.2 < 200:
         lines += [
             "",
-            f"# check: {found.rows:,} rows leave about {found.rows // 5:,} for the holdout; a verdict needs 200"
-            " (promotion.min_rows). Fewer rows give wide intervals:",
+            f"# check: {labelled:,} rows with a label leave about {labelled // 5:,} for the holdout; a verdict needs"
+            " 200 (promotion.min_rows). Fewer rows give wide intervals:",
             "# promotion: {min_rows: 50}",
         ]
     return lines

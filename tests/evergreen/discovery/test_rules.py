@@ -59,6 +59,14 @@ def test_an_inferred_suite_lets_a_week_be_scored_though_it_was_found_from_months
     assert [one.rule for one in outcomes if not one.success and one.rule.severity == "critical"] == []
 
 
+def test_no_rule_counts_labels_that_are_not_due() -> None:
+    late = table(rows()).assign(late=lambda seen: seen["late"].where(seen.index % 3 > 0))
+    for task in ("binary", "regression"):
+        told = [rule for rule in infer(late, "late", task) if rule.kwargs.get("column") == "late"]
+        assert told
+        assert "expect_column_values_to_not_be_null" not in [rule.type for rule in told]
+
+
 def test_an_inferred_suite_sees_what_changed(suite: Suite) -> None:
     clean = rows(seed=6)
     assert "expect_column_mean_to_be_between price" in broken(clean.assign(price=clean["price"] * 2.5), suite)
