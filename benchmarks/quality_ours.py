@@ -13,6 +13,7 @@ import pandas as pd
 from evergreen import features, training
 from evergreen.handoffs import TARGET, TIME
 from evergreen.spec import ModelSpec
+from evergreen.threads import usable_threads
 
 
 def our_problem(meta: dict[str, Any], **settings: Any) -> Any:
@@ -21,7 +22,7 @@ def our_problem(meta: dict[str, Any], **settings: Any) -> Any:
     spec = ModelSpec.model_validate({"model": "bench", "data": data, "training": settings})
     transformer_for = partial(features.row_features, spec, tuple(meta["inputs"]))
     classes = tuple(str(code) for code in range(meta["classes"]))
-    return training.Problem(spec.training, meta["task"], classes, transformer_for)
+    return training.Problem(spec.training, meta["task"], classes, transformer_for, usable_threads())
 
 
 def our_rows(frame: Any, meta: dict[str, Any], y: Any = None) -> Any:

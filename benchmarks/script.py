@@ -21,6 +21,7 @@ from evergreen.data import inputs
 from evergreen.handoffs import CUT_OFF, DAY, KEY, KNOWN_AT, TARGET, TIME
 from evergreen.metrics import find_metric
 from evergreen.spec import ModelSpec, load_spec
+from evergreen.threads import usable_threads
 
 _LATE = ("dep_delay", "departed_at"), ("departed_at", "departed_at"), ("arr_delay", "arrived_at"), (
     "air_time", "arrived_at"), ("arrived_at", "arrived_at")  # fmt: skip
@@ -40,7 +41,7 @@ def train(project: Path, workspace: Path, as_of: datetime) -> dict[str, Any]:
     built = [name for name in table.columns if name not in rows.columns]
     transformer_for = partial(features.row_features, spec, (*inputs(rows, spec), *built))
     contest = training.reserve(table, spec.training, None, as_of)
-    problem = training.Problem(spec.training, contest.task, contest.classes, transformer_for)
+    problem = training.Problem(spec.training, contest.task, contest.classes, transformer_for, usable_threads())
     fit_rows, tuning = table.iloc[contest.split.train], table.iloc[contest.split.tuning]
     make_experiment(workspace)
     with mlflow.start_run():

@@ -25,6 +25,7 @@ from evergreen.io.registry import Registry
 from evergreen.io.sources import read
 from evergreen.settings import settings
 from evergreen.spec import ModelSpec, load_spec
+from evergreen.threads import usable_threads
 
 MODEL = "flight-delay"
 PREFECT_SECONDS = 1.1  # what an empty flow run takes where its end waits for its heartbeat
@@ -117,7 +118,7 @@ def reference(spec: ModelSpec, version: ModelVersion, work: Work) -> None:
 def _problem(spec: ModelSpec, version: ModelVersion, rows: pd.DataFrame) -> training.Problem:
     names = tuple(name for name in inputs(rows, spec) if name in rows)
     row_features = partial(features.row_features, spec, names, task=version.task)
-    return training.Problem(spec.training, version.task, version.classes, row_features)
+    return training.Problem(spec.training, version.task, version.classes, row_features, usable_threads())
 
 
 def retrain(spec: ModelSpec, decision: TrainingOutcome, work: Work) -> None:
