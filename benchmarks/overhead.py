@@ -12,15 +12,17 @@ import contextlib
 import os
 import statistics
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 from benchmarks.repeated import QUARTER, make_project
 from benchmarks.runs import Cost, isolated, run
+from evergreen.cli import access
 from evergreen.cli.servers import free_port, prefect_command, serving
 from evergreen.io.flights import lay_out
 from evergreen.settings import Settings
+from evergreen.web.keys import new_key
 
 _AS_OF, _UNTIL = datetime(2013, 4, 1, 4, tzinfo=UTC), date(2013, 4, 2)
 _TRAINING = (
@@ -34,23 +36,23 @@ _SAME = ("rows", "recipe", "rounds")
 
 
 @contextlib.contextmanager
-def prefect_server(folder: Path) -> Iterator[str]:
-    """A running Prefect server with a home of its own; the URL of its API."""
+def prefect_server(folder: Path) -> Iterator[dict[str, str]]:
+    """A running Prefect server with a home of its own; what the environment of its clients says."""
     here = Settings(folder, folder / "server")
     before, environment = dict(os.environ), isolated(here)
     os.environ.clear()
     os.environ.update(environment)
     try:
-        port = free_port(0)
-        url = f"http://127.0.0.1:{port}"
-        with serving(prefect_command(port), here, "prefect", f"{url}/api/health"):
-            yield f"{url}/api"
+        port, key = free_port(0), new_key()
+        api = f"http://127.0.0.1:{port}/api"
+        with serving(prefect_command(port), here, "prefect", f"{api}/health", key):
+            yield {"PREFECT_API_URL": api, **access.environment(key)}
     finally:
         os.environ.clear()
         os.environ.update(before)
 
 
-def alternate(project: Path, repeats: int, server: str = "") -> tuple[list[Cost], list[Cost]]:
+def alternate(project: Path, repeats: int, server: Mapping[str, str] | None = None) -> tuple[list[Cost], list[Cost]]:
     """The flow's costs and the script's, in turns."""
     pairs = [(run("flow", project, _AS_OF, server), run("script", project, _AS_OF)) for _ in range(repeats)]
     for flow, script in pairs:

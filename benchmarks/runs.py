@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -41,14 +41,14 @@ def seconds(work: Callable[[], object], clock: Callable[[], float] = time.perf_c
     return clock() - began
 
 
-def run(side: str, project: Path, as_of: datetime, server: str = "", rounds: int = 0) -> Cost:
+def run(side: str, project: Path, as_of: datetime, server: Mapping[str, str] | None = None, rounds: int = 0) -> Cost:
     """Run one side (``flow``, ``script`` or ``imports``) in a workspace that is made for it and removed after it.
 
     Args:
         side: The function of ``benchmarks.sides``.
         project: A project's folder; the workspace is made in it.
         as_of: The time for which the model is trained.
-        server: The URL of the API of a running Prefect server; by default none runs.
+        server: What the environment says of a running Prefect server; by default none runs.
         rounds: Of boosting, whatever the tuning rows say; by default these say it.
 
     Raises:
@@ -57,7 +57,7 @@ def run(side: str, project: Path, as_of: datetime, server: str = "", rounds: int
     here = Settings(project, project / f"workspace-{side}")
     shutil.rmtree(here.workspace, ignore_errors=True)
     here.workspace.mkdir()
-    environment = isolated(here) | ({"PREFECT_API_URL": server} if server else {})
+    environment = isolated(here) | dict(server or {})
     log = project / f"{side}.log"
     began = time.perf_counter()
     with log.open("wb") as errors:

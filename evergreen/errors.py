@@ -13,7 +13,8 @@ EvergreenError
 │   ├── FunctionChanged a function of the project is not what a model was trained with
 │   └── ChampionMoved   the champion changed while a challenger was judged
 └── UsageError          a command that cannot be carried out as it was given
-    └── AnswerAwaited   a training of the model waits for a person's answer
+    ├── AnswerAwaited   a training of the model waits for a person's answer
+    └── NotRegistered   a run asks for something that `evergreen deploy` has not registered
 
 Each takes one finished message (so that it survives pickling) that says where, what, and what to do. ``exit_code`` is
 what the command line ends with.
@@ -100,6 +101,10 @@ class UsageError(EvergreenError):
 
 class AnswerAwaited(UsageError):
     """A training of the model waits for a person's answer; another one does not begin."""
+
+
+class NotRegistered(UsageError):
+    """A run on a server that asks for something that ``evergreen deploy`` has not registered."""
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

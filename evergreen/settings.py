@@ -16,7 +16,8 @@ class Settings:
 
     ``prefect_url`` and ``mlflow_url`` are where people open the UIs; links are made of them, nothing is called there.
     By default the ports that ``evergreen ui`` takes. ``store_url`` is where tables are kept if not in the workspace:
-    a prefix such as ``s3://bucket/evergreen``, or a folder. ``threads`` is how many a fit may use.
+    a prefix such as ``s3://bucket/evergreen``, or a folder. ``threads`` is how many a fit may use. ``hosts`` are names
+    beside those of this machine by which people reach the servers, as a proxy before them passes them on.
     """
 
     project: Path
@@ -25,6 +26,7 @@ class Settings:
     mlflow_url: str = "http://127.0.0.1:5000"
     store_url: str | None = None
     threads: int = field(default_factory=usable_threads)
+    hosts: tuple[str, ...] = ()
 
     @property
     def deployments(self) -> Path:
@@ -59,7 +61,7 @@ def settings() -> Settings:
 
     Those are ``EVERGREEN_PREFECT_URL`` and ``EVERGREEN_MLFLOW_URL``. ``EVERGREEN_STORE`` names another place for the
     tables: a URL (``s3://bucket/prefix``) or a folder. ``EVERGREEN_THREADS`` is how many threads a fit may use, by
-    default as many as there are processors to run on.
+    default as many as there are processors to run on. ``EVERGREEN_HOSTS`` adds names of the servers, with commas.
 
     Raises:
         UsageError: there is no project, or ``EVERGREEN_THREADS`` is no number from 1 up.
@@ -74,6 +76,7 @@ def settings() -> Settings:
         Path(workspace).resolve() if workspace else project / ".evergreen",
         store_url=(store if "://" in store else str(Path(store).resolve())) if store else None,
         threads=_threads(os.environ.get("EVERGREEN_THREADS")),
+        hosts=tuple(name.strip().lower() for name in os.environ.get("EVERGREEN_HOSTS", "").split(",") if name.strip()),
         **{name: url.rstrip("/") for name, url in urls.items() if url},
     )
 

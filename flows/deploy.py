@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from prefect import Flow
 
 from evergreen.orchestration.automation import automate
 from evergreen.orchestration.deployment import Change, deployment, register
+from evergreen.orchestration.permission import permit
 from evergreen.spec import ModelSpec
 
 #: The flows of a model, each ``flows.NAME.NAME``; the first three may have a schedule, the others run by hand.
@@ -18,7 +20,10 @@ FLOWS = ("train", "score", "monitor", "promote", "backtest")
 
 
 def deploy(
-    specs: Sequence[ModelSpec], dry_run: bool = False, flows: Mapping[str, Flow[..., Any]] | None = None
+    specs: Sequence[ModelSpec],
+    dry_run: bool = False,
+    flows: Mapping[str, Flow[..., Any]] | None = None,
+    workspace: Path | None = None,
 ) -> tuple[Change, ...]:
     """Bring the server in step with the specs: create, update, remove; what is right already is left alone.
 
@@ -28,6 +33,7 @@ def deploy(
         specs: Every model of the project.
         dry_run: Only say what would be done.
         flows: The flows of a model by name; by default all of ``FLOWS``.
+        workspace: The workspace whose worker may start them; by default no worker of ours may.
 
     Returns:
         What was done, or would be.
@@ -38,6 +44,8 @@ def deploy(
     """
     chosen = find_flows() if flows is None else flows
     wanted = [deployment(flow, spec) for spec in specs for flow in chosen.values()]
+    if workspace and not dry_run:
+        permit(workspace, wanted)
     return register(wanted, dry_run) + automate(specs, dry_run)
 
 

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +107,66 @@ def _own_environment() -> Iterator[None]:
 @pytest.fixture(scope="session", autouse=True)
 def _clean_up() -> Iterator[None]:
     yield
-    import shutil
-
     shutil.rmtree(_HOME, ignore_errors=True)
+
+
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+_QUIET = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-extensions",
+    "--disable-background-networking", "--disable-component-update", "--window-size=1300,1600",
+)  # fmt: skip
+#: Looking: until everything has been asked for, and so that lists draw what is in sight.
+_UNTIL_STILL = ("--virtual-time-budget=20000", "--run-all-compositor-stages-before-draw", "--dump-dom")
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page as a browser shows it once its programs have run."""
+
+    title: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Browser:
+    """A headless Chromium; what a page has set, the next one that is looked at finds."""
+
+    program: str
+    home: Path
+
+    @property
+    def _command(self) -> list[str]:
+        return [self.program, *_QUIET, f"--user-data-dir={self.home}"]
+
+    def look(self, url: str, picture: Path | None = None, *switches: str) -> Page:
+        """Open a page and wait until it has asked for everything; the picture is for people."""
+        pictured = [f"--screenshot={picture}"] if picture else []
+        command = [*self._command, *_UNTIL_STILL, *pictured, *switches, url]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
+        assert done.returncode == 0, done.stderr
+        title = re.search(r"<title[^>]*>(.*?)</title>", done.stdout, re.DOTALL)
+        body = re.sub(r"<(script|style|noscript)\b.*?</\1>", " ", done.stdout, flags=re.DOTALL)
+        text = " ".join(unescape(re.sub(r"<[^>]*>", " ", body)).split())
+        return Page(unescape(title.group(1)) if title else "", text)
+
+    @contextmanager
+    def showing(self, url: str) -> Iterator[None]:
+        """Have a page open while the block runs, in real time, as WebSockets want it."""
+        command = [*self._command, "--remote-debugging-port=0", url]  # it stays open
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            yield
+        finally:
+            process.terminate()
+            process.wait(timeout=60)
+
+
+@pytest.fixture
+def browser() -> Iterator[Browser]:
+    """A browser that nobody has used; without one the test skips, where CI is set it fails."""
+    program = next(filter(None, map(shutil.which, _BROWSERS)), None)
+    if program is None:
+        word = f"no browser: none of {', '.join(_BROWSERS)} is installed"
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(word)
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
+        yield Browser(program, Path(home))

@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import shutil
 import subprocess
 import sys
-import tempfile
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
-from html import unescape
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from evergreen.cli import access
 from evergreen.cli.servers import free_port, mlflow_command, prefect_command, serving
 from evergreen.settings import settings
+from evergreen.web.keys import Keys, new_key
 
-_NAMES = ("chromium", "chromium-browser", "google-chrome")
-_QUIET = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-extensions",
-    "--disable-background-networking", "--disable-component-update", "--window-size=1300,1600",
-)  # fmt: skip
 _ERRORS = re.compile(
     r"something went wrong|page not found|\bnot found\b|internal server error|does not exist|<title>\s*(404|500)",
     re.IGNORECASE,
@@ -41,92 +33,58 @@ print_monitored("churn", run_monitor("churn", datetime(2026, 3, 26, tzinfo=UTC))
 """
 
 
-def browser() -> str:
-    """The browser's program; without one the test skips, where CI is set it fails."""
-    found = next(filter(None, map(shutil.which, _NAMES)), None)
-    if found is None:
-        word = f"no browser: none of {', '.join(_NAMES)} is installed"
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(word)
-    return found
-
-
-@dataclass(frozen=True)
-class Page:
-    """A page as a browser shows it once its programs have run."""
-
-    title: str
-    text: str
-
-    @property
-    def error(self) -> str:
-        """The words by which one sees that it is an error page, or nothing."""
-        found = _ERRORS.search(f"<title>{self.title}</title> {self.text}")
-        return found.group() if found else ""
-
-
-def look(url: str, picture: Path) -> Page:
-    """Open a page in a fresh browser and wait until it has asked for everything; the picture is for people."""
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
-        command = [
-            browser(), *_QUIET, f"--user-data-dir={home}", "--virtual-time-budget=20000",
-            # Without it lists that draw what is in sight stay empty.
-            "--run-all-compositor-stages-before-draw", f"--screenshot={picture}",
-            "--dump-dom", url,
-        ]  # fmt: skip
-        done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
-    assert done.returncode == 0, done.stderr
-    title = re.search(r"<title[^>]*>(.*?)</title>", done.stdout, re.DOTALL)
-    body = re.sub(r"<(script|style|noscript)\b.*?</\1>", " ", done.stdout, flags=re.DOTALL)
-    text = " ".join(unescape(re.sub(r"<[^>]*>", " ", body)).split())
-    return Page(unescape(title.group(1)) if title else "", text)
-
-
-def ask(url: str, question: dict[str, Any]) -> Any:
-    request = urllib.request.Request(url, json.dumps(question).encode(), {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=60) as answer:
-        return json.load(answer)
+def error_on(page: Any) -> str:
+    """The words by which one sees that a page is an error page, or nothing."""
+    found = _ERRORS.search(f"<title>{page.title}</title> {page.text}")
+    return found.group() if found else ""
 
 
 @dataclass(frozen=True)
 class Served:
-    """Where both UIs are, and the pages in them."""
+    """Where both UIs are, what opens them, and the pages in them."""
 
     prefect: str
     mlflow: str
+    key: str
+
+    def ask(self, url: str, question: dict[str, Any]) -> Any:
+        """What a server answers."""
+        return access.ask(url, question, Keys(self.key).authorization(), seconds=60)
 
     def runs(self) -> dict[str, str]:
         """The flow runs' ids by the first word of their names."""
-        return {run["name"].split()[0]: run["id"] for run in ask(f"{self.prefect}/api/flow_runs/filter", {})}
+        return {run["name"].split()[0]: run["id"] for run in self.ask(f"{self.prefect}/api/flow_runs/filter", {})}
 
     def artifact(self, key: str) -> str:
         """The newest artifact of a key."""
         chosen = {"artifacts": {"key": {"any_": [key]}}, "sort": "CREATED_DESC", "limit": 1}
-        (found,) = ask(f"{self.prefect}/api/artifacts/filter", chosen)
+        (found,) = self.ask(f"{self.prefect}/api/artifacts/filter", chosen)
         return str(found["id"])
 
     def watched(self, experiment: str) -> str:
         """The MLflow run of the monitor."""
         question = {"experiment_ids": [experiment], "filter": "tags.`evergreen.kind` = 'monitor'"}
-        (found,) = ask(f"{self.mlflow}/api/2.0/mlflow/runs/search", question)["runs"]
+        (found,) = self.ask(f"{self.mlflow}/api/2.0/mlflow/runs/search", question)["runs"]
         return str(found["info"]["run_id"])
 
 
 @pytest.fixture
-def served(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
-    """Both UIs of a project whose model has been trained, has scored, and has been looked at."""
-    browser()
+def served(project: Path, browser: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
+    """Both UIs of a project whose model was trained, has scored, and was looked at; the browser is signed in."""
     spec = project / "deployments" / "churn.yaml"
     spec.write_text(spec.read_text().replace("[lightgbm, linear]", "[linear]"))
     here = settings()
     monkeypatch.setenv("PREFECT_HOME", str(here.workspace / "prefect"))
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
     ports = free_port(0), free_port(0)
-    there = Served(*(f"http://127.0.0.1:{port}" for port in ports))
+    there = Served(*(f"http://127.0.0.1:{port}" for port in ports), key=(key := new_key()))
     with (
-        serving(prefect_command(ports[0]), here, "prefect", there.prefect),
-        serving(mlflow_command(here, ports[1]), here, "mlflow", there.mlflow),
+        serving(prefect_command(ports[0]), here, "prefect", f"{there.prefect}/api/health", key),
+        serving(mlflow_command(here, ports[1]), here, "mlflow", f"{there.mlflow}/health", key),
     ):
-        environment = os.environ | {"PREFECT_API_URL": f"{there.prefect}/api"}
+        # One link opens both: they are one machine's.
+        browser.look(access.links(key, there.prefect, there.mlflow).split()[1])
+        environment = os.environ | {"PREFECT_API_URL": f"{there.prefect}/api", **access.environment(key)}
         done = subprocess.run(
             [sys.executable, "-c", _LIFE], env=environment, cwd=project, capture_output=True, text=True, check=False
         )
@@ -137,7 +95,7 @@ def served(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
 
 @pytest.mark.timeout(1200)
 def test_both_uis_show_the_run_the_verdict_the_health_and_the_model_and_no_page_is_an_error(
-    served: Served, tmp_path: Path
+    served: Served, browser: Any, tmp_path: Path
 ) -> None:
     from evergreen.io.records import ChampionHistory
     from evergreen.io.registry import Registry
@@ -187,12 +145,12 @@ def test_both_uis_show_the_run_the_verdict_the_health_and_the_model_and_no_page_
     }
     wrong = {}
     for name, (url, words) in wanted.items():
-        seen = look(url, tmp_path / f"{name}.png")
+        seen = browser.look(url, tmp_path / f"{name}.png")
         (tmp_path / f"{name}.txt").write_text(seen.text)
         missing = [word for word in words if word not in seen.text]
-        if missing or seen.error:
-            wrong[name] = f"{url}: missing {missing}; error {seen.error!r}; it says: {seen.text[:600]}"
+        if missing or error_on(seen):
+            wrong[name] = f"{url}: missing {missing}; error {error_on(seen)!r}; it says: {seen.text[:600]}"
     assert wrong == {}
     # An error page is known as one.
     for nowhere in (f"{served.prefect}/nowhere", f"{served.mlflow}/#/models/nothing"):
-        assert look(nowhere, tmp_path / "nowhere.png").error
+        assert error_on(browser.look(nowhere))

@@ -20,7 +20,10 @@ from evergreen.spec.reference import reference
 from evergreen.validation import load_suite
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "infra" / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "infra/README.md")),
+    *sorted(ROOT.glob("docs/**/*.md")),
+]
 TUTORIAL = ROOT / "docs" / "tutorial.md"
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 

@@ -159,11 +159,11 @@ def _left_over(here: Settings) -> list[int]:
 
 def _repair(here: Settings) -> None:
     """End leftovers, then runs whose process is gone; without a server a temporary one looks at the runs."""
-    from evergreen.cli import temporary
-    from evergreen.cli.deploying import connect, server_url
+    from evergreen.cli import access, temporary
+    from evergreen.cli.deploying import connect
     from evergreen.cli.processes import end, recorded, running
 
-    alone = server_url(here) == ""
+    alone = access.join(here) == ""
     if (up := recorded(here.workspace)) and not running(here.workspace):
         end(f"{up.token}/")
     if not alone:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shlex
 import signal
 import subprocess
 import sys
 import time
-import urllib.request
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -20,10 +18,12 @@ from typing import Any
 
 import typer
 
+from evergreen.cli import access
 from evergreen.cli.processes import MARK, Up, end, record
 from evergreen.cli.servers import mlflow_command, prefect_command, server_environment
 from evergreen.errors import UsageError
 from evergreen.settings import Settings
+from evergreen.web.keys import Keys, new_key
 
 _STARTING_SECONDS = 300
 _POOL, _ENGINE = "evergreen", "prefect.engine"
@@ -81,29 +81,31 @@ class Crew:
 
     def __init__(self, here: Settings, prefect_port: int, mlflow_port: int, runs: int) -> None:
         """Describe the parts; nothing is started yet."""
-        self._here, token = here, uuid.uuid4().hex
+        self._here, self._key, token = here, new_key(), uuid.uuid4().hex
         self._log("up").parent.mkdir(parents=True, exist_ok=True)
         prefect, mlflow = f"http://127.0.0.1:{prefect_port}", f"http://127.0.0.1:{mlflow_port}"
         self._up = Up(os.getpid(), token, prefect, mlflow)
 
         def marked(name: str, **more: str) -> dict[str, str]:
-            return {**server_environment(prefect), MARK: f"{token}/{name}", **more}
+            return {**os.environ, MARK: f"{token}/{name}", **more}
 
         client = {
+            **access.environment(self._key),
             "PREFECT_API_URL": f"{prefect}/api",
             "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",
             # Reports link to where people open the UIs: here, unless a proxy stands before them.
             "EVERGREEN_PREFECT_URL": os.environ.get("EVERGREEN_PREFECT_URL", prefect),
             "EVERGREEN_MLFLOW_URL": os.environ.get("EVERGREEN_MLFLOW_URL", mlflow),
         }
-        own = {name: value for name, value in marked("prefect").items() if name != "PREFECT_API_URL"}
+        serving = server_environment(here, self._key)
+        own = {name: value for name, value in marked("prefect", **serving).items() if name != "PREFECT_API_URL"}
         self.prefect = Part(
             "Prefect", prefect_command(prefect_port), own, self._log("prefect"),
-            lambda _: _answers(f"{prefect}/api/health"), f"answers at {prefect}",
+            lambda _: access.answers(f"{prefect}/api/health", self._key), f"answers at {prefect}",
         )  # fmt: skip
         self.mlflow = Part(
-            "MLflow", mlflow_command(here, mlflow_port), marked("mlflow"), self._log("mlflow"),
-            lambda _: _answers(f"{mlflow}/health"), f"answers at {mlflow}",
+            "MLflow", mlflow_command(here, mlflow_port), marked("mlflow", **serving), self._log("mlflow"),
+            lambda _: access.answers(f"{mlflow}/health", self._key), f"answers at {mlflow}",
         )  # fmt: skip
         self._clerk = marked("deploy", **client)
         client["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "INFO"  # into the logs of the parts
@@ -117,16 +119,17 @@ class Crew:
             [sys.executable, "-m", "evergreen.orchestration.worker",
              *f"worker start -p {_POOL} -t process -n {_POOL} --limit {runs}".split()],
             marked("worker", **client, PREFECT_WORKER_QUERY_SECONDS="1", EVERGREEN_RUN=_run_command(here)),
-            self._log("worker"), lambda part: _polls(prefect, part.started), f"takes runs from the pool {_POOL}",
+            self._log("worker"), lambda part: self._polls(part.started), f"takes runs from the pool {_POOL}",
         )  # fmt: skip
         self.parts = (self.prefect, self.mlflow, *((self.warm,) if _FORKS else ()), self.worker)
 
     def start(self) -> None:
-        """Start everything and wait until it works.
+        """Start everything, wait until it works, and say how a browser signs in.
 
         Raises:
             UsageError: a part does not start in time, or a model cannot be registered.
         """
+        access.keep(self._here.workspace, self._key)
         for part in self.parts[:-1]:
             self._launch(part)
         self._wait(self.prefect)
@@ -135,6 +138,8 @@ class Crew:
         self._launch(self.worker)
         for part in self.parts[1:]:
             self._wait(part)
+        typer.echo(access.links(self._key, self._up.prefect, self._up.mlflow))
+        typer.echo("each link signs in once, within ten minutes; `evergreen ui` prints new ones")
 
     def watch(self) -> None:
         """Start again what has died, and say what works again."""
@@ -163,18 +168,29 @@ class Crew:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     part.process.wait(timeout=10)
         end(f"{self._up.token}/")
+        access.forget(self._here.workspace)
 
     def _end_runs(self) -> None:
         """Tell the server which runs have ended with the worker."""
         states = {"flow_runs": {"state": {"type": {"any_": ["RUNNING", "PENDING", "PAUSED"]}}}}
         with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-            if _ask(f"{self._up.prefect}/api/flow_runs/count", states):
+            if self._ask("flow_runs/count", states):
                 command = [
                     sys.executable,
                     "-c",
                     "from evergreen.orchestration.recovery import recover; recover(alone=True)",
                 ]
                 subprocess.run(command, capture_output=True, env=self._clerk, check=False, timeout=120)
+
+    def _polls(self, since: float) -> bool:
+        """Whether the worker has given a sign of life since then."""
+        with contextlib.suppress(OSError):
+            times = [worker["last_heartbeat_time"] for worker in self._ask(f"work_pools/{_POOL}/workers/filter", {})]
+            return any(datetime.fromisoformat(text).timestamp() > since for text in times if text)
+        return False
+
+    def _ask(self, path: str, question: dict[str, Any]) -> Any:
+        return access.ask(f"{self._up.prefect}/api/{path}", question, Keys(self._key).authorization(), seconds=5)
 
     def _launch(self, part: Part) -> None:
         part.start()
@@ -226,29 +242,3 @@ def _listens(folder: Path) -> bool:
         connect(folder).close()
         return True
     return False
-
-
-def _answers(url: str) -> bool:
-    with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=2):
-        return True
-    return False
-
-
-def _polls(prefect: str, since: float) -> bool:
-    """Whether the worker has given a sign of life since then."""
-    with contextlib.suppress(OSError):
-        found = _ask(f"{prefect}/api/work_pools/{_POOL}/workers/filter", {})
-        times = [worker["last_heartbeat_time"] for worker in found]
-        return any(datetime.fromisoformat(text).timestamp() > since for text in times if text)
-    return False
-
-
-def _ask(url: str, question: dict[str, Any]) -> Any:
-    """What Prefect's server answers.
-
-    Raises:
-        OSError: it does not.
-    """
-    request = urllib.request.Request(url, json.dumps(question).encode(), {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=5) as answer:
-        return json.load(answer)

@@ -10,8 +10,8 @@ from typing import Annotated
 
 import typer
 
+from evergreen.cli import access
 from evergreen.cli.environment import prepare
-from evergreen.cli.processes import running
 from evergreen.cli.stopping import edited
 from evergreen.errors import UsageError
 from evergreen.settings import Settings, settings
@@ -39,7 +39,7 @@ def deploy(
     from evergreen.orchestration.recovery import recover
     from flows.deploy import deploy as register
 
-    changes = register(specs, dry_run)
+    changes = register(specs, dry_run, workspace=here.workspace)
     for change in changes:
         typer.echo(str(change))
     if not dry_run:
@@ -76,7 +76,7 @@ def connect(here: Settings) -> str:
     Raises:
         UsageError: there is none, or it does not answer.
     """
-    url = server_url(here)
+    url = access.join(here)
     if not url:
         raise UsageError("no Prefect server: run `evergreen up` in another terminal, or set PREFECT_API_URL")
     try:
@@ -89,9 +89,3 @@ def connect(here: Settings) -> str:
         ) from None
     os.environ["PREFECT_API_URL"] = url
     return url
-
-
-def server_url(here: Settings) -> str:
-    """The API of the Prefect server that ``PREFECT_API_URL`` names, or that the workspace's ``up`` runs, or nothing."""
-    up = running(here.workspace)
-    return os.environ.get("PREFECT_API_URL") or (f"{up.prefect}/api" if up else "")

@@ -23,8 +23,8 @@ def prepare(settings: Settings) -> None:
         "PREFECT_LOGGING_LEVEL": "INFO",
         # The run's log goes to the UI in full; on the terminal our own lines say the same without tracebacks.
         "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
-        "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "true",
-        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "90",
+        # Commands start servers behind our door; one that Prefect started by itself would answer everybody.
+        "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",
         "DO_NOT_TRACK": "true",
         # Threads that wait for each other sleep: spinning, a fit beside other work takes many times as long.
         "OMP_WAIT_POLICY": "passive",

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO
 
 from evergreen.errors import UsageError
+from evergreen.private import write_private
 
 #: The variable that marks what an ``up`` started, as ``TOKEN/PART``.
 MARK = "EVERGREEN_PART"
@@ -58,9 +59,7 @@ def recorded(workspace: Path) -> Up | None:
 
 def record(workspace: Path, up: Up) -> None:
     """Write down what runs, in one step."""
-    aside = workspace / "up.json.part"
-    aside.write_text(json.dumps(asdict(up), indent=1), encoding="utf-8")
-    aside.replace(workspace / "up.json")
+    write_private(workspace / "up.json", json.dumps(asdict(up), indent=1))
 
 
 @contextlib.contextmanager

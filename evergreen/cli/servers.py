@@ -9,39 +9,52 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from evergreen.cli import access
 from evergreen.cli.blank import lay_down
 from evergreen.cli.console import say
 from evergreen.cli.environment import prepare
 from evergreen.cli.processes import running
 from evergreen.errors import UsageError
 from evergreen.settings import Settings, settings
+from evergreen.web.keys import new_key
+from evergreen.web.policy import environment
+
+#: The program of Prefect's server.
+LIFELINE = Path(__file__).with_name("lifeline.py")
 
 
 def ui(
     prefect_port: Annotated[int, typer.Option(help="Port of the Prefect UI; another one where it is taken.")] = 4200,
     mlflow_port: Annotated[int, typer.Option(help="Port of the MLflow UI; another one where it is taken.")] = 5000,
 ) -> None:
-    """Serve the Prefect UI and the MLflow UI of this workspace on 127.0.0.1 until Ctrl-C."""
+    """Serve the Prefect UI and the MLflow UI of this workspace on 127.0.0.1 until Ctrl-C.
+
+    It prints links that sign a browser in, once each, within ten minutes; beside an `evergreen up` new ones for that.
+    """
     here = settings()
     if up := running(here.workspace):
-        typer.echo(f"Prefect  {up.prefect}\nMLflow   {up.mlflow}\n`evergreen up` serves both already")
+        links = access.links(access.kept(here.workspace), up.prefect, up.mlflow)
+        typer.echo(f"{links}\n`evergreen up` serves both already; each link signs in once, within ten minutes")
         return
     prepare(here)
     interruptible()
     lay_down(Path(os.environ["PREFECT_HOME"]))
     say("starting both UIs")
+    key, ports = new_key(), (free_port(prefect_port), free_port(mlflow_port))
+    prefect, mlflow = (f"http://127.0.0.1:{port}" for port in ports)
     with (
-        serving(mlflow_command(here, port := free_port(mlflow_port)), here, "mlflow", f"http://127.0.0.1:{port}"),
-        serving(prefect_command(port_ := free_port(prefect_port)), here, "prefect", f"http://127.0.0.1:{port_}"),
+        serving(mlflow_command(here, ports[1]), here, "mlflow", f"{mlflow}/health", key),
+        serving(prefect_command(ports[0]), here, "prefect", f"{prefect}/api/health", key),
     ):
-        typer.echo(f"Prefect  http://127.0.0.1:{port_}\nMLflow   http://127.0.0.1:{port}\nCtrl-C stops both")
+        typer.echo(
+            f"{access.links(key, prefect, mlflow)}\neach link signs in once, within ten minutes; Ctrl-C stops both"
+        )
         with contextlib.suppress(KeyboardInterrupt):
             signal.pause()
     typer.echo("stopped")
@@ -61,7 +74,8 @@ def _interrupt(*_: object) -> None:
 
 def prefect_command(port: int) -> list[str]:
     """The command line of Prefect's server."""
-    return [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+    # -P: the program's folder stays off sys.path, where its neighbours would shadow installed packages.
+    return [sys.executable, "-P", str(LIFELINE), "--port", str(port)]
 
 
 def mlflow_command(here: Settings, port: int) -> list[str]:
@@ -70,7 +84,8 @@ def mlflow_command(here: Settings, port: int) -> list[str]:
         *(sys.executable, "-m", "mlflow", "server", "--workers", "1"),
         *("--backend-store-uri", f"sqlite:///{here.workspace / 'mlflow.db'}"),
         *("--artifacts-destination", (here.workspace / "artifacts").as_uri(), "--serve-artifacts"),
-        *("--host", "127.0.0.1", "--port", str(port), "--allowed-hosts", "127.0.0.1:*,localhost:*"),
+        # The door before it knows hosts, origins and who asks: one set of rules.
+        *("--host", "127.0.0.1", "--port", str(port), "--app-name", "evergreen", "--disable-security-middleware"),
     ]
 
 
@@ -89,8 +104,18 @@ def free_port(wanted: int) -> int:
 
 
 @contextlib.contextmanager
-def serving(command: list[str], here: Settings, name: str, url: str, seconds: float = 300) -> Iterator[None]:
+def serving(
+    command: list[str], here: Settings, name: str, health: str, key: str, seconds: float = 300
+) -> Iterator[None]:
     """Run a server in a session of its own until the block ends; its log lies in the workspace.
+
+    Args:
+        command: Its command line.
+        here: The workspace.
+        name: The log's.
+        health: What is asked until it answers.
+        key: What it opens its door for.
+        seconds: How long it may take.
 
     Raises:
         UsageError: it does not answer in time; the message names its log.
@@ -102,39 +127,38 @@ def serving(command: list[str], here: Settings, name: str, url: str, seconds: fl
             command,
             stdout=output,
             stderr=output,
-            env=server_environment(url),
+            env=server_environment(here, key),
             start_new_session=True,
             cwd=here.workspace,
         )
     try:
-        _wait(process, url, log, time.monotonic() + seconds)
+        deadline = time.monotonic() + seconds
+        while not access.answers(health, key):
+            if time.monotonic() > deadline or process.poll() is not None:
+                raise UsageError(f"{health} does not answer; its log is {log}")
+            time.sleep(0.2)
         yield
     finally:
         _stop(process)
 
 
-def server_environment(url: str) -> Mapping[str, str]:
+def server_environment(here: Settings, key: str) -> Mapping[str, str]:
     """The environment of both servers.
 
     Args:
-        url: Where Prefect's UI will be opened.
+        here: The names by which people reach them.
+        key: What they open their doors for.
     """
-    return os.environ | {
+    return {
+        **os.environ,
+        **environment(key, here.hosts),
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "MLFLOW_DISABLE_TELEMETRY": "true",
         # On disk: a long run that goes on while the server dies and comes back keeps its place, and is not ended.
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
-        # The page asks its own origin, whichever port that is.
-        "PREFECT_UI_API_URL": f"{url}/api",
+        # The page asks its own origin, whichever that is.
+        "PREFECT_UI_API_URL": "/api",
     }
-
-
-def _wait(process: subprocess.Popen[bytes], url: str, log: Path, deadline: float) -> None:
-    while time.monotonic() < deadline and process.poll() is None:
-        with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=2):
-            return
-        time.sleep(0.2)
-    raise UsageError(f"{url} does not answer; its log is {log}")
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

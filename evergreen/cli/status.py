@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import base64
 import json
-import os
 import shutil
 import sys
 import textwrap
-import urllib.request
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from evergreen.cli.deploying import server_url
+from evergreen.cli import access
 from evergreen.cli.training import Json
 from evergreen.settings import Settings, settings
 
@@ -191,7 +188,7 @@ def _condition(one: Status) -> str:
 
 def _flow_times(here: Settings) -> dict[str, dict[str, FlowTimes]] | None:
     """The runs of each model's flows, by model and flow; None where no server answers."""
-    url = server_url(here)
+    url = access.join(here)
     try:
         found = _ask(url, "deployments/filter", {"deployments": {"tags": {"all_": ["evergreen"]}}}) if url else None
         if found is None:
@@ -226,10 +223,4 @@ def _minute(text: str | None) -> str | None:
 
 
 def _ask(url: str, path: str, question: dict[str, Any]) -> Any:
-    headers = {"Content-Type": "application/json"}
-    secret = os.environ.get("PREFECT_API_AUTH_STRING")
-    if secret:
-        headers["Authorization"] = f"Basic {base64.b64encode(secret.encode()).decode()}"
-    request = urllib.request.Request(f"{url}/{path}", json.dumps(question).encode(), headers)
-    with urllib.request.urlopen(request, timeout=10) as answer:
-        return json.load(answer)
+    return access.ask(f"{url}/{path}", question, access.authorization())

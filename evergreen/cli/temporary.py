@@ -15,19 +15,24 @@ import select
 import socket
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
+from evergreen.cli import access
 from evergreen.cli.blank import lay_down
 from evergreen.cli.console import say
 from evergreen.cli.environment import prepare
-from evergreen.cli.processes import running
+from evergreen.cli.servers import LIFELINE
 from evergreen.errors import UsageError
 from evergreen.settings import Settings, settings
+from evergreen.web.keys import Keys, new_key
+from evergreen.web.policy import environment
 
-_PROGRAM = Path(__file__).with_name("lifeline.py")
+_PROGRAM = LIFELINE
 #: How Prefect starts a temporary server: the services that record runs, no UI, and no list of blocks for one.
 _EPHEMERAL = {
     "PREFECT_UI_ENABLED": "0",
@@ -72,8 +77,7 @@ def begin(here: Settings) -> Server | None:
     None where a person has named a server, or an ``evergreen up`` runs one on the same database.
     """
     prepare(here)
-    if up := running(here.workspace):
-        os.environ.setdefault("PREFECT_API_URL", f"{up.prefect}/api")
+    access.join(here)
     return None if _is_elsewhere(here) else start(here)
 
 
@@ -117,20 +121,21 @@ def start(here: Settings) -> Server:
         say("the workspace is new: Prefect makes its database first")
     log = here.workspace / "logs" / "prefect-temporary.log"
     log.parent.mkdir(parents=True, exist_ok=True)
+    key = new_key()  # of this command alone: what it starts inherits it, and it is written down nowhere
     with socket.create_server(("127.0.0.1", 0), backlog=128) as listening, log.open("ab") as output:
         port, number = listening.getsockname()[1], listening.fileno()
         process = subprocess.Popen(
             # -P: the program's folder stays off sys.path, where its neighbours would shadow installed packages.
-            [sys.executable, "-P", str(_PROGRAM), str(number)],
+            [sys.executable, "-P", str(_PROGRAM), "--socket", str(number)],
             stdin=subprocess.PIPE, stdout=output, stderr=output, pass_fds=[number], start_new_session=True,
-            env=os.environ | _EPHEMERAL,
+            env=os.environ | _EPHEMERAL | environment(key, ()),
         )  # fmt: skip
         question = http.client.HTTPConnection("127.0.0.1", port)
-        question.request("GET", "/api/health")
+        question.request("GET", "/api/health", headers={"Authorization": Keys(key).authorization()})
     server = Server(process, question, log)
     # Before Prefect is imported: its own last words at exit are said before the server goes.
     atexit.register(server.stop)
-    os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{port}/api"
+    os.environ.update({"PREFECT_API_URL": f"http://127.0.0.1:{port}/api", **access.environment(key)})
     os.environ.setdefault(*NO_HEARTBEAT)
     return server
 
@@ -139,9 +144,19 @@ def _is_elsewhere(here: Settings) -> bool:
     """Whether a person has named a server; one that this command started counts as none."""
     if start.cache_info().currsize:
         return False
-    named = any(os.environ.get(name) for name in ("PREFECT_API_URL", "PREFECT_PROFILE"))
-    home = Path(os.environ["PREFECT_HOME"])
-    return named or any(path.exists() for path in (home / "profiles.toml", here.project / "prefect.toml"))
+    profiles, project = _told(Path(os.environ["PREFECT_HOME"]) / "profiles.toml"), _told(here.project / "prefect.toml")
+    active = os.environ.get("PREFECT_PROFILE") or profiles.get("active", "")
+    profile = profiles.get("profiles", {}).get(active, {})
+    return bool(
+        os.environ.get("PREFECT_API_URL") or profile.get("PREFECT_API_URL") or project.get("api", {}).get("url")
+    )
+
+
+def _told(path: Path) -> dict[str, Any]:
+    """What a file of settings says; Prefect says what is wrong with one that cannot be read."""
+    with contextlib.suppress(OSError, ValueError):
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    return {}
 
 
 def _mlflow() -> None:

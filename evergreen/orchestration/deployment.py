@@ -152,6 +152,8 @@ def _differences(wanted: Wanted, there: DeploymentResponse) -> tuple[str, ...]:
     ours, theirs = wanted.runner.model_dump(mode="json"), there.model_dump(mode="json")
     same = ("description", "parameters", "entrypoint", "work_pool_name", "concurrency_options")
     pairs: dict[str, tuple[object, object]] = {name: (ours[name], theirs[name]) for name in same}
+    # What somebody has set beside us; ours are registered without.
+    pairs |= {name: (None, theirs[name] or None) for name in ("job_variables", "pull_steps", "path")}
     pairs["tags"] = set(ours["tags"]), set(theirs["tags"])
     pairs["schedules"] = _timings(ours), _timings(theirs)
     pairs["form"] = wanted.form, theirs["parameter_openapi_schema"]

@@ -17,7 +17,7 @@ from prefect import Flow
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.events import AutomationCore
-from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_CUSTOM_HEADERS, temporary_settings
 from prefect.states import Completed, Pending, Running
 
 from evergreen.cli.servers import free_port, prefect_command, serving
@@ -28,6 +28,7 @@ from evergreen.orchestration.events import announce, notify
 from evergreen.orchestration.recovery import flow_runs, missed, recover
 from evergreen.settings import Settings
 from evergreen.spec import ModelSpec, load_spec
+from evergreen.web.keys import Keys, new_key
 from flows.deploy import FLOWS, deploy, find_flows
 
 TINY = '''
@@ -58,13 +59,14 @@ Tiny = dict[str, Flow[..., Any]]
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("server")
-    port = free_port(0)
+    port, key = free_port(0), new_key()
+    shown = {"Authorization": Keys(key).authorization()}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PREFECT_HOME", str(folder / "prefect"))
         url = f"http://127.0.0.1:{port}"
         with (
-            serving(prefect_command(port), Settings(folder, folder), "prefect", f"{url}/api/health"),
-            temporary_settings({PREFECT_API_URL: f"{url}/api"}),
+            serving(prefect_command(port), Settings(folder, folder), "prefect", f"{url}/api/health", key),
+            temporary_settings({PREFECT_API_URL: f"{url}/api", PREFECT_CLIENT_CUSTOM_HEADERS: shown}),
         ):
             yield url
 

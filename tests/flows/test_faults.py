@@ -12,9 +12,8 @@ import sqlite3
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Collection, Iterator
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -25,8 +24,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from evergreen.cli import access
 from evergreen.cli.servers import free_port, prefect_command, server_environment
 from evergreen.io.records import ChampionHistory, Ledger, MonitoringRecords
+from evergreen.settings import Settings
+from evergreen.web.keys import Keys, new_key
 
 SPEC = """
 model: churn
@@ -151,7 +153,11 @@ class Driver:
         # The process must find the program where this one does, also where it is not installed.
         paths = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
         places = {"EVERGREEN_PROJECT": str(project), "EVERGREEN_WORKSPACE": str(project / ".evergreen")}
-        prefect = {"PREFECT_API_URL": f"{server.url}/api", "PREFECT_HOME": server.home}
+        prefect = {
+            "PREFECT_API_URL": f"{server.url}/api",
+            "PREFECT_HOME": server.home,
+            **access.environment(server.key),
+        }
         prefect["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "WARNING"  # the log of a run is looked into
         self.log, self._orders = project / "run.log", 0
         self._process = subprocess.Popen(
@@ -244,21 +250,19 @@ class Server:
 
     def __init__(self, folder: Path) -> None:
         self._port, self._log, self.home = free_port(0), folder / "server.log", str(folder / "prefect")
-        self.url = f"http://127.0.0.1:{self._port}"
+        self.url, self.key, self._here = f"http://127.0.0.1:{self._port}", new_key(), Settings(folder, folder)
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 prefect_command(self._port), stdout=log, stderr=log, start_new_session=True,
-                env={**server_environment(self.url), "PREFECT_HOME": self.home},
+                env={**server_environment(self._here, self.key), "PREFECT_HOME": self.home},
             )  # fmt: skip
 
     def wait(self) -> None:
         deadline = time.monotonic() + 300
-        while True:
-            with suppress(OSError), urllib.request.urlopen(f"{self.url}/api/health", timeout=2):
-                return
+        while not access.answers(f"{self.url}/api/health", self.key):
             assert time.monotonic() < deadline, self._log.read_text()
             time.sleep(0.1)
 
@@ -519,9 +523,7 @@ def test_the_place_that_a_run_holds_outlives_its_server(lived: Lived) -> None:
 
     def tell(path: str, content: dict[str, Any]) -> Any:
         url = f"{lived.server.url}/api/v2/concurrency_limits/{path}"
-        request = urllib.request.Request(url, json.dumps(content).encode(), {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=300) as answer:
-            return json.loads(answer.read() or "null")
+        return access.ask(url, content, Keys(lived.server.key).authorization(), seconds=300)
 
     tell("", {"name": "place", "limit": 1})
     held = tell("increment-with-lease", {"names": ["place"], "slots": 1, "lease_duration": 600})["lease_id"]

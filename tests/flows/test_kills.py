@@ -15,10 +15,12 @@ from typing import Any
 
 import pytest
 
+from evergreen.cli import access
 from evergreen.cli.servers import free_port, prefect_command, serving
 from evergreen.io.records import ChampionHistory
 from evergreen.io.registry import Registry
 from evergreen.settings import Settings, settings
+from evergreen.web.keys import new_key
 from flows.train import train
 
 MARCH = datetime(2026, 3, 10, tzinfo=UTC)
@@ -61,13 +63,17 @@ POINTS = {
     "the champion is crowned": ("evergreen.io.registry", "Registry.set_alias", "1", "before"),
 }
 
+#: What the environment of a process says of the server.
+Server = dict[str, str]
+
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One Prefect server for all killed processes; each would start its own for ten seconds."""
-    root, port = tmp_path_factory.mktemp("server"), free_port(0)
-    with serving(prefect_command(port), Settings(root, root), "prefect", url := f"http://127.0.0.1:{port}"):
-        yield f"{url}/api"
+    root, port, key = tmp_path_factory.mktemp("server"), free_port(0), new_key()
+    api = f"http://127.0.0.1:{port}/api"
+    with serving(prefect_command(port), Settings(root, root), "prefect", f"{api}/health", key):
+        yield {"PREFECT_API_URL": api, **access.environment(key)}
 
 
 def state(workspace: Path) -> dict[str, Any]:
@@ -93,12 +99,12 @@ def small(project: Path) -> Path:
     return project
 
 
-def started(server: str, *command: str) -> subprocess.Popen[bytes]:
+def started(server: Server, *command: str) -> subprocess.Popen[bytes]:
     # The process must find the program where this one does, also where it is not installed.
     paths = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
     return subprocess.Popen(
         [sys.executable, *command],
-        env=os.environ | {"PREFECT_API_URL": server, "PYTHONPATH": paths},
+        env=os.environ | server | {"PYTHONPATH": paths},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )
@@ -106,7 +112,7 @@ def started(server: str, *command: str) -> subprocess.Popen[bytes]:
 
 @pytest.mark.timeout(1800)
 def test_a_training_killed_at_each_step_ends_as_one_that_was_not(
-    small: Path, server: str, monkeypatch: pytest.MonkeyPatch
+    small: Path, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each run begins on what the one killed before it left, and is killed one step later."""
     monkeypatch.setenv("EVERGREEN_WORKSPACE", str(small / "undisturbed"))
@@ -134,7 +140,7 @@ def test_a_training_killed_at_each_step_ends_as_one_that_was_not(
 
 @pytest.mark.timeout(900)
 def test_a_training_that_is_killed_from_outside_promotes_nothing_and_is_done_by_the_next(
-    small: Path, server: str, monkeypatch: pytest.MonkeyPatch
+    small: Path, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workspace = small / ".evergreen"
     command = str(Path(sys.executable).parent / "evergreen")

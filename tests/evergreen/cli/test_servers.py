@@ -4,9 +4,9 @@ import signal
 import socket
 import subprocess
 import sys
-import urllib.request
 from pathlib import Path
 from urllib.parse import urlsplit
+from urllib.request import HTTPCookieProcessor, build_opener
 
 import pytest
 
@@ -22,9 +22,12 @@ def test_both_uis_answer_and_stop_although_the_shell_started_them_with_ctrl_c_ig
     process = subprocess.Popen(ignoring, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
-        ports = [urlsplit(process.stdout.readline().split()[1]).port for _ in range(2)]
-        for port in ports:
-            assert urllib.request.urlopen(f"http://127.0.0.1:{port}", timeout=300).status == 200
+        links = [process.stdout.readline().split()[1] for _ in range(2)]
+        ports = [urlsplit(link).port for link in links]
+        for link, port in zip(links, ports, strict=True):
+            browser = build_opener(HTTPCookieProcessor())
+            assert browser.open(link, timeout=300).status == 200
+            assert browser.open(f"http://127.0.0.1:{port}", timeout=300).status == 200
         process.send_signal(sign)
         output, errors = process.communicate(timeout=300)
     finally:

@@ -7,6 +7,8 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -74,6 +76,43 @@ def test_no_server_is_started_where_one_is_named(project: Path) -> None:
     (project / "prefect.toml").write_text("[api]\nurl = 'http://127.0.0.1:9/api'\n")
     said, _ = begin(project).communicate("", timeout=300)
     assert said == "none\n"
+
+
+@pytest.mark.parametrize("named", ["\n[profiles.mine]\nPREFECT_API_URL = 'http://127.0.0.1:9/api'\n", ""])
+def test_settings_that_name_no_server_are_no_reason_for_one_without_a_door(project: Path, named: str) -> None:
+    home = project / ".evergreen" / "prefect"
+    home.mkdir(parents=True)
+    (home / "profiles.toml").write_text(f"active = 'mine'\n{named or '[profiles.mine]'}\n")
+    (project / "prefect.toml").write_text("[logging]\nlevel = 'INFO'\n")
+    said, _ = begin(project).communicate("", timeout=300)
+    assert (said == "none\n") == bool(named)
+
+
+def test_the_server_of_a_command_answers_it_and_nobody_else(project: Path) -> None:
+    command = begin(project)
+    assert command.stdout is not None
+    try:
+        port = listening_port(int(command.stdout.readline()))
+        for path in ("health", "ready", "admin/version", "flow_runs/count"):
+            with pytest.raises(HTTPError) as refused:
+                urlopen(f"http://127.0.0.1:{port}/api/{path}", timeout=300)
+            assert refused.value.code == 401
+        foreign = Request(f"http://127.0.0.1:{port}/api/health", headers={"Host": f"evil.test:{port}"})
+        with pytest.raises(HTTPError) as refused:
+            urlopen(foreign, timeout=300)
+        assert refused.value.code == 403
+    finally:
+        command.communicate("", timeout=300)
+
+
+def listening_port(pid: int) -> int:
+    """The port of 127.0.0.1 on which a process listens."""
+    inodes = {os.readlink(link) for link in Path(f"/proc/{pid}/fd").iterdir() if link.exists() or link.is_symlink()}
+    for line in Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]:
+        fields = line.split()
+        if fields[3] == "0A" and f"socket:[{fields[9]}]" in inodes:
+            return int(fields[1].rpartition(":")[2], 16)
+    raise AssertionError("it listens nowhere")
 
 
 def test_a_server_that_dies_at_its_start_is_told_with_its_log(project: Path, tmp_path: Path) -> None:

@@ -11,7 +11,6 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -20,9 +19,11 @@ from typing import Any
 
 import pytest
 
+from evergreen.cli import access
 from evergreen.cli.processes import MARK, Up, end, marked, only_up, recorded, running
 from evergreen.errors import UsageError
 from evergreen.io.records import ChampionHistory, Ledger, MonitoringRecords
+from evergreen.web.keys import Keys
 from flows.train import train
 
 EVERGREEN = str(Path(sys.executable).parent / "evergreen")
@@ -134,15 +135,13 @@ def up(root: Path) -> Iterator[Started]:
             end(f"{json.loads(path.read_text())['token']}/", patience=2)
 
 
-def ask(url: str, question: dict[str, Any]) -> Any:
-    request = urllib.request.Request(url, json.dumps(question).encode(), {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=300) as answer:
-        return json.load(answer)
+def ask(root: Path, url: str, question: dict[str, Any]) -> Any:
+    return access.ask(url, question, Keys(access.kept(root / ".evergreen")).authorization(), seconds=300)
 
 
-def both_answer(here: Up) -> bool:
-    urls = (f"{here.prefect}/api/health", f"{here.mlflow}/health")
-    return all(urllib.request.urlopen(url, timeout=300).status == 200 for url in urls)
+def both_answer(root: Path, here: Up) -> bool:
+    key = access.kept(root / ".evergreen")
+    return all(access.answers(url, key) for url in (f"{here.prefect}/api/health", f"{here.mlflow}/health"))
 
 
 def told(root: Path, *command: str, code: int = 0) -> str:
@@ -165,7 +164,7 @@ def test_left_alone_it_scores_watches_fires_and_retrains(root: Path, up: Started
     workspace = root / ".evergreen"
     assert here.pid == process.pid
     assert set(here.parts) == {"Prefect", "MLflow", "runs", "worker"}
-    assert both_answer(here)
+    assert both_answer(root, here)
     assert any("1 models" in line for line in lines.seen)
     assert f"runs already, as process {process.pid}" in told(root, "up", code=2)
 
@@ -184,7 +183,7 @@ def test_left_alone_it_scores_watches_fires_and_retrains(root: Path, up: Started
     ended = {"flow_runs": {"state": {"type": {"any_": ["COMPLETED"]}}}}
 
     def completed() -> list[dict[str, Any]]:
-        return list(ask(f"{here.prefect}/api/flow_runs/filter", ended))
+        return list(ask(root, f"{here.prefect}/api/flow_runs/filter", ended))
 
     until(lambda: any(run["parameters"].get("cause") for run in completed()))
     runs = completed()
@@ -197,7 +196,8 @@ def test_left_alone_it_scores_watches_fires_and_retrains(root: Path, up: Started
     where = {"logs": {"flow_run_id": {"any_": [trained[0]["id"]]}}}
     until(
         lambda: (
-            {"tasks.data", "tasks.training"} <= {line["name"] for line in ask(f"{here.prefect}/api/logs/filter", where)}
+            {"tasks.data", "tasks.training"}
+            <= {line["name"] for line in ask(root, f"{here.prefect}/api/logs/filter", where)}
         )
     )
 
@@ -216,7 +216,7 @@ def test_each_part_that_is_killed_comes_back_and_the_schedule_goes_on(root: Path
         lines.wait_for(f"{part:8} was killed by SIGKILL")
         lines.wait_for(f"{part:8} {sign}")
         assert parts(workspace)[part] != pid
-    assert both_answer(here)
+    assert both_answer(root, here)
     goes_on(workspace)
 
 
@@ -290,6 +290,7 @@ def test_what_a_killed_up_left_is_ended_by_its_mark_and_nothing_else() -> None:
 HOLD = """
 import os, subprocess, sys
 from pathlib import Path
+from evergreen.cli import access
 from evergreen.cli.processes import MARK, Up, only_up, record
 workspace = Path(sys.argv[1])
 with only_up(workspace):
