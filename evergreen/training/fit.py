@@ -19,6 +19,7 @@ from evergreen.handoffs import TARGET
 from evergreen.learning_tasks import TASKS
 from evergreen.metrics import find_metric
 from evergreen.spec import Task
+from evergreen.threads import one_thread
 from evergreen.training.families.adjusted import adjusted, exposures, pipeline_of
 from evergreen.training.families.bagging import bagged
 from evergreen.training.families.fold import Fold
@@ -113,10 +114,7 @@ def fit_candidate(
 
 def fit_on(recipe: Recipe, matrices: Matrices, watch: Watch) -> Fitted:
     """The same, from matrices that are there already; boosting that cannot win any more ends at its best round."""
-    from threadpoolctl import threadpool_limits
-
-    # Matrix products of several threads end in other bits, and a machine must not decide what is found.
-    with threadpool_limits(1, user_api="blas"):
+    with one_thread("blas"):
         return _fit_on(recipe, matrices, watch)
 
 

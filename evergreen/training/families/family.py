@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from evergreen.arrays import Floats
 from evergreen.learning_tasks import TASKS
 from evergreen.spec import Task
+from evergreen.threads import one_thread
 from evergreen.training.families.fold import Fold
 from evergreen.training.families.loglinear import LogLinear, StandardisedRows
 from evergreen.training.families.recipe import Recipe, canonical
@@ -220,7 +222,8 @@ class Family:
 
     def predict(self, model: Any, predict: Callable[[Any], Any], matrix: Any) -> Floats:
         """What ``predict``, a method of the fitted estimator, gives for a matrix: a row's bits hang on no other row."""
-        return np.asarray(predict(matrix), dtype=float)
+        with one_thread("blas") if self.scaled else nullcontext():
+            return np.asarray(predict(matrix), dtype=float)
 
     def parts(self, model: Any, matrix: Any) -> Parts | None:
         """The raw scores as exact parts, one a column of the matrix; None where there is no cheap exact way."""
@@ -249,10 +252,8 @@ def named(family: Family, name: str, params: Mapping[str, Any], class_weight: st
 
 
 def fit_plainly(model: Any, train: Fold) -> None:
-    """Fit at once, on one thread: sums of several threads end in other bits on each machine."""
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(1):
+    """Fit at once, on one thread."""
+    with one_thread():
         model.fit(train.x, train.y, **train.weights)
 
 
