@@ -43,8 +43,8 @@ schema: install ## write the JSON Schema of a model's file for editors
 docs: install ## write docs/spec.md, the reference of a model's file
 	$(BIN)/python -c "from evergreen.spec.reference import reference; print(reference(), end='')" > docs/spec.md
 
-test: install ## run the whole test suite
-	$(BIN)/python -m pytest
+test: install ## run the whole test suite, in two processes
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --durations 10
 
 demo: install ## validate, train, judge and promote models of real flight delays
 	@$(BIN)/evergreen demo

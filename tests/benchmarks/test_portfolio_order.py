@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from benchmarks.portfolio_order import RESULTS, learned
-from evergreen.training.search.portfolio import ORDER
+from benchmarks.portfolio_order import ORDER, RESULTS, learned
 
 
 def results(losses: dict[str, dict[str, float]]) -> pd.DataFrame:

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from evergreen.cli import app
-from evergreen.cli.outlook import Past, outlook
+from evergreen.cli.outlook import OutlookFacts, outlook
 from evergreen.errors import UsageError
 from evergreen.handoffs import ModelVersion, RetrainingDecision, Rule, Verdict
 from evergreen.io.records import ChampionHistory, MonitoringRecords
@@ -31,7 +31,7 @@ def version(number: int = 1, as_of: datetime = JUNE) -> ModelVersion:
     return ModelVersion("churn", number, f"m-{number}", "run", "abc", "{}", as_of, as_of)
 
 
-def decided(fell: bool, past: Past, **more: object) -> RetrainingDecision:
+def decided(fell: bool, past: OutlookFacts, **more: object) -> RetrainingDecision:
     rule = Rule("performance", fell, "roc_auc has fallen" if fell else "roc_auc holds")
     now = Situation(
         "churn", JUNE, 1, past.fitted_as_of, 1000, 0, 5000, rule, trainings=tuple(past.trainings), **more,
@@ -39,7 +39,7 @@ def decided(fell: bool, past: Past, **more: object) -> RetrainingDecision:
     return decide_retraining(now, RULES, WEEK, 100)
 
 
-def said(fell: bool, past: Past, **more: object) -> Sequence[str]:
+def said(fell: bool, past: OutlookFacts, **more: object) -> Sequence[str]:
     return outlook(decided(fell, past, **more), past, RULES, WEEK)
 
 
@@ -60,7 +60,7 @@ def command(*arguments: str) -> None:
 
 def test_each_bar_says_when_it_ends() -> None:
     recent = PastTraining(JUNE - 10 * DAY, "churn-v1-0", False, True)
-    past = Past(JUNE - 100 * DAY, [recent], [JUNE - 2 * DAY])
+    past = OutlookFacts(JUNE - 100 * DAY, [recent], [JUNE - 2 * DAY])
     lines = said(
         True, past, under_way="churn-v1-1", frozen="a strike", refused=((JUNE - 2 * DAY, "the data failed"),),
     )  # fmt: skip
@@ -77,7 +77,7 @@ def test_each_bar_says_when_it_ends() -> None:
 
 def test_what_was_lifted_since_the_decision_is_said_to_be_lifted() -> None:
     spent = PastTraining(JUNE - 40 * DAY, "churn-v1-0", False, False)
-    past = Past(JUNE - 100 * DAY, [spent], [], frozen=False)
+    past = OutlookFacts(JUNE - 100 * DAY, [spent], [], frozen=False)
     firing = decided(True, past, frozen="a strike")
     generous = RULES.model_copy(update={"budget": 3})
     assert outlook(firing, past, generous, WEEK) == (
@@ -88,7 +88,7 @@ def test_what_was_lifted_since_the_decision_is_said_to_be_lifted() -> None:
 
 def test_the_named_end_of_the_cool_down_is_when_the_rules_let_a_training_through() -> None:
     recent = PastTraining(JUNE - 10 * DAY, "", False, True)
-    past = Past(JUNE - 50 * DAY, [recent], [])
+    past = OutlookFacts(JUNE - 50 * DAY, [recent], [])
     assert said(True, past) == ("the cool-down ends on 2013-07-17",)
     end = datetime(2013, 7, 17, tzinfo=UTC)
     for moment, free in ((end - timedelta(minutes=1), False), (end, True)):
@@ -98,7 +98,7 @@ def test_the_named_end_of_the_cool_down_is_when_the_rules_let_a_training_through
 
 
 def test_where_nothing_calls_each_trigger_says_what_would_make_it() -> None:
-    lines = said(False, Past(JUNE - 50 * DAY, [], []))
+    lines = said(False, OutlookFacts(JUNE - 50 * DAY, [], []))
     assert [line.split()[0] for line in lines] == ["performance", "drift", "volume", "age"]
     assert lines[-1] == "age calls on 2013-07-11"
     assert "2 of 3 windows" in lines[1]
@@ -108,12 +108,12 @@ def test_every_trigger_and_every_bar_of_the_rules_has_words() -> None:
     every = RULES.model_copy(update={"on": ("schedule", "performance", "estimated", "drift", "volume", "age")})
     now = Situation("churn", JUNE, 1, JUNE, 1000, 0, 5000, Rule("performance", False, "holds"))
     quiet = decide_retraining(now, every, WEEK, 100)
-    assert len(outlook(quiet, Past(JUNE, [], []), every, WEEK)) == 6
+    assert len(outlook(quiet, OutlookFacts(JUNE, [], []), every, WEEK)) == 6
     barred = RetrainingDecision(
         "churn", JUNE, 1, False, (Rule("age", True, "old"),), tuple(Rule(b.name, False, "") for b in quiet.bars), "c"
     )
     trained = PastTraining(JUNE - DAY, "cause", False, True)
-    assert len(outlook(barred, Past(JUNE, [trained], [JUNE]), RULES, WEEK)) == len(quiet.bars)
+    assert len(outlook(barred, OutlookFacts(JUNE, [trained], [JUNE]), RULES, WEEK)) == len(quiet.bars)
 
 
 def test_why_says_what_calls_what_bars_and_what_is_next(project: Path) -> None:
@@ -123,7 +123,7 @@ def test_why_says_what_calls_what_bars_and_what_is_next(project: Path) -> None:
     )
     assert "nothing was decided yet" in run("why", "churn")
     recent = PastTraining(JUNE, "", True, None)
-    quiet = decided(False, Past(JUNE, [recent], []))
+    quiet = decided(False, OutlookFacts(JUNE, [recent], []))
     rule = Rule("performance", True, "roc_auc has fallen")
     later = Situation("churn", JUNE + WEEK, 1, JUNE, 1000, 0, 5000, rule, trainings=(recent,))
     held = decide_retraining(later, RULES, WEEK, 100)
@@ -144,7 +144,7 @@ def test_why_says_what_calls_what_bars_and_what_is_next(project: Path) -> None:
 
 def test_why_says_what_became_of_a_decision_to_train(project: Path) -> None:
     watching, records = MonitoringRecords(settings().workspace), ChampionHistory(settings().workspace)
-    fired = decided(True, Past(JUNE - WEEK, [], []))
+    fired = decided(True, OutlookFacts(JUNE - WEEK, [], []))
     assert fired.fire
     watching.keep_firing(fired)
     assert "has not ended yet" in run("why", "churn")
@@ -162,7 +162,7 @@ def test_why_says_what_became_of_a_decision_to_train(project: Path) -> None:
 
 
 def test_why_is_told_without_the_giants(project: Path) -> None:
-    MonitoringRecords(settings().workspace).keep_firing(decided(True, Past(JUNE - WEEK, [], [])))
+    MonitoringRecords(settings().workspace).keep_firing(decided(True, OutlookFacts(JUNE - WEEK, [], [])))
     code = (
         "import sys; from evergreen.cli import app; app(['why', 'churn'], standalone_mode=False); "
         "print([m for m in ('prefect','mlflow','great_expectations','lightgbm','sklearn') if m in sys.modules])"
