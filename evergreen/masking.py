@@ -26,13 +26,15 @@ _SETTING = re.compile(
 _BEARER = re.compile(r"\b(bearer|basic)(\s+)[A-Za-z0-9+/._~=-]{8,}", re.IGNORECASE)
 #: Schemes whose paths and queries hold ``@`` now and then.
 _WEB = frozenset({"http", "https", "ws", "wss", "git", "ssh"})
+#: Schemes in which a name alone before the ``@`` is a token.
+_TOKENS = frozenset({"http", "https", "ws", "wss"})
 
 
 def masked(text: str) -> str:
     """The text with every secret of a URL, a connection string or a header replaced by ``***``.
 
-    A user's name stays where a password stands beside it; a name alone before an ``@`` is a token. Where it is not
-    clear where a password ends, more is hidden rather than less.
+    A user's name stays, but a name alone before the ``@`` of a web address is a token. Where it is not clear where a
+    password ends, more is hidden rather than less.
     """
     parts, start = [], 0
     for scheme in _SCHEME.finditer(text):
@@ -69,7 +71,7 @@ def _user_info(scheme: str, rest: str) -> tuple[int, str]:
     user = re.split(r"[:/]", who, maxsplit=1)[0]
     at = "@" if rest[:end].endswith("@") else ""
     if user == who:
-        return end, f"{_HIDDEN}{at}"
+        return end, f"{_HIDDEN if scheme in _TOKENS else who}{at}"
     return end, f"{user}{who[len(user)]}{_HIDDEN}{at}"
 
 

@@ -204,8 +204,8 @@ def crown_by_hand(spec: ModelSpec, version: int, as_of: datetime, why: str) -> M
     if frozen:
         raise UsageError(f"{spec.model} is frozen by {frozen.who}: {frozen.why}; run: evergreen freeze --off first")
     chosen = find_version.fn(spec.model, version)
-    if why := stopped(chosen, here.project):
-        raise FunctionChanged(why)
+    if edited := stopped(chosen, here.project):
+        raise FunctionChanged(edited)
     reign = records.champion(spec.model)
     if reign is None or reign.version.version != version:
         records.crown(chosen, reign, "by hand", as_of, why)

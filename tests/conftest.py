@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -18,6 +19,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+# A shell that runs the suite in the background has Ctrl-C ignored, and every child of the tests would ignore it too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 # Before anything imports prefect: its home, like all state of a test session, is temporary.
 _HOME = Path(tempfile.mkdtemp(prefix="evergreen-tests-"))
 os.environ |= {

@@ -119,7 +119,9 @@ def test_every_command_of_a_page_is_one_that_there_is(page: Path) -> None:
 def test_commands_and_variables_in_running_text_exist(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     assert set(re.findall(r"`evergreen ([a-z]+)", text)) <= set(COMMANDS)
-    known = "".join((ROOT / name).read_text() for name in ("evergreen/settings.py", "tasks/worker.py"))
+    known = "".join(
+        (ROOT / name).read_text() for name in ("evergreen/settings.py", "evergreen/orchestration/worker.py")
+    )
     assert [name for name in set(re.findall(r"EVERGREEN_[A-Z_]+", text)) if name not in known] == []
 
 

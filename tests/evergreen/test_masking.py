@@ -41,6 +41,8 @@ FORMS = {
 }
 #: What holds no secret stays as it is.
 PLAIN = (
+    "postgresql://me@127.0.0.1:9/x",
+    "ssh://git@host/repository",
     "http://127.0.0.1:4200/api/health",
     "https://host/@scope/package",
     "https://host/a?email=ann@example.org",

@@ -215,7 +215,6 @@ def test_what_a_deleted_spec_left_is_removed(spec: ModelSpec, tiny: Tiny, client
     [
         ('{train: "99 * * * *"}', r"schedule.train: '99 \* \* \* \*'"),
         ("{monitor: FREQ=SOMETIMES}", "schedule.monitor: 'FREQ=SOMETIMES'"),
-        ("{train: 6h, timezone: Mars/Olympus}", "Mars/Olympus"),
     ],
 )
 def test_a_schedule_that_prefect_does_not_understand_is_named_by_file_and_key(

@@ -284,7 +284,7 @@ def disk_full_beyond(size: int) -> Iterator[None]:
     ("size", "words"),
     [
         (
-            10_000,
+            40_000,  # the database is opened within
             r"store/snapshots/.*parquet: cannot be written \(File too large\); free space or set EVERGREEN_WORKSPACE",
         ),
         (300_000, r"workspace(/records.db)?: cannot be written .*free space or set EVERGREEN_WORKSPACE"),
