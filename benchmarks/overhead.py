@@ -21,8 +21,8 @@ from benchmarks.runs import Cost, isolated, run
 from evergreen.cli import access
 from evergreen.cli.servers import free_port, prefect_command, serving
 from evergreen.io.flights import lay_out
-from evergreen.settings import Settings
 from evergreen.web.keys import new_key
+from evergreen.workspace import Workspace
 
 _AS_OF, _UNTIL = datetime(2013, 4, 1, 4, tzinfo=UTC), date(2013, 4, 2)
 _TRAINING = (
@@ -38,7 +38,7 @@ _SAME = ("rows", "recipe", "rounds")
 @contextlib.contextmanager
 def prefect_server(folder: Path) -> Iterator[dict[str, str]]:
     """A running Prefect server with a home of its own; what the environment of its clients says."""
-    here = Settings(folder, folder / "server")
+    here = Workspace.local(folder, folder / "server")
     before, environment = dict(os.environ), isolated(here)
     os.environ.clear()
     os.environ.update(environment)

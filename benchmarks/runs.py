@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from evergreen.cli.environment import prepare
-from evergreen.settings import Settings
+from evergreen.workspace import Workspace
 
 _ROOT = Path(__file__).parents[1]
 
@@ -54,9 +54,9 @@ def run(side: str, project: Path, as_of: datetime, server: Mapping[str, str] | N
     Raises:
         RuntimeError: the process failed; the message ends with what it said.
     """
-    here = Settings(project, project / f"workspace-{side}")
-    shutil.rmtree(here.workspace, ignore_errors=True)
-    here.workspace.mkdir()
+    here = Workspace.local(project, project / f"workspace-{side}")
+    shutil.rmtree(here.folder, ignore_errors=True)
+    here.folder.mkdir()
     environment = isolated(here) | dict(server or {})
     log = project / f"{side}.log"
     began = time.perf_counter()
@@ -73,7 +73,7 @@ def run(side: str, project: Path, as_of: datetime, server: Mapping[str, str] | N
     return Cost(wall, usage.ru_utime + usage.ru_stime, json.loads(said.splitlines()[-1]))
 
 
-def isolated(here: Settings) -> dict[str, str]:
+def isolated(here: Workspace) -> dict[str, str]:
     """The environment of a command in this workspace, whatever the caller's own says of Prefect, MLflow and us."""
     ours = ("PREFECT_", "EVERGREEN_", "MLFLOW_")
     before = dict(os.environ)

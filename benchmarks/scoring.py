@@ -21,7 +21,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks.runs import isolated, seconds
-from evergreen.settings import Settings, settings
+from evergreen.settings import open_workspace
+from evergreen.workspace import Workspace
 
 _ROWS, _FITTED, _COLUMNS, _ROUNDS = 1_000_000, 20_000, 20, 3
 _WANTED = 0.9
@@ -36,7 +37,7 @@ def main() -> None:
     """Print the rows per second of both sides, in turns, and the ratio with its spread."""
     with tempfile.TemporaryDirectory(prefix="evergreen-scoring-") as folder:
         root = Path(folder)
-        os.environ |= isolated(Settings(root, root / "workspace"))
+        os.environ |= isolated(Workspace.local(root, root / "workspace"))
         frame = _frame()
         (root / "deployments").mkdir()
         frame.head(_FITTED).to_parquet(root / "small.parquet")
@@ -47,15 +48,13 @@ def main() -> None:
 
 def _compare(root: Path) -> None:
     from evergreen.cli import temporary
-    from evergreen.io.predictions import predict_file
-    from evergreen.io.registry import Registry
+    from evergreen.predictions import predict_file
 
-    here = settings()
+    here = open_workspace()
     with temporary.prefect(here):
-        from evergreen.orchestration.runs import find_spec
         from flows.train import train
-    version, spec, now = train("wide").version, find_spec("wide"), datetime.now(UTC)
-    model = Registry(here).load(version).named_steps["model"]
+    version, spec, now = train("wide").version, open_workspace().spec("wide"), datetime.now(UTC)
+    model = here.registry.load(version).named_steps["model"]
     booster, large = model.booster_, root / "large.parquet"
     names = [f"number_{at}" for at in range(_COLUMNS)]
 

@@ -104,9 +104,9 @@ def flow(as_of: datetime, ledger: Ledger) -> dict[str, Any]:
 
 def _trained(as_of: datetime, ledger: Ledger) -> dict[str, Any]:
     from evergreen.cli import temporary
-    from evergreen.settings import settings
+    from evergreen.settings import open_workspace
 
-    with temporary.prefect(settings()):
+    with temporary.prefect(open_workspace()):
         from prefect import Task  # first, so that its import is booked under its own name
 
         from flows import train
@@ -116,7 +116,7 @@ def _trained(as_of: datetime, ledger: Ledger) -> dict[str, Any]:
         if isinstance(value, Task):
             joins = value.name == "take_snapshot"  # a wrapper around each join would hold the rows that it was given
             value.fn = ledger.timed("reading and joining" if joins else f"the rest of {value.name}", value.fn)
-    (model,) = (path.stem for path in settings().deployments.glob("*.yaml"))
+    (model,) = (path.stem for path in open_workspace().deployments.glob("*.yaml"))
     outcome = ledger.timed("Prefect", train.train)(model, as_of)
     recipe = json.loads(outcome.version.recipe)
     return {

@@ -118,18 +118,18 @@ def _run(line: Line, path: Path, budget: str) -> None:
 
 
 def _shorten(name: str, budget: str) -> None:
-    from evergreen.settings import settings
+    from evergreen.settings import open_workspace
 
-    path = settings().deployments / f"{name}.yaml"
+    path = open_workspace().deployments / f"{name}.yaml"
     text = path.read_text(encoding="utf-8")
     path.write_text(re.sub(r"(?m)^training:$", f"training:\n  budget: {budget}", text), encoding="utf-8")
 
 
 def _look_at_guesses(line: Line, name: str) -> None:
-    from evergreen.settings import settings
+    from evergreen.settings import open_workspace
     from evergreen.spec import load_spec
 
-    path = settings().deployments / f"{name}.yaml"
+    path = open_workspace().deployments / f"{name}.yaml"
     spec, text, table = load_spec(path), path.read_text(encoding="utf-8"), line.table
     if table.task and spec.training.task != table.task:
         line.wrong.append(f"task: {spec.training.task}, not {table.task}")
@@ -165,25 +165,23 @@ def _look_at_model(line: Line, name: str) -> None:
     """The verdict's figures, and what a LightGBM with its defaults reaches on the same rows."""
     from evergreen import training
     from evergreen.handoffs import TARGET
-    from evergreen.io.records import ChampionHistory
-    from evergreen.io.store import Store
-    from evergreen.settings import settings
+    from evergreen.settings import open_workspace
     from evergreen.spec import load_spec
     from tasks.data import take_snapshot
     from tasks.features import build_features
     from tasks.training import reserve
 
-    here = settings()
+    here = open_workspace()
     spec = load_spec(here.deployments / f"{name}.yaml")
-    decision = ChampionHistory(here.workspace).decisions(name)[-1]
+    decision = here.champions.decisions(name)[-1]
     evidence = decision.evidence
-    table = build_features.fn(spec, take_snapshot.fn(spec, datetime.now(UTC)))
-    rows = Store(str(here.store)).read(table.uri)
+    table = build_features.fn(open_workspace(), spec, take_snapshot.fn(open_workspace(), spec, datetime.now(UTC)))
+    rows = here.store.read(table.uri)
     line.rows, line.columns = len(rows), len(spec_columns(rows))
     if evidence is None or not np.isfinite(evidence.ours.value):
         line.result = line.result or "no evidence"
         return
-    contest = reserve.fn(spec, table, None)
+    contest = reserve.fn(open_workspace(), spec, table, None)
     metric = find_metric(contest.metric)
     in_turn = "left out in turn" in evidence.chosen
     judged, predicted = plain_predictions(rows, contest, list(table.inputs), in_turn)

@@ -20,10 +20,9 @@ from evergreen import features, monitoring, training
 from evergreen.cli.environment import prepare
 from evergreen.data import assemble, inputs
 from evergreen.handoffs import TARGET, TIME, ModelVersion
-from evergreen.io.records import ChampionHistory, Ledger, TrainingOutcome
-from evergreen.io.registry import Registry
+from evergreen.io.records import TrainingOutcome
 from evergreen.io.sources import read
-from evergreen.settings import settings
+from evergreen.settings import open_workspace
 from evergreen.spec import ModelSpec, load_spec
 from evergreen.threads import usable_threads
 
@@ -47,22 +46,22 @@ class Work:
 
 def main() -> None:
     """Measure and print."""
-    here = settings()
+    here = open_workspace()
     prepare(here)
-    place = here.workspace / "year.json"
+    place = here.folder / "year.json"
     if not place.is_file():
         raise SystemExit(f"{place} is not there; run: make demo year")
     flows = {datetime.fromisoformat(at): seconds for at, seconds in json.loads(place.read_text()).items()}
     spec, work = load_spec(here.deployments / f"{MODEL}.yaml"), Work()
-    versions = {r.version.version: r.version for r in ChampionHistory(here.workspace).champions(MODEL)}
+    versions = {r.version.version: r.version for r in here.champions.champions(MODEL)}
     first = min(flows)
-    for entry in Ledger(here.workspace).scorings(MODEL):
+    for entry in here.ledger.scorings(MODEL):
         if entry.until in flows:
             score(spec, versions[entry.version], entry.since, entry.until, work)
     for as_of in flows:
         with work.timed("read labels"):
             table(spec, as_of, as_of - timedelta(days=30), as_of, joins=False)
-    for decision in ChampionHistory(here.workspace).decisions(MODEL):
+    for decision in here.champions.decisions(MODEL):
         if decision.as_of >= first and decision.cause:
             retrain(spec, decision, work)
     for version in versions.values():  # a reference is made for what is watched, not for what was kept
@@ -80,7 +79,7 @@ def main() -> None:
 
 def table(spec: ModelSpec, as_of: datetime, start: datetime | None, end: datetime, joins: bool = True) -> pd.DataFrame:
     """Rows of a window as known at a time, with their features."""
-    here, data = settings(), spec.data
+    here, data = open_workspace(), spec.data
     since = start - spec.run_up if start else None
     known = {"time": data.time, "timezone": data.timezone, "partition": data.partition}
     rows = read(data.source, here.project, start=since, end=end, **known)  # type: ignore[arg-type]
@@ -100,7 +99,7 @@ def score(spec: ModelSpec, version: ModelVersion, since: datetime, until: dateti
     """Read, build and predict one range of cut-offs."""
     with work.timed("read and build"):
         rows = table(spec, until, since + spec.data.lead, until + spec.data.lead)
-    pipeline = Registry(settings()).load(version)
+    pipeline = open_workspace().registry.load(version)
     with work.timed("predict"):
         training.predict(pipeline, version.task, rows, len(version.classes))
 
@@ -128,7 +127,7 @@ def retrain(spec: ModelSpec, decision: TrainingOutcome, work: Work) -> None:
         rows = table(spec, as_of, None, as_of + spec.data.lead)
     problem = _problem(spec, version, rows)
     recipe = training.Recipe.from_json(version.recipe)
-    reigns = [r.version for r in ChampionHistory(settings().workspace).champions(MODEL) if r.as_of < as_of]
+    reigns = [r.version for r in open_workspace().champions.champions(MODEL) if r.as_of < as_of]
     contest = training.reserve(rows, spec.training, reigns[-1], as_of)
     every = spec.training.holdout_refit
     with work.timed("training: contest"):

@@ -23,6 +23,25 @@ def is_function(source: str, root: Path) -> bool:
     return bool(_NAME.fullmatch(source)) and not (root / source).exists()
 
 
+_projects: list[Path] = []
+
+
+def use_project(root: Path) -> None:
+    """Look for functions in this project's folder from here on; called where a process learns which project it is."""
+    _projects[:] = [root]
+
+
+def project_folder() -> Path:
+    """The project whose functions this process uses.
+
+    Raises:
+        DataError: it was never told.
+    """
+    if not _projects:
+        raise DataError("no project is open, so that its functions cannot be found; open a workspace first")
+    return _projects[0]
+
+
 def find_function(source: str, root: Path) -> Callable[..., Any]:
     """Import a function of the project, anew where its code was edited; to be called inside ``project_first``.
 

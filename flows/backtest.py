@@ -9,6 +9,7 @@ from prefect import flow
 
 from evergreen.backtest import ArmResult
 from evergreen.orchestration.runs import find_spec, logged_run, monitor_steps, month_starts, scheduled_time
+from evergreen.settings import open_workspace
 from tasks.backtest import Backtested, draw, first_event, measure_lived, play, show
 from tasks.data import take_snapshot
 from tasks.features import build_features
@@ -32,15 +33,16 @@ def backtest(
         as_of: Labels known by then measure the policies; by default the end and the label delay.
         policies: The names of those to play; by default all, each trigger alone among them.
     """
-    spec = find_spec(model)
+    workspace = open_workspace()
+    spec = find_spec(workspace, model)
     start, end = scheduled_time(start), scheduled_time(end)
     as_of = scheduled_time(as_of) if as_of else end + spec.data.target.delay + timedelta(hours=1)
-    with logged_run(spec, "backtest", as_of) as run_id:
-        snapshot = take_snapshot(spec, as_of, first_event(spec, start), end + spec.data.lead)
-        table = build_features(spec, validate(spec, snapshot, run_id).snapshot)
+    with logged_run(workspace, spec, "backtest", as_of) as run_id:
+        snapshot = take_snapshot(workspace, spec, as_of, first_event(spec, start), end + spec.data.lead)
+        table = build_features(workspace, spec, validate(workspace, spec, snapshot, run_id).snapshot)
         moments = (monitor_steps(spec, start, end), month_starts(spec, start, end))
-        found = play(spec, table, start, as_of, moments, run_id, policies)
-        show(spec, found, run_id)
+        found = play(workspace, spec, table, start, as_of, moments, run_id, policies)
+        show(workspace, spec, found, run_id)
     return replace(found, run_id=run_id)
 
 
@@ -57,6 +59,7 @@ def lived(model: str, start: datetime, as_of: datetime, beside: Backtested) -> t
     Returns:
         The real flows' result, and the place of the picture.
     """
-    spec = find_spec(model)
-    result = measure_lived(spec, scheduled_time(start), scheduled_time(as_of), beside)
-    return result, draw(spec, [*beside.results, result], beside)
+    workspace = open_workspace()
+    spec = find_spec(workspace, model)
+    result = measure_lived(workspace, spec, scheduled_time(start), scheduled_time(as_of), beside)
+    return result, draw(workspace, spec, [*beside.results, result], beside)

@@ -8,6 +8,7 @@ from prefect import flow
 
 from evergreen.handoffs import Evidence
 from evergreen.orchestration.runs import find_spec, logged_run, note_table, scheduled_time
+from evergreen.settings import open_workspace
 from tasks.data import take_snapshot
 from tasks.evaluation import find_measurement, measure
 from tasks.features import build_features
@@ -28,15 +29,16 @@ def evaluate(
         as_of: Labels known by then count; by default now.
         version: The version; by default the champion.
     """
-    spec = find_spec(model)
+    workspace = open_workspace()
+    spec = find_spec(workspace, model)
     as_of = scheduled_time(as_of)
-    chosen = find_version(model, version)
-    snapshot = take_snapshot(spec, as_of, scheduled_time(start), scheduled_time(end))
-    known = find_measurement(spec, snapshot, chosen)
+    chosen = find_version(workspace, model, version)
+    snapshot = take_snapshot(workspace, spec, as_of, scheduled_time(start), scheduled_time(end))
+    known = find_measurement(workspace, spec, snapshot, chosen)
     if known:
         return known
-    with logged_run(spec, "evaluate", as_of) as run_id:
-        checked = validate(spec, snapshot, run_id)
-        table = build_features(spec, checked.snapshot)
-        note_table(run_id, table)
-        return measure(spec, snapshot, table, chosen, run_id)
+    with logged_run(workspace, spec, "evaluate", as_of) as run_id:
+        checked = validate(workspace, spec, snapshot, run_id)
+        table = build_features(workspace, spec, checked.snapshot)
+        note_table(workspace, run_id, table)
+        return measure(workspace, spec, snapshot, table, chosen, run_id)

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from prefect import flow
 
 from evergreen.orchestration.runs import find_spec, scheduled_time
+from evergreen.settings import open_workspace
 from tasks.data import take_snapshot
 from tasks.explanation import ExplainedRow, explain_row, find_row
 from tasks.features import build_features
@@ -23,12 +24,15 @@ def explain(model: str, row: str, version: int | None = None, at: datetime | Non
         version: The version; by default the champion.
         at: The row's event time, where no stored feature table holds it: the source is read a day around it.
     """
-    spec = find_spec(model)
-    chosen = find_version(model, version)
-    uri = find_row(spec, chosen, row) if at is None else None
+    workspace = open_workspace()
+    spec = find_spec(workspace, model)
+    chosen = find_version(workspace, model, version)
+    uri = find_row(workspace, spec, chosen, row) if at is None else None
     if uri is None and (at is not None or not spec.data.time):
         day = timedelta(days=1)
         at = scheduled_time(at) if at else None
-        snapshot = take_snapshot(spec, scheduled_time(None), at - day if at else None, at + day if at else None)
-        uri = build_features(spec, snapshot).uri
-    return explain_row(spec, chosen, row, uri)
+        snapshot = take_snapshot(
+            workspace, spec, scheduled_time(None), at - day if at else None, at + day if at else None
+        )
+        uri = build_features(workspace, spec, snapshot).uri
+    return explain_row(workspace, spec, chosen, row, uri)

@@ -8,10 +8,10 @@ from datetime import datetime
 from prefect import flow
 
 from evergreen.handoffs import Health, RetrainingDecision
-from evergreen.locks import alone
 from evergreen.orchestration.events import announce, tell
 from evergreen.orchestration.runs import find_spec, run_name, scheduled_time
 from evergreen.promotion import Trial
+from evergreen.settings import open_workspace
 from flows.train import Outcome, train
 from tasks.labels import take_labels
 from tasks.monitoring import look
@@ -42,20 +42,23 @@ def monitor(model: str, as_of: datetime | None = None) -> Monitored:
         model: The model's name: a file in deployments/, without .yaml.
         as_of: The world as it was known then; by default the time for which the run was scheduled.
     """
-    spec = find_spec(model)
+    workspace = open_workspace()
+    spec = find_spec(workspace, model)
     as_of = scheduled_time(as_of)
-    with alone("monitoring", model):
-        champion = find_champion(model)
+    with workspace.locks.alone("monitoring", model):
+        champion = find_champion(workspace, model)
         if champion is None:
             return Monitored(why=f"nothing to watch, there is no champion yet; run: evergreen train {model}")
-        if why := lived_already(model, as_of):
+        if why := lived_already(workspace, model, as_of):
             return Monitored(why=why)
-        take_labels(spec, as_of)
-        healths = look(spec, find_champions(model), as_of)
-        trial = judge_probation(spec, as_of)
-        firing = weigh(spec, find_champion(model) or champion, as_of)
-        report_health(spec, healths, trial, firing, as_of)
+        take_labels(workspace, spec, as_of)
+        healths = look(workspace, spec, find_champions(workspace, model), as_of)
+        trial = judge_probation(workspace, spec, as_of)
+        firing = weigh(workspace, spec, find_champion(workspace, model) or champion, as_of)
+        report_health(workspace, spec, healths, trial, firing, as_of)
         tell(spec, trial, firing)
-        waiting = [one for one in open_firings(model, as_of) if not under_way(one) and not announce(one)]
+        waiting = [
+            one for one in open_firings(workspace, model, as_of) if not under_way(workspace, one) and not announce(one)
+        ]
     outcomes = [train(model, as_of, "; ".join(one.reasons), one.cause, spec.retraining.search) for one in waiting]
     return Monitored(healths, trial, firing, tuple(outcomes))

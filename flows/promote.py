@@ -8,6 +8,7 @@ from prefect import flow
 
 from evergreen.handoffs import ModelVersion
 from evergreen.orchestration.runs import find_spec, scheduled_time
+from evergreen.settings import open_workspace
 from tasks.promotion import crown_by_hand
 
 
@@ -21,4 +22,5 @@ def promote(model: str, version: int, why: str, as_of: datetime | None = None) -
         why: The reason, for those who read the history.
         as_of: From when on it serves; by default now.
     """
-    return crown_by_hand(find_spec(model), version, scheduled_time(as_of), why)
+    workspace = open_workspace()
+    return crown_by_hand(workspace, find_spec(workspace, model), version, scheduled_time(as_of), why)

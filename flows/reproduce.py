@@ -5,6 +5,7 @@ from __future__ import annotations
 from prefect import flow
 
 from evergreen.orchestration.runs import find_spec, logged_run
+from evergreen.settings import open_workspace
 from tasks.data import take_snapshot
 from tasks.features import build_features
 from tasks.reproduction import Reproduced, find_training, fit_again
@@ -21,9 +22,10 @@ def reproduce(model: str, like: str) -> Reproduced:
         model: The model's name.
         like: The training: its MLflow run, the beginning of that, or the number of the version that it left.
     """
-    spec = find_spec(model)
-    past = find_training(model, like)
+    workspace = open_workspace()
+    spec = find_spec(workspace, model)
+    past = find_training(workspace, model, like)
     as_of = past.version.fitted_as_of
-    with logged_run(spec, "reproduce", as_of, f"like run {past.version.run_id}") as run_id:
-        checked = validate(spec, take_snapshot(spec, as_of), run_id)
-        return fit_again(spec, build_features(spec, checked.snapshot), past, run_id)
+    with logged_run(workspace, spec, "reproduce", as_of, f"like run {past.version.run_id}") as run_id:
+        checked = validate(workspace, spec, take_snapshot(workspace, spec, as_of), run_id)
+        return fit_again(workspace, spec, build_features(workspace, spec, checked.snapshot), past, run_id)

@@ -7,6 +7,7 @@ from datetime import datetime
 from prefect import flow
 
 from evergreen.orchestration.runs import find_spec, logged_run, run_name, scheduled_time
+from evergreen.settings import open_workspace
 from tasks.features import build_features
 from tasks.promotion import find_champion
 from tasks.scoring import Scored, apply, enter_nothing, find_due, read_due
@@ -22,16 +23,17 @@ def score(model: str, as_of: datetime | None = None, since: datetime | None = No
         as_of: The world as it was known then; by default the time for which the run was scheduled.
         since: Score every cut-off after this once more; what the ledger holds of them is replaced.
     """
-    spec = find_spec(model)
+    workspace = open_workspace()
+    spec = find_spec(workspace, model)
     as_of = scheduled_time(as_of)
-    champion = find_champion(model)
-    due = find_due(spec, champion, as_of, since and scheduled_time(since))
+    champion = find_champion(workspace, model)
+    due = find_due(workspace, spec, champion, as_of, since and scheduled_time(since))
     if not due.turns:
         return Scored(why=due.why)
-    snapshot = read_due(spec, due)
+    snapshot = read_due(workspace, spec, due)
     if snapshot is None:
-        return enter_nothing(spec, due)
-    with logged_run(spec, "score", as_of) as run_id:
-        checked = validate(spec, snapshot, run_id)
-        table = build_features(spec, checked.snapshot)
-        return apply(spec, table, checked, due, run_id)
+        return enter_nothing(workspace, spec, due)
+    with logged_run(workspace, spec, "score", as_of) as run_id:
+        checked = validate(workspace, spec, snapshot, run_id)
+        table = build_features(workspace, spec, checked.snapshot)
+        return apply(workspace, spec, table, checked, due, run_id)

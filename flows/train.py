@@ -9,7 +9,6 @@ from typing import Literal
 from prefect import flow
 
 from evergreen.handoffs import Evidence, ModelVersion, ValidationReport, Verdict
-from evergreen.locks import alone
 from evergreen.orchestration.runs import (
     answering,
     find_spec,
@@ -20,6 +19,7 @@ from evergreen.orchestration.runs import (
     scheduled_time,
 )
 from evergreen.promotion import decide
+from evergreen.settings import open_workspace
 from tasks.data import take_snapshot
 from tasks.discovery import warn_of_leaks
 from tasks.evaluation import compare, report
@@ -58,35 +58,36 @@ def train(
         search: full tries all candidates, refit fits the champion's recipe again, auto does so while it still does on
             the tuning rows what it did, and tries all candidates otherwise.
     """
-    spec = find_spec(model)
+    workspace = open_workspace()
+    spec = find_spec(workspace, model)
     as_of = scheduled_time(as_of)
-    refuse_while_asked(spec)  # before it waits for the locks, as long as an answer may take
-    with answering(model, cause, as_of), alone("training", model) as lock:
-        champion = find_champion(model)
-        if cause and (answered := find_answer(model, cause)):
+    refuse_while_asked(workspace, spec)  # before it waits for the locks, as long as an answer may take
+    with answering(workspace, model, cause, as_of), workspace.locks.alone("training", model) as lock:
+        champion = find_champion(workspace, model)
+        if cause and (answered := find_answer(workspace, model, cause)):
             return _repeated(answered.version, answered.verdict, answered.evidence)
-        refuse_while_asked(spec)
-        snapshot = take_snapshot(spec, as_of)
+        refuse_while_asked(workspace, spec)
+        snapshot = take_snapshot(workspace, spec, as_of)
         recipe = champion.recipe if champion and search == "refit" else None
         asked = f"auto {champion.recipe}" if champion and search == "auto" else recipe
-        if known := find_decision(spec, snapshot, asked):
+        if known := find_decision(workspace, spec, snapshot, asked):
             return _repeated(known.version, known.verdict, known.evidence)
-        opponent = find_opponent(spec, champion)
-        with logged_run(spec, "train", as_of, reason) as run_id:
-            checked = validate(spec, snapshot, run_id)
-            table = build_features(spec, checked.snapshot)
-            note_table(run_id, table)
-            contest = reserve(spec, table, champion)
-            if champion and search == "auto" and still_does(spec, table, contest, champion):
+        opponent = find_opponent(workspace, spec, champion)
+        with logged_run(workspace, spec, "train", as_of, reason) as run_id:
+            checked = validate(workspace, spec, snapshot, run_id)
+            table = build_features(workspace, spec, checked.snapshot)
+            note_table(workspace, run_id, table)
+            contest = reserve(workspace, spec, table, champion)
+            if champion and search == "auto" and still_does(workspace, spec, table, contest, champion):
                 recipe = champion.recipe
             if recipe is None:
-                warn_of_leaks(spec, table, contest, run_id)
-            challenger = fit(spec, table, contest, run_id, recipe, champion)
-            evidence = compare(spec, table, contest, challenger, opponent)
-            verdict = approve(spec, evidence, decide(evidence, spec.promotion), lock)
-            report(spec, table, contest, challenger, evidence, verdict, run_id)
-            final = refit(spec, table, contest, challenger, run_id) if verdict.promote else challenger
-            settled = settle(spec, snapshot, final, champion, evidence, verdict, asked, cause)
+                warn_of_leaks(workspace, spec, table, contest, run_id)
+            challenger = fit(workspace, spec, table, contest, run_id, recipe, champion)
+            evidence = compare(workspace, spec, table, contest, challenger, opponent)
+            verdict = approve(workspace, spec, evidence, decide(evidence, spec.promotion), lock)
+            report(workspace, spec, table, contest, challenger, evidence, verdict, run_id)
+            final = refit(workspace, spec, table, contest, challenger, run_id) if verdict.promote else challenger
+            settled = settle(workspace, spec, snapshot, final, champion, evidence, verdict, asked, cause)
     if settled.version.run_id != run_id:
         return _repeated(settled.version, settled.verdict, settled.evidence)
     return Outcome(settled.version, verdict, evidence, checked)

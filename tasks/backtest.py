@@ -18,13 +18,9 @@ from evergreen import backtest, scoring, training
 from evergreen.backtest import Arm, ArmResult, Cost, Replay, World
 from evergreen.errors import UsageError, did_you_mean
 from evergreen.handoffs import KNOWN_AT, TARGET, FeatureTable
-from evergreen.io.labelled_predictions import read_live
 from evergreen.io.program import program
-from evergreen.io.records import ChampionHistory
-from evergreen.io.registry import Registry
-from evergreen.io.store import Store
-from evergreen.settings import settings
 from evergreen.spec import ModelSpec, Trigger
+from evergreen.workspace import Workspace
 from tasks.training import problem_of, search
 
 logger = logging.getLogger(__name__)
@@ -41,24 +37,24 @@ class Backtested:
     cost: Cost | None = None
 
 
-def find_history(spec: ModelSpec, table: FeatureTable, start: datetime, run_id: str) -> Replay:
+def find_history(workspace: Workspace, spec: ModelSpec, table: FeatureTable, start: datetime, run_id: str) -> Replay:
     """The feature table and the recipe to replay: the first champion's, else the best of a search as of the start."""
-    rows = Store(str(settings().store)).read(table.uri)
-    reigns = ChampionHistory(settings().workspace).champions(spec.model)
+    rows = workspace.store.read(table.uri)
+    reigns = workspace.champions.champions(spec.model)
     if reigns:
         first = reigns[0].version
         recipe, task_, classes = first.recipe, first.task, first.classes
     else:
         known = rows.assign(**{TARGET: rows[TARGET].where(rows[KNOWN_AT] <= pd.Timestamp(start))})
         contest = training.reserve(known, spec.training, None, start)
-        problem = problem_of(spec, table.inputs, contest.task, contest.classes)
+        problem = problem_of(workspace, spec, table.inputs, contest.task, contest.classes)
         parts = known.iloc[contest.split.train], known.iloc[contest.split.tuning]
-        found = search(spec, parts, contest, problem, run_id, table.digest)
+        found = search(workspace, spec, parts, contest, problem, run_id, table.digest)
         recipe, task_, classes = found.to_json(), contest.task, contest.classes
     watched = spec.monitoring.model_dump_json() + spec.probation.model_dump_json()
-    made_from = (table.digest, spec.digest, watched, recipe, *program(spec, settings().project))
+    made_from = (table.digest, spec.digest, watched, recipe, *program(spec, workspace.project))
     digest = hashlib.sha256("\0".join(made_from).encode()).hexdigest()[:24]
-    return Replay(rows, table.inputs, spec, recipe, task_, classes, digest, settings().threads)
+    return Replay(rows, table.inputs, spec, recipe, task_, classes, digest, workspace.threads)
 
 
 def first_event(spec: ModelSpec, start: datetime) -> datetime | None:
@@ -69,6 +65,7 @@ def first_event(spec: ModelSpec, start: datetime) -> datetime | None:
 
 @task
 def play(
+    workspace: Workspace,
     spec: ModelSpec,
     table: FeatureTable,
     start: datetime,
@@ -80,6 +77,7 @@ def play(
     """Let every policy live through the same time; what two of them share is made once, and kept for the next time.
 
     Args:
+        workspace: Where everything is.
         spec: The model.
         table: Its feature table as known at the end.
         start: When the first model is trained.
@@ -92,9 +90,9 @@ def play(
         UsageError: a policy is asked for that there is not.
     """
     steps, months = moments
-    history = find_history(spec, table, start, run_id)
+    history = find_history(workspace, spec, table, start, run_id)
     began = time.perf_counter()
-    world = World(history, settings().workspace / "backtests")
+    world = World(history, workspace.folder / "backtests")
     lives = []
     for arm in _chosen(arms(spec, months), policies):
         logger.info("%s: backtest of '%s'", spec.model, arm.name)
@@ -128,13 +126,13 @@ def arms(spec: ModelSpec, months: Sequence[datetime]) -> list[Arm]:
 
 
 @task
-def show(spec: ModelSpec, found: Backtested, run_id: str) -> None:
+def show(workspace: Workspace, spec: ModelSpec, found: Backtested, run_id: str) -> None:
     """The table and the picture in MLflow, the table as a Prefect artifact."""
     title = f"## {spec.model}: {found.metric} under each policy"
     text = f"{title}\n\n{backtest.table(found.results)}\n\n{found.sentence}\n\n{found.cost or ''}\n"
     content = json.dumps([asdict(one) for one in found.results], default=str)
     figure = backtest.picture(found.results, found.metric)
-    registry = Registry(settings())
+    registry = workspace.registry
     registry.log_files(run_id, {"backtest.md": text, "backtest.json": content}, {"backtest": figure})
     registry.log(
         run_id,
@@ -145,18 +143,20 @@ def show(spec: ModelSpec, found: Backtested, run_id: str) -> None:
 
 
 @task
-def measure_lived(spec: ModelSpec, start: datetime, as_of: datetime, beside: Backtested) -> ArmResult:
+def measure_lived(
+    workspace: Workspace, spec: ModelSpec, start: datetime, as_of: datetime, beside: Backtested
+) -> ArmResult:
     """What the real flows' predictions were worth, on the labelled rows of the prediction ledger."""
-    records = ChampionHistory(settings().workspace)
+    records = workspace.champions
     version = records.champions(spec.model)[0].version
-    live = read_live(spec, start + spec.data.lead, as_of + spec.data.lead, as_of)
+    live = workspace.labelled_predictions.read_live(spec, start + spec.data.lead, as_of + spec.data.lead, as_of)
     live = live[live[TARGET].notna() & ~live[scoring.LATE]].reset_index(drop=True)
     target = training.encode_known(live[TARGET], version.task, version.classes)
     values = scoring.values(live, version)
     decisions = [one for one in records.decisions(spec.model) if start < one.as_of <= as_of]
     reigns = [one for one in records.champions(spec.model) if start < one.as_of <= as_of]
     promoted = sum(one.verdict.promote for one in decisions)
-    seconds = sum(Registry(settings()).seconds(one.version.run_id) for one in decisions)
+    seconds = sum(workspace.registry.seconds(one.version.run_id) for one in decisions)
     return backtest.live_result(
         "real flows, by the spec's rules",
         live,
@@ -172,10 +172,10 @@ def measure_lived(spec: ModelSpec, start: datetime, as_of: datetime, beside: Bac
 
 
 @task
-def draw(spec: ModelSpec, found: Sequence[ArmResult], beside: Backtested) -> str:
+def draw(workspace: Workspace, spec: ModelSpec, found: Sequence[ArmResult], beside: Backtested) -> str:
     """The picture of all of them in the workspace and in the backtest's MLflow run; its place."""
     figure = backtest.picture(found, beside.metric)
-    place = settings().workspace / f"{spec.model}-year.png"
+    place = workspace.folder / f"{spec.model}-year.png"
     figure.savefig(place)
-    Registry(settings()).log_files(beside.run_id, {}, {"year": figure})
+    workspace.registry.log_files(beside.run_id, {}, {"year": figure})
     return str(place)

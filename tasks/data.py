@@ -11,24 +11,23 @@ from prefect import task
 from evergreen.data import assemble, difference
 from evergreen.errors import StoreError
 from evergreen.handoffs import KEY, TIME, Snapshot
-from evergreen.io.records import Windows
 from evergreen.io.sources import read
-from evergreen.io.store import Store
 from evergreen.masking import masked
 from evergreen.runtime import validation_process
-from evergreen.settings import settings
 from evergreen.spec import Join, ModelSpec
+from evergreen.workspace import Workspace
 
 logger = logging.getLogger(__name__)
 
 
 @task
 def take_snapshot(
-    spec: ModelSpec, as_of: datetime, start: datetime | None = None, end: datetime | None = None
+    workspace: Workspace, spec: ModelSpec, as_of: datetime, start: datetime | None = None, end: datetime | None = None
 ) -> Snapshot:
     """Read rows and joined tables, assemble what was known at ``as_of``, and keep it under its digest.
 
     Args:
+        workspace: Where everything is.
         spec: The model.
         as_of: The moment whose knowledge the snapshot shows.
         start: The first event time that may be trained on or scored; the run-up before it is read too. By default
@@ -36,7 +35,7 @@ def take_snapshot(
         end: The first event time that is not read; by default every row is read whose cut-off has come by ``as_of``,
             at that very moment too.
     """
-    here, data = settings(), spec.data
+    data = spec.data
     as_of = as_of.astimezone(UTC)  # arithmetic in a zone with clock changes would be off by an hour
     if data.time:
         if start is None and spec.training.reach:
@@ -45,21 +44,23 @@ def take_snapshot(
         end = end or as_of + data.lead + timedelta(microseconds=1)
     since = start - spec.run_up if start else None
     # What was read goes as it is assembled: rows that had a name here would be held a second time.
-    joins = (_joined(join, spec, as_of, since) for join in data.join)
-    table = assemble(_rows(spec, as_of, since, end), list(joins), data, as_of)
-    stored = Store(str(here.store)).write(table, "snapshots")
+    joins = (_joined(workspace, join, spec, as_of, since) for join in data.join)
+    table = assemble(_rows(workspace, spec, as_of, since, end), list(joins), data, as_of)
+    stored = workspace.store.write(table, "snapshots")
     logger.info("%s: %s rows as known at %s", spec.model, f"{stored.rows:,}", f"{as_of:%Y-%m-%d %H:%M} UTC")
     taken = Snapshot(stored.uri, stored.rows, stored.digest, as_of, start, end)
     if data.time:
-        _name_difference(spec, taken)
+        _name_difference(workspace, spec, taken)
     return taken
 
 
-def _rows(spec: ModelSpec, as_of: datetime, since: datetime | None, end: datetime | None) -> pd.DataFrame:
+def _rows(
+    workspace: Workspace, spec: ModelSpec, as_of: datetime, since: datetime | None, end: datetime | None
+) -> pd.DataFrame:
     data = spec.data
     found = read(
         data.source,
-        settings().project,
+        workspace.project,
         time=data.time,
         start=since,
         end=end,
@@ -72,10 +73,9 @@ def _rows(spec: ModelSpec, as_of: datetime, since: datetime | None, end: datetim
     return found
 
 
-def _name_difference(spec: ModelSpec, taken: Snapshot) -> None:
+def _name_difference(workspace: Workspace, spec: ModelSpec, taken: Snapshot) -> None:
     """Say which rows of a window that was read before are new in it or gone, and remember the window."""
-    here = settings()
-    windows, store = Windows(here.workspace), Store(str(here.store))
+    windows, store = workspace.windows, workspace.store
     seen = windows.before(spec.model, taken.start, taken.end, taken.as_of)
     windows.keep(spec.model, taken.start, taken.end, taken.as_of, taken.uri)
     if seen is None or seen.uri == taken.uri:
@@ -89,15 +89,15 @@ def _name_difference(spec: ModelSpec, taken: Snapshot) -> None:
         logger.info("%s: since it was read as of %s: %s", spec.model, f"{seen.as_of:%Y-%m-%d %H:%M} UTC", found)
 
 
-def _joined(join: Join, spec: ModelSpec, as_of: datetime, since: datetime | None) -> pd.DataFrame:
+def _joined(workspace: Workspace, join: Join, spec: ModelSpec, as_of: datetime, since: datetime | None) -> pd.DataFrame:
     """One joined table; where it has no row in the window (its source was down) the rows go on without it."""
     columns = None if join.columns is None else (*join.on, *join.columns)
     if join.as_of is None:
-        return read(join.source, settings().project, columns=columns, how=join.read, as_of=as_of)
+        return read(join.source, workspace.project, columns=columns, how=join.read, as_of=as_of)
     oldest = since - spec.data.lead - join.tolerance if since and join.tolerance else None
     found = read(
         join.source,
-        settings().project,
+        workspace.project,
         columns=columns,
         time=join.as_of,
         start=oldest,

@@ -11,20 +11,20 @@ from prefect import task
 from evergreen import discovery
 from evergreen.data import with_measures
 from evergreen.handoffs import TARGET, TIME, FeatureTable
-from evergreen.io.registry import Registry
-from evergreen.io.store import Store
-from evergreen.settings import settings
 from evergreen.spec import ModelSpec
 from evergreen.training import TrainingRows
+from evergreen.workspace import Workspace
 from tasks.data import take_snapshot
 
 logger = logging.getLogger(__name__)
 
 
 @task
-def warn_of_leaks(spec: ModelSpec, table: FeatureTable, contest: TrainingRows, run_id: str) -> tuple[str, ...]:
+def warn_of_leaks(
+    workspace: Workspace, spec: ModelSpec, table: FeatureTable, contest: TrainingRows, run_id: str
+) -> tuple[str, ...]:
     """Name inputs that seem to know the target, with the evidence; they stay inputs until the spec excludes them."""
-    store, split = Store(str(settings().store)), contest.split
+    store, split = workspace.store, contest.split
     inputs = [name for name in table.inputs if name not in spec.data.planned]
     past = store.read(table.uri, rows=split.train)
     times = [name for name in inputs if pd.api.types.is_datetime64_any_dtype(past[name].dtype)]
@@ -45,14 +45,17 @@ def warn_of_leaks(spec: ModelSpec, table: FeatureTable, contest: TrainingRows, r
             "Where a column is not known in time, write it into features.exclude or data.later; where it is a plan "
             "that is known beforehand, into data.planned.\n"
         )
-        Registry(settings()).log_files(run_id, {"leaks.md": "\n".join([*(f"- {w}" for w in warnings), "", advice])}, {})
+        workspace.registry.log_files(run_id, {"leaks.md": "\n".join([*(f"- {w}" for w in warnings), "", advice])}, {})
     return tuple(warnings)
 
 
-def find_rules(spec: ModelSpec, start: datetime | None, end: datetime | None) -> tuple[int, list[discovery.Rule]]:
+def find_rules(
+    workspace: Workspace, spec: ModelSpec, start: datetime | None, end: datetime | None
+) -> tuple[int, list[discovery.Rule]]:
     """Infer rules from a window of a model's rows as they were known at its end; no run is needed.
 
     Args:
+        workspace: Where everything is.
         spec: The model.
         start: The first event time; None for the beginning.
         end: The event time at which the window ends (exclusive); None for now.
@@ -61,8 +64,8 @@ def find_rules(spec: ModelSpec, start: datetime | None, end: datetime | None) ->
         How many rows were looked at, and the rules.
     """
     as_of = end or datetime.now(UTC)
-    snapshot = take_snapshot.fn(spec, as_of, start, end)
-    rows = Store(str(settings().store)).read(snapshot.uri)
+    snapshot = take_snapshot.fn(workspace, spec, as_of, start, end)
+    rows = workspace.store.read(snapshot.uri)
     if start is not None and TIME in rows:  # the run-up is history, not part of the window
         rows = rows[rows[TIME] >= pd.Timestamp(start)].reset_index(drop=True)
     table = with_measures(rows, spec.data.timezone, snapshot.end or as_of)

@@ -12,13 +12,11 @@ from prefect import task
 from evergreen import training
 from evergreen.errors import StoreError, UsageError
 from evergreen.handoffs import CUT_OFF, KEY, TARGET, TIME, ModelVersion
-from evergreen.io.registry import Registry
-from evergreen.io.store import Store
 from evergreen.learning_tasks import TASKS
 from evergreen.orchestration.runs import TABLE_TAG
-from evergreen.settings import settings
 from evergreen.spec import ModelSpec
 from evergreen.training import Explanation
+from evergreen.workspace import Workspace
 
 logger = logging.getLogger(__name__)
 
@@ -37,13 +35,13 @@ class ExplainedRow:
 
 
 @task
-def find_row(spec: ModelSpec, version: ModelVersion, row: str) -> str | None:
+def find_row(workspace: Workspace, spec: ModelSpec, version: ModelVersion, row: str) -> str | None:
     """The URI of a stored feature table that holds the row: of the version's own run first, else of the newest one.
 
     Tables that runs of another spec built are passed over: their features may mean something else.
     """
-    store = Store(str(settings().store))
-    runs = Registry(settings()).tagged(spec.model, TABLE_TAG)
+    store = workspace.store
+    runs = workspace.registry.tagged(spec.model, TABLE_TAG)
     own = [run for run in runs if run["run_id"] == version.run_id]
     for run in [*own, *(run for run in runs if run not in own and run.get("evergreen.spec") == spec.digest)]:
         try:
@@ -57,17 +55,19 @@ def find_row(spec: ModelSpec, version: ModelVersion, row: str) -> str | None:
 
 
 @task
-def explain_row(spec: ModelSpec, version: ModelVersion, row: str, uri: str | None) -> ExplainedRow:
+def explain_row(
+    workspace: Workspace, spec: ModelSpec, version: ModelVersion, row: str, uri: str | None
+) -> ExplainedRow:
     """Explain the prediction for the row with this key in a feature table.
 
     Raises:
         UsageError: the table does not hold the row, there is no table, or several rows share the key.
     """
-    rows = Store(str(settings().store)).read(uri) if uri else pd.DataFrame({KEY: []})
+    rows = workspace.store.read(uri) if uri else pd.DataFrame({KEY: []})
     found = rows[rows[KEY].astype(str) == row].reset_index(drop=True)
     if found.empty:
         raise UsageError(_not_found(spec, row, looked_up=uri is not None))
-    pipeline = Registry(settings()).load(version)
+    pipeline = workspace.registry.load(version)
     explanation = training.explain(pipeline, version.task, found, version.classes)
     first = found.iloc[0]
     known, _ = training.encode_target(found[TARGET], version.task, version.classes)

@@ -10,18 +10,17 @@ from prefect import task
 from evergreen import features
 from evergreen.data import check_named, inputs, refuse_infinities
 from evergreen.handoffs import TARGET, TIME, FeatureTable, Snapshot
-from evergreen.io.store import Store
 from evergreen.masking import masked
-from evergreen.settings import settings
 from evergreen.spec import ModelSpec
+from evergreen.workspace import Workspace
 
 logger = logging.getLogger(__name__)
 
 
 @task
-def build_features(spec: ModelSpec, snapshot: Snapshot) -> FeatureTable:
+def build_features(workspace: Workspace, spec: ModelSpec, snapshot: Snapshot) -> FeatureTable:
     """Add expressions and history as known at each row's cut-off, and drop the run-up that only history needed."""
-    store = Store(str(settings().store))
+    store = workspace.store
     rows = store.read(snapshot.uri)
     names = inputs(rows, spec)
     source = masked(str(spec.data.source))

@@ -9,12 +9,10 @@ from prefect import task
 
 from evergreen import labels
 from evergreen.data import assemble
-from evergreen.io.labelled_predictions import read_labels
-from evergreen.io.records import LabelBatch, Ledger
+from evergreen.io.records import LabelBatch
 from evergreen.io.sources import read
-from evergreen.io.store import Store
-from evergreen.settings import settings
 from evergreen.spec import ModelSpec
+from evergreen.workspace import Workspace
 
 logger = logging.getLogger(__name__)
 
@@ -23,12 +21,15 @@ _CORRECTED = 4
 
 
 @task
-def take_labels(spec: ModelSpec, as_of: datetime, start: datetime | None = None) -> LabelBatch | None:
+def take_labels(
+    workspace: Workspace, spec: ModelSpec, as_of: datetime, start: datetime | None = None
+) -> LabelBatch | None:
     """Append the labels that the ledger does not hold yet, and those that contradict it, as one batch.
 
     Joins and features take no part: only the columns that tell a row, its time and its label are read.
 
     Args:
+        workspace: Where everything is.
         spec: The model.
         as_of: The moment whose knowledge counts.
         start: The first event time to look at; by default as far back as labels may still become known.
@@ -36,13 +37,13 @@ def take_labels(spec: ModelSpec, as_of: datetime, start: datetime | None = None)
     Returns:
         The batch of this moment, or None where nothing became known.
     """
-    here, data = settings(), spec.data
+    data = spec.data
     timed = bool(data.time)
-    start = start or _horizon(spec, as_of)
+    start = start or _horizon(workspace, spec, as_of)
     start, end = (start, as_of + data.lead + timedelta(microseconds=1)) if timed else (None, None)
     rows = read(
         data.source,
-        here.project,
+        workspace.project,
         columns=_columns(spec),
         time=data.time,
         start=start,
@@ -56,11 +57,11 @@ def take_labels(spec: ModelSpec, as_of: datetime, start: datetime | None = None)
     # Without a key column the row's content is its key, and what is known later must be told from it.
     light = data.model_copy(update={"join": (), **({"later": {}} if data.key else {})})
     found = assemble(rows, [], light, as_of)
-    known = labels.newest(read_labels(spec, as_of, start, end))
+    known = labels.newest(workspace.labelled_predictions.read_labels(spec, as_of, start, end))
     fresh, corrected = labels.new_labels(found, known, as_of)
-    ledger = Ledger(here.workspace)
+    ledger = workspace.ledger
     if len(fresh):
-        stored = Store(str(here.store)).write(fresh, "labels")
+        stored = workspace.store.write(fresh, "labels")
         ledger.keep_labels(spec.model, LabelBatch(as_of, stored.uri, stored.rows, corrected))
         logger.info("%s: %s labels became known, %s of them correct earlier ones", spec.model, f"{len(fresh):,}",
                     f"{corrected:,}")  # fmt: skip
@@ -68,13 +69,13 @@ def take_labels(spec: ModelSpec, as_of: datetime, start: datetime | None = None)
     return kept[0] if kept else None
 
 
-def _horizon(spec: ModelSpec, as_of: datetime) -> datetime | None:
+def _horizon(workspace: Workspace, spec: ModelSpec, as_of: datetime) -> datetime | None:
     """The first event time whose label may still become known, or change, since the last run.
 
     That is the first row that was ever scored where labels bring their own times; else what was due since the last run,
     and a few windows more for corrections.
     """
-    ledger = Ledger(settings().workspace)
+    ledger = workspace.ledger
     scorings = ledger.scorings(spec.model)
     if not scorings:
         return None

@@ -14,14 +14,11 @@ from prefect import task
 from evergreen import labels, monitoring, scoring, training
 from evergreen.errors import StoreError
 from evergreen.handoffs import KEY, TARGET, TIME, Health, ModelVersion, WindowValue
-from evergreen.io.labelled_predictions import corrected_labels, read_live
-from evergreen.io.records import Ledger, MonitoringRecords, Scoring
-from evergreen.io.registry import Registry
-from evergreen.io.store import Store
+from evergreen.io.records import Scoring
 from evergreen.monitoring import Bounds, Reference
 from evergreen.orchestration.runs import TABLE_TAG
-from evergreen.settings import settings
 from evergreen.spec import ModelSpec
+from evergreen.workspace import Workspace
 from tasks.training import problem_of
 
 logger = logging.getLogger(__name__)
@@ -30,7 +27,7 @@ _REFERENCE = "monitoring/reference.json"
 
 
 @task
-def keep_reference(spec: ModelSpec, version: ModelVersion) -> Reference | None:
+def keep_reference(workspace: Workspace, spec: ModelSpec, version: ModelVersion) -> Reference | None:
     """Store with a version what its live windows are compared with, when the first of them is looked at.
 
     Not when it is trained: the reference costs several fits, and most challengers are never watched.
@@ -38,14 +35,14 @@ def keep_reference(spec: ModelSpec, version: ModelVersion) -> Reference | None:
     Returns:
         The reference; None where the rows that the version was trained on are not stored any more.
     """
-    registry = Registry(settings())
+    registry = workspace.registry
     uri = registry.tags(version.run_id).get(TABLE_TAG, "")
     try:
-        rows = Store(str(settings().store)).read(uri)
+        rows = workspace.store.read(uri)
     except StoreError as error:
         logger.warning("%s: version %d cannot be compared with its past: %s", spec.model, version.version, error)
         return None
-    reference = _reference_of(spec, version, tuple(registry.load(version).named_steps["rows"].inputs), rows)
+    reference = _reference_of(workspace, spec, version, tuple(registry.load(version).named_steps["rows"].inputs), rows)
     registry.log_files(version.run_id, {_REFERENCE: monitoring.reference_to_json(reference)}, {})
     logger.info(
         "%s: reference of %d windows, %s %.3f",
@@ -54,9 +51,11 @@ def keep_reference(spec: ModelSpec, version: ModelVersion) -> Reference | None:
     return reference
 
 
-def _reference_of(spec: ModelSpec, version: ModelVersion, inputs: Sequence[str], rows: pd.DataFrame) -> Reference:
+def _reference_of(
+    workspace: Workspace, spec: ModelSpec, version: ModelVersion, inputs: Sequence[str], rows: pd.DataFrame
+) -> Reference:
     """The reference of a version: its recipe rolled through the training period."""
-    problem = problem_of(spec, inputs, version.task, version.classes)
+    problem = problem_of(workspace, spec, inputs, version.task, version.classes)
     bounds, codes = monitoring.past_windows(rows[TIME], spec.monitoring.window, spec.data.timezone)
     recipe = training.Recipe.from_json(version.recipe)
     predictions = training.rolling_predictions(rows, codes, recipe, problem)
@@ -68,14 +67,16 @@ def _reference_of(spec: ModelSpec, version: ModelVersion, inputs: Sequence[str],
     )
 
 
-def find_reference(version: ModelVersion) -> Reference | None:
+def find_reference(workspace: Workspace, version: ModelVersion) -> Reference | None:
     """What a version's windows are compared with, or None where none of them was looked at yet."""
-    text = Registry(settings()).read_text(version.run_id, _REFERENCE)
+    text = workspace.registry.read_text(version.run_id, _REFERENCE)
     return monitoring.reference_from_json(text) if text else None
 
 
 @task
-def look(spec: ModelSpec, versions: Sequence[ModelVersion], as_of: datetime) -> tuple[Health, ...]:
+def look(
+    workspace: Workspace, spec: ModelSpec, versions: Sequence[ModelVersion], as_of: datetime
+) -> tuple[Health, ...]:
     """Look at every window that is over and not settled yet; what is new of it enters the health history.
 
     A window belongs to the version that scored most of it, and only that version's rows count. It is settled once its
@@ -83,6 +84,7 @@ def look(spec: ModelSpec, versions: Sequence[ModelVersion], as_of: datetime) -> 
     earlier one opens it again: what was said before stays, and a new entry says what it became.
 
     Args:
+        workspace: Where everything is.
         spec: The model.
         versions: Every version that was champion.
         as_of: The run's clock.
@@ -90,15 +92,14 @@ def look(spec: ModelSpec, versions: Sequence[ModelVersion], as_of: datetime) -> 
     Returns:
         The windows about which something new was learned, oldest first.
     """
-    here = settings()
-    scorings = Ledger(here.workspace).scorings(spec.model)
+    scorings = workspace.ledger.scorings(spec.model)
     if not spec.data.time or not scorings:
         return ()
-    watching = MonitoringRecords(here.workspace)
+    watching = workspace.monitoring
     known = {health.start: health for health in watching.healths(spec.model, as_of)}
     # Of what earlier runs knew nothing is new: each of them has ended in a decision.
     last = max((one.as_of for one in watching.firings(spec.model) if one.as_of <= as_of), default=None)
-    corrected = corrected_labels(spec, last, as_of)
+    corrected = workspace.labelled_predictions.corrected_labels(spec, last, as_of)
     length, lead = spec.monitoring.window, spec.data.lead
     first, _ = monitoring.window_of(scorings[0].since + lead, length, spec.data.timezone)
     references: dict[int, Reference | None] = {}
@@ -108,7 +109,7 @@ def look(spec: ModelSpec, versions: Sequence[ModelVersion], as_of: datetime) -> 
         settled = before and before.realised and as_of >= bounds[1] + spec.data.target.delay + length
         if settled and not ((corrected >= bounds[0]) & (corrected < bounds[1])).any():
             continue
-        health = _observe(spec, versions, references, scorings, bounds, as_of)
+        health = _observe(workspace, spec, versions, references, scorings, bounds, as_of)
         if health and not _same(health, before):
             health = _with_correction(health, before) if settled else health
             watching.keep_health(health)
@@ -117,6 +118,7 @@ def look(spec: ModelSpec, versions: Sequence[ModelVersion], as_of: datetime) -> 
 
 
 def _observe(
+    workspace: Workspace,
     spec: ModelSpec,
     versions: Sequence[ModelVersion],
     references: dict[int, Reference | None],
@@ -124,7 +126,7 @@ def _observe(
     bounds: Bounds,
     as_of: datetime,
 ) -> Health | None:
-    live = read_live(spec, *bounds, as_of)
+    live = workspace.labelled_predictions.read_live(spec, *bounds, as_of)
     if live.empty:
         return None
     owner = int(live[scoring.VERSION].mode().iloc[0])
@@ -132,7 +134,7 @@ def _observe(
     if version is None:
         return None
     if owner not in references:
-        references[owner] = find_reference(version) or keep_reference(spec, version)
+        references[owner] = find_reference(workspace, version) or keep_reference(workspace, spec, version)
     reference = references[owner]
     if reference is None:
         return None
@@ -145,7 +147,7 @@ def _observe(
         bounds,
         as_of,
         timely,
-        _features(inside, timely, bounds, [column.name for column in reference.profile.columns]),
+        _features(workspace, inside, timely, bounds, [column.name for column in reference.profile.columns]),
         training.encode_known(timely[TARGET], version.task, version.classes),
         scoring.values(timely, version),
         len(mine) - len(timely),
@@ -167,9 +169,11 @@ def _overlaps(entry: Scoring, bounds: Bounds, lead: timedelta) -> bool:
     return entry.since + lead < bounds[1] and entry.until + lead >= bounds[0] and entry.rows > 0
 
 
-def _features(entries: Sequence[Scoring], live: pd.DataFrame, bounds: Bounds, columns: Sequence[str]) -> pd.DataFrame:
+def _features(
+    workspace: Workspace, entries: Sequence[Scoring], live: pd.DataFrame, bounds: Bounds, columns: Sequence[str]
+) -> pd.DataFrame:
     """The inputs of a window's live rows, in their order, from the tables that they were scored from."""
-    store = Store(str(settings().store))
+    store = workspace.store
     parts = []
     for uri in dict.fromkeys(one.features for one in entries):
         rows = store.read(uri, [KEY, TIME, *columns])

@@ -10,29 +10,31 @@ from prefect import task
 from prefect.artifacts import create_markdown_artifact
 
 from evergreen.handoffs import Health, RetrainingDecision
-from evergreen.io.records import ChampionHistory, MonitoringRecords
-from evergreen.io.registry import Registry
 from evergreen.monitoring.report import health_markdown, health_page
 from evergreen.orchestration.runs import logged_run
 from evergreen.promotion import Trial
-from evergreen.settings import settings
 from evergreen.spec import ModelSpec
+from evergreen.workspace import Workspace
 from tasks.monitoring import find_reference
 
 
 @task
 def report_health(
-    spec: ModelSpec, healths: Sequence[Health], trial: Trial | None, firing: RetrainingDecision, as_of: datetime
+    workspace: Workspace,
+    spec: ModelSpec,
+    healths: Sequence[Health],
+    trial: Trial | None,
+    firing: RetrainingDecision,
+    as_of: datetime,
 ) -> None:
     """One MLflow run with the newest window's figures and a page, and a Prefect artifact."""
-    here = settings()
-    registry = Registry(here)
-    every = MonitoringRecords(here.workspace).healths(spec.model, as_of)
-    champion = ChampionHistory(here.workspace).champion(spec.model)
-    reference = find_reference(champion.version) if champion else None
+    registry = workspace.registry
+    every = workspace.monitoring.healths(spec.model, as_of)
+    champion = workspace.champions.champion(spec.model)
+    reference = find_reference(workspace, champion.version) if champion else None
     page = health_page(spec.model, every, reference, firing)
     text = health_markdown(spec.model, every, firing)
-    with logged_run(spec, "monitor", as_of) as run_id:
+    with logged_run(workspace, spec, "monitor", as_of) as run_id:
         tags = {
             "mlflow.note.content": text,
             "evergreen.retrain": str(firing.fire),

@@ -10,12 +10,10 @@ from prefect import task
 from evergreen import training
 from evergreen.errors import UsageError
 from evergreen.handoffs import FeatureTable, ModelVersion
-from evergreen.io.records import ChampionHistory, TrainingOutcome
-from evergreen.io.registry import Registry
-from evergreen.io.store import Store
+from evergreen.io.records import TrainingOutcome
 from evergreen.orchestration.runs import TABLE_TAG
-from evergreen.settings import settings
 from evergreen.spec import ModelSpec
+from evergreen.workspace import Workspace
 from tasks.training import problem_of
 
 #: What a run notes of the code and the versions that it was made with.
@@ -36,13 +34,13 @@ class Reproduced:
     run_id: str = ""
 
 
-def find_training(model: str, run: str) -> TrainingOutcome:
+def find_training(workspace: Workspace, model: str, run: str) -> TrainingOutcome:
     """The training that a run's identifier, the beginning of one, or a version's number names.
 
     Raises:
         UsageError: no training is named so, or several are.
     """
-    known = ChampionHistory(settings().workspace).decisions(model)
+    known = workspace.champions.decisions(model)
     found = [one for one in known if str(one.version.version) == run]
     found = found or [one for one in known if len(run) >= 4 and one.version.run_id.startswith(run)]
     if len(found) == 1:
@@ -52,16 +50,18 @@ def find_training(model: str, run: str) -> TrainingOutcome:
 
 
 @task
-def fit_again(spec: ModelSpec, table: FeatureTable, past: TrainingOutcome, run_id: str) -> Reproduced:
+def fit_again(
+    workspace: Workspace, spec: ModelSpec, table: FeatureTable, past: TrainingOutcome, run_id: str
+) -> Reproduced:
     """Fit a training's version again from its recipe and these rows; nothing is stored, judged or promoted."""
-    version, registry = past.version, Registry(settings())
-    rows = Store(str(settings().store)).read(table.uri)
-    problem = problem_of(spec, table.inputs, version.task, version.classes)
+    version, registry = past.version, workspace.registry
+    rows = workspace.store.read(table.uri)
+    problem = problem_of(workspace, spec, table.inputs, version.task, version.classes)
     if past.verdict.promote:
         contest = training.reserve(rows, spec.training, None, version.fitted_as_of)
         chosen = training.known_rows(rows, contest, version.fitted_as_of)
     else:
-        chosen = training.reserve(rows, spec.training, _champion_then(past), version.fitted_as_of).choosing
+        chosen = training.reserve(rows, spec.training, _champion_then(workspace, past), version.fitted_as_of).choosing
     twin = training.refit(training.Recipe.from_json(version.recipe), rows.iloc[chosen], problem)
     ours, theirs = (
         training.predict(pipeline, version.task, rows, len(version.classes))
@@ -75,9 +75,9 @@ def fit_again(spec: ModelSpec, table: FeatureTable, past: TrainingOutcome, run_i
     return Reproduced(version, len(rows), int((~equal).sum()), tuple(differences), run_id)
 
 
-def _champion_then(past: TrainingOutcome) -> ModelVersion | None:
+def _champion_then(workspace: Workspace, past: TrainingOutcome) -> ModelVersion | None:
     """The champion at the time of a training: it decides what was held out, whoever was judged against."""
-    reigns = ChampionHistory(settings().workspace).champions(past.version.model)
+    reigns = workspace.champions.champions(past.version.model)
     return next((reign.version for reign in reversed(reigns) if reign.at < past.at), None)
 
 

@@ -17,13 +17,11 @@ from evergreen import evaluation, features, training
 from evergreen.handoffs import RESERVED, TIME, FeatureTable, ModelVersion
 from evergreen.io.candidates import Candidates, search_digest
 from evergreen.io.program import function_texts, functions_of, program
-from evergreen.io.records import ChampionHistory
 from evergreen.io.registry import Registry
-from evergreen.io.store import Store
 from evergreen.learning_tasks import TASKS
-from evergreen.settings import settings
 from evergreen.spec import ModelSpec, Task
 from evergreen.training import TrainingRows
+from evergreen.workspace import Workspace
 
 logger = logging.getLogger(__name__)
 
@@ -32,9 +30,9 @@ _LOOKING_BACK = 0.35
 
 
 @task
-def reserve(spec: ModelSpec, table: FeatureTable, seen_by: ModelVersion | None) -> TrainingRows:
+def reserve(workspace: Workspace, spec: ModelSpec, table: FeatureTable, seen_by: ModelVersion | None) -> TrainingRows:
     """Set apart the holdout that neither side has seen, and the rows that choices may use."""
-    rows = read_reserved(table)
+    rows = read_reserved(workspace, table)
     contest = training.reserve(rows, spec.training, seen_by, table.snapshot.as_of)
     TASKS[contest.task].primary(contest.metric)
     parts = (contest.split.train, contest.split.tuning, contest.split.holdout)
@@ -44,20 +42,22 @@ def reserve(spec: ModelSpec, table: FeatureTable, seen_by: ModelVersion | None) 
 
 
 @task
-def still_does(spec: ModelSpec, table: FeatureTable, contest: TrainingRows, champion: ModelVersion) -> bool:
+def still_does(
+    workspace: Workspace, spec: ModelSpec, table: FeatureTable, contest: TrainingRows, champion: ModelVersion
+) -> bool:
     """Whether the champion's recipe, fitted again, does on the tuning rows what its evidence showed."""
-    decisions = ChampionHistory(settings().workspace).decisions(spec.model)
+    decisions = workspace.champions.decisions(spec.model)
     evidence = next((one.evidence for one in decisions[::-1] if one.version.version == champion.version), None)
     if evidence is None or evidence.metric != contest.metric:
         return False
-    train, tuning = read_parts(table, contest)
-    problem = problem_of(spec, table.inputs, contest.task, contest.classes)
+    train, tuning = read_parts(workspace, table, contest)
+    problem = problem_of(workspace, spec, table.inputs, contest.task, contest.classes)
     recipe, before = training.Recipe.from_json(champion.recipe), evidence.ours.value
     return training.still_does(recipe, train, tuning, problem, before)
 
 
 @task
-def fit(
+def fit(workspace: Workspace, 
     spec: ModelSpec, table: FeatureTable, contest: TrainingRows, run_id: str, recipe: str | None = None,
     champion: ModelVersion | None = None,
 ) -> ModelVersion:  # fmt: skip
@@ -65,46 +65,63 @@ def fit(
 
     A search begins with the champion's recipe.
     """
-    problem = problem_of(spec, table.inputs, contest.task, contest.classes)
+    problem = problem_of(workspace, spec, table.inputs, contest.task, contest.classes)
     if recipe:
         chosen = training.Recipe.from_json(recipe)
     else:
         first = training.Recipe.from_json(champion.recipe) if champion else None
-        chosen = search(spec, read_parts(table, contest), contest, problem, run_id, table.digest, first)
-    rows = Store(str(settings().store)).read(table.uri, rows=contest.choosing)
-    return _store(spec, table, rows, problem, chosen, run_id)
+        chosen = search(
+            workspace, spec, read_parts(workspace, table, contest), contest, problem, run_id, table.digest, first
+        )
+    rows = workspace.store.read(table.uri, rows=contest.choosing)
+    return _store(workspace, spec, table, rows, problem, chosen, run_id)
 
 
 @task
 def refit(
-    spec: ModelSpec, table: FeatureTable, contest: TrainingRows, challenger: ModelVersion, run_id: str
+    workspace: Workspace,
+    spec: ModelSpec,
+    table: FeatureTable,
+    contest: TrainingRows,
+    challenger: ModelVersion,
+    run_id: str,
 ) -> ModelVersion:
     """Fit the challenger's recipe on everything known; with a time the holdout is included."""
-    positions = training.known_rows(read_reserved(table), contest, table.snapshot.as_of)
-    known = Store(str(settings().store)).read(table.uri, rows=positions)
+    positions = training.known_rows(read_reserved(workspace, table), contest, table.snapshot.as_of)
+    known = workspace.store.read(table.uri, rows=positions)
     recipe = training.Recipe.from_json(challenger.recipe)
-    return _store(spec, table, known, problem_of(spec, table.inputs, contest.task, contest.classes), recipe, run_id)
+    return _store(
+        workspace,
+        spec,
+        table,
+        known,
+        problem_of(workspace, spec, table.inputs, contest.task, contest.classes),
+        recipe,
+        run_id,
+    )
 
 
-def read_reserved(table: FeatureTable) -> pd.DataFrame:
+def read_reserved(workspace: Workspace, table: FeatureTable) -> pd.DataFrame:
     """All rows of a table, of its columns those that say when, of whom and with which label they are."""
-    store = Store(str(settings().store))
+    store = workspace.store
     return store.read(table.uri, [name for name in store.columns(table.uri) if name in RESERVED])
 
 
-def read_parts(table: FeatureTable, contest: TrainingRows) -> tuple[pd.DataFrame, pd.DataFrame]:
+def read_parts(workspace: Workspace, table: FeatureTable, contest: TrainingRows) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The rows to fit on and to tune by; of a large table no others are held."""
-    store = Store(str(settings().store))
+    store = workspace.store
     return store.read(table.uri, rows=contest.split.train), store.read(table.uri, rows=contest.split.tuning)
 
 
-def problem_of(spec: ModelSpec, inputs: Sequence[str], task_: Task, classes: tuple[str, ...]) -> training.Problem:
+def problem_of(
+    workspace: Workspace, spec: ModelSpec, inputs: Sequence[str], task_: Task, classes: tuple[str, ...]
+) -> training.Problem:
     """What a training of this model learns from these columns."""
     transformer_for = partial(features.row_features, spec, inputs, task=task_)
-    return training.Problem(spec.training, task_, classes, transformer_for, settings().threads)
+    return training.Problem(spec.training, task_, classes, transformer_for, workspace.threads)
 
 
-def search(
+def search(workspace: Workspace, 
     spec: ModelSpec, parts: tuple[pd.DataFrame, pd.DataFrame], contest: TrainingRows, problem: training.Problem,
     run_id: str, digest: str, first: training.Recipe | None = None,
 ) -> training.Recipe:  # fmt: skip
@@ -112,14 +129,14 @@ def search(
 
     ``digest`` is that of the feature table, ``first`` the champion's recipe; the best recipe is returned.
     """
-    registry, (train, tuning) = Registry(settings()), parts
+    registry, (train, tuning) = workspace.registry, parts
 
     def log_candidate(finished: training.Finished, value: float) -> None:
         metrics = {f"tuning_{contest.metric}": value}
         registry.log_child(run_id, finished.recipe.name, finished.recipe.params, metrics, finished.seconds)
 
-    made_with = program(spec, settings().project)
-    memory = Candidates(settings().workspace, spec.model, search_digest(digest, parts, contest, problem, made_with))
+    made_with = program(spec, workspace.project)
+    memory = Candidates(workspace.folder, spec.model, search_digest(digest, parts, contest, problem, made_with))
     looks, end = spec.training.window in ("weighted", "auto"), time.monotonic() + spec.training.budget.total_seconds()
     within = training.with_budget(problem, (1 - _LOOKING_BACK) * spec.training.budget) if looks else problem
     # On a terminal the command line draws the budget as a bar until a record says that it is over.
@@ -149,6 +166,7 @@ def _report_lookback(registry: Registry, run_id: str, metric: str, back: trainin
 
 
 def _store(
+    workspace: Workspace,
     spec: ModelSpec,
     table: FeatureTable,
     rows: pd.DataFrame,
@@ -172,10 +190,10 @@ def _store(
         task=problem.task,
         classes=problem.classes,
         fitted_rows=len(rows),
-        functions=functions_of(spec, settings().project),
+        functions=functions_of(spec, workspace.project),
     )
-    registry = Registry(settings())
-    registry.log_files(run_id, function_texts(spec, settings().project), {})
+    registry = workspace.registry
+    registry.log_files(run_id, function_texts(spec, workspace.project), {})
     kinds = pipeline.named_steps["rows"].kinds_
     example = features.signature_frame(rows.head(5), list(kinds), kinds)
     if problem.settings.exposure:

@@ -13,36 +13,33 @@ from evergreen import validation
 from evergreen.errors import ValidationFailed
 from evergreen.handoffs import KEY, Snapshot, ValidationReport
 from evergreen.io import suites
-from evergreen.io.records import ChampionHistory
-from evergreen.io.registry import Registry, warm_up
-from evergreen.io.store import Store
+from evergreen.io.registry import warm_up
 from evergreen.masking import masked
 from evergreen.orchestration.events import notify
-from evergreen.settings import settings
 from evergreen.spec import ModelSpec
+from evergreen.workspace import Workspace
 
 logger = logging.getLogger(__name__)
 
 
 @task
-def validate(spec: ModelSpec, snapshot: Snapshot, run_id: str) -> ValidationReport:
+def validate(workspace: Workspace, spec: ModelSpec, snapshot: Snapshot, run_id: str) -> ValidationReport:
     """Judge every row once; what is left goes on as a snapshot of its own. A refusal is told to ``spec.notify``.
 
     Raises:
         ValidationFailed: a critical rule broke, or more rows would be quarantined than the spec allows.
     """
-    Registry(settings()).log_dataset(run_id, snapshot, masked(str(spec.data.source)), "rows")
+    workspace.registry.log_dataset(run_id, snapshot, masked(str(spec.data.source)), "rows")
     if spec.validation is None:
         return ValidationReport("none", snapshot, (), snapshot.rows, 0)
-    here = settings()
-    store, records = Store(str(here.store)), ChampionHistory(here.workspace)
-    suite = validation.load_suite(here.expectations / f"{spec.validation.suite}.yaml")
+    store, records = workspace.store, workspace.champions
+    suite = validation.load_suite(workspace.expectations / f"{spec.validation.suite}.yaml")
     rows = store.read(snapshot.uri)
     order = suites.ValidationRequest(store.uri, snapshot.uri, suite, spec.data.timezone, snapshot.end or snapshot.as_of)
     outcomes, page = suites.judge_table(rows, order, warm_up)
     released = records.released(spec.model)
     judgement = validation.judge(outcomes, len(rows), rows[KEY].astype(str), spec.validation, released)
-    _publish(spec, snapshot, run_id, judgement, page)
+    _publish(workspace, spec, snapshot, run_id, judgement, page)
     put_aside = judgement.quarantined[["key", "rule"]].itertuples(index=False, name=None)
     records.quarantine(spec.model, snapshot.digest, put_aside)
     _check(spec, judgement)
@@ -70,7 +67,9 @@ def _check(spec: ModelSpec, judgement: validation.Judgement) -> None:
         raise
 
 
-def _publish(spec: ModelSpec, snapshot: Snapshot, run_id: str, judgement: validation.Judgement, page: str) -> None:
+def _publish(
+    workspace: Workspace, spec: ModelSpec, snapshot: Snapshot, run_id: str, judgement: validation.Judgement, page: str
+) -> None:
     """Show the rules in both UIs, the broken ones first, before anything stops the run."""
     table = [
         {
@@ -83,7 +82,7 @@ def _publish(spec: ModelSpec, snapshot: Snapshot, run_id: str, judgement: valida
         for result in sorted(judgement.results, key=lambda one: one.success)
     ]
     create_table_artifact(table=table, key=f"{spec.model}-rules", description=f"Rules on snapshot {snapshot.digest}")
-    registry = Registry(settings())
+    registry = workspace.registry
     results = json.dumps([asdict(result) for result in judgement.results], indent=1)
     registry.log_files(run_id, {"validation/rules.html": page, "validation/results.json": results}, {})
     broken = sum(not result.success for result in judgement.results)

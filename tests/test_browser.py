@@ -15,7 +15,7 @@ import pytest
 
 from evergreen.cli import access
 from evergreen.cli.servers import free_port, mlflow_command, prefect_command, serving
-from evergreen.settings import settings
+from evergreen.settings import open_workspace
 from evergreen.web.keys import Keys, new_key
 
 _ERRORS = re.compile(
@@ -73,8 +73,8 @@ def served(project: Path, browser: Any, monkeypatch: pytest.MonkeyPatch) -> Iter
     """Both UIs of a project whose model was trained, has scored, and was looked at; the browser is signed in."""
     spec = project / "deployments" / "churn.yaml"
     spec.write_text(spec.read_text().replace("[lightgbm, linear]", "[linear]"))
-    here = settings()
-    monkeypatch.setenv("PREFECT_HOME", str(here.workspace / "prefect"))
+    here = open_workspace()
+    monkeypatch.setenv("PREFECT_HOME", str(here.folder / "prefect"))
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
     ports = free_port(0), free_port(0)
     there = Served(*(f"http://127.0.0.1:{port}" for port in ports), key=(key := new_key()))
@@ -97,13 +97,11 @@ def served(project: Path, browser: Any, monkeypatch: pytest.MonkeyPatch) -> Iter
 def test_both_uis_show_the_run_the_verdict_the_health_and_the_model_and_no_page_is_an_error(
     served: Served, browser: Any, tmp_path: Path
 ) -> None:
-    from evergreen.io.records import ChampionHistory
-    from evergreen.io.registry import Registry
 
-    here = settings()
+    here = open_workspace()
     runs = served.runs()
-    champion = ChampionHistory(here.workspace).champions("churn")[-1].version
-    page = Registry(here).page(champion.run_id)
+    champion = here.champions.champions("churn")[-1].version
+    page = here.registry.page(champion.run_id)
     experiment = re.sub(r"/runs/.*", "/runs", page)
     number = experiment.split("/")[-2]
     wanted = {

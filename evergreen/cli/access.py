@@ -12,8 +12,8 @@ from typing import Any
 
 from evergreen.cli.processes import Up, running
 from evergreen.private import write_private
-from evergreen.settings import Settings
 from evergreen.web.keys import Keys
+from evergreen.workspace import Workspace
 
 #: The authentication string of the living ``up``, in the workspace, for its owner alone.
 _FILE = "up.key"
@@ -44,16 +44,16 @@ def environment(key: str) -> dict[str, str]:
     return {_HEADERS: json.dumps({**headers, "Authorization": Keys(key).authorization()})}
 
 
-def join(here: Settings) -> str:
+def join(here: Workspace) -> str:
     """Let this process ask the workspace's ``up``, unless a person has named another server; the API's URL.
 
     Returns:
         What ``PREFECT_API_URL`` holds then; empty where nothing runs and nothing is named.
     """
-    up = running(here.workspace)
+    up = running(here.folder)
     url = os.environ.get("PREFECT_API_URL") or (f"{up.prefect}/api" if up else "")
     if up and _is_api_of(up, url):
-        os.environ.update({"PREFECT_API_URL": url, **environment(kept(here.workspace))})
+        os.environ.update({"PREFECT_API_URL": url, **environment(kept(here.folder))})
     return url
 
 

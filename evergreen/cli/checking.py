@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -20,8 +21,9 @@ from evergreen.cli.stopping import edited
 from evergreen.cli.training import Json
 from evergreen.errors import EvergreenError, SpecError, StoreError, did_you_mean
 from evergreen.masking import masked
-from evergreen.settings import Settings, settings
+from evergreen.settings import open_workspace
 from evergreen.spec import load_spec
+from evergreen.workspace import Workspace
 
 #: Disk space that a workspace should have, GiB.
 _ROOM = 2
@@ -38,14 +40,14 @@ def check(as_json: Json = False) -> None:
     """
     from evergreen.validation import load_suite
 
-    here = settings()
+    here = open_workspace()
     started = time.perf_counter()
     paths = sorted(here.deployments.glob("*.yaml"))
     if not paths:
         raise SpecError(f"{here.deployments}: no models; write NAME.yaml there")
     problems: list[str] = []
     for path in paths:
-        problems += _problems(_check_model, path)
+        problems += _problems(partial(_check_model, here), path)
     suites = sorted(here.expectations.glob("*.yaml"))
     for path in suites:
         problems += _problems(load_suite, path)
@@ -64,8 +66,8 @@ def check(as_json: Json = False) -> None:
     )
 
 
-def _check_model(path: Path) -> None:
-    here, spec = settings(), load_spec(path)
+def _check_model(here: Workspace, path: Path) -> None:
+    spec = load_spec(path)
     if spec.validation and not (here.expectations / f"{spec.validation.suite}.yaml").is_file():
         near = did_you_mean(spec.validation.suite, (p.stem for p in here.expectations.glob("*.yaml")))
         raise SpecError(f"{path}: validation.suite: no expectations/{spec.validation.suite}.yaml{near}")
@@ -89,7 +91,7 @@ def doctor(
 
     Exit codes: 0 nothing stands in the way (a taken port does not), 1 something does.
     """
-    here = settings()
+    here = open_workspace()
     if repair:
         _repair(here)
     found = [
@@ -118,19 +120,17 @@ class Finding:
     bars: bool = True
 
 
-def _workspace(here: Settings) -> list[Finding]:
+def _workspace(here: Workspace) -> list[Finding]:
     """Can the workspace, and the store where that is elsewhere, be written, and is there room?"""
-    there = next(folder for folder in (here.workspace, *here.workspace.parents) if folder.exists())
+    there = next(folder for folder in (here.folder, *here.folder.parents) if folder.exists())
     free = shutil.disk_usage(there).free / 2**30
     found = [
-        Finding(_writable(), f"workspace {here.workspace}", "it cannot be written; set EVERGREEN_WORKSPACE"),
+        Finding(_writable(here.folder), f"workspace {here.folder}", "it cannot be written; set EVERGREEN_WORKSPACE"),
         Finding(free > _ROOM, f"{free:.0f} GiB free for it", f"free some disk space; {_ROOM} GiB at least"),
     ]
-    if here.store_url:
-        from evergreen.io.store import Store
-
+    if here.store_is_apart:
         try:
-            Store(str(here.store)).probe()
+            here.store.probe()
             broken = ""
         except StoreError as error:
             broken = str(error)
@@ -143,28 +143,28 @@ def _port(name: str, port: int) -> Finding:
     return Finding(_free(port), f"port {port} for {name}", advice, bars=False)
 
 
-def _leftovers(here: Settings) -> Finding:
+def _leftovers(here: Workspace) -> Finding:
     left = _left_over(here)
     what = f"processes that a killed `up` left: {', '.join(map(str, left))}" if left else "no processes left over"
     return Finding(not left, what, "run: evergreen doctor --repair")
 
 
-def _left_over(here: Settings) -> list[int]:
+def _left_over(here: Workspace) -> list[int]:
     """The processes of an ``up`` that is no more."""
     from evergreen.cli.processes import marked, recorded, running
 
-    up = recorded(here.workspace) if here.workspace.is_dir() else None
-    return marked(f"{up.token}/") if up and not running(here.workspace) else []
+    up = recorded(here.folder) if here.folder.is_dir() else None
+    return marked(f"{up.token}/") if up and not running(here.folder) else []
 
 
-def _repair(here: Settings) -> None:
+def _repair(here: Workspace) -> None:
     """End leftovers, then runs whose process is gone; without a server a temporary one looks at the runs."""
     from evergreen.cli import access, temporary
     from evergreen.cli.deploying import connect
     from evergreen.cli.processes import end, recorded, running
 
     alone = access.join(here) == ""
-    if (up := recorded(here.workspace)) and not running(here.workspace):
+    if (up := recorded(here.folder)) and not running(here.folder):
         end(f"{up.token}/")
     if not alone:
         connect(here)
@@ -194,8 +194,7 @@ def _constraints() -> list[Finding]:
     return found
 
 
-def _writable() -> bool:
-    folder = settings().workspace
+def _writable(folder: Path) -> bool:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError:

@@ -10,7 +10,7 @@ import typer
 
 from evergreen.cli.environment import prepare
 from evergreen.cli.processes import running
-from evergreen.settings import settings
+from evergreen.settings import open_workspace
 
 _MIB, _GIB = 2**20, 2**30
 
@@ -27,14 +27,14 @@ def clean(
     Never removed: every version that was champion, its run and its tables; what the ledgers, or quarantined rows that
     wait for a word, refer to; the logs of a running `up`; anything younger than a day.
     """
-    from evergreen.io.housekeeping import holdings, remove
+    from evergreen.housekeeping import holdings, remove
     from evergreen.retention import removable
     from evergreen.spec import load_specs
 
-    here = settings()
+    here = open_workspace()
     prepare(here)
     held = holdings(here, [spec.model for spec in load_specs(here.deployments)])
-    if running(here.workspace):
+    if running(here.folder):
         held.protected |= {item.name for item in held.items if item.kind == "log"}
     limit = None if max_gb is None else int(max_gb * _GIB)
     gone = removable(held.items, held.protected, datetime.now(UTC), timedelta(days=keep_days), limit)

@@ -22,8 +22,8 @@ from evergreen.cli import access
 from evergreen.cli.processes import MARK, Up, end, record
 from evergreen.cli.servers import mlflow_command, prefect_command, server_environment
 from evergreen.errors import UsageError
-from evergreen.settings import Settings
 from evergreen.web.keys import Keys, new_key
+from evergreen.workspace import Workspace
 
 _STARTING_SECONDS = 300
 _POOL, _ENGINE = "evergreen", "prefect.engine"
@@ -79,7 +79,7 @@ class Part:
 class Crew:
     """The parts of one ``up``: Prefect's server, MLflow's server, the worker, the warm process that forks its runs."""
 
-    def __init__(self, here: Settings, prefect_port: int, mlflow_port: int, runs: int) -> None:
+    def __init__(self, here: Workspace, prefect_port: int, mlflow_port: int, runs: int) -> None:
         """Describe the parts; nothing is started yet."""
         self._here, self._key, token = here, new_key(), uuid.uuid4().hex
         self._log("up").parent.mkdir(parents=True, exist_ok=True)
@@ -109,10 +109,10 @@ class Crew:
         )  # fmt: skip
         self._clerk = marked("deploy", **client)
         client["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "INFO"  # into the logs of the parts
-        warming = [sys.executable, "-m", "evergreen.runtime.fork_server", str(here.workspace), _ENGINE, *_imports()]
+        warming = [sys.executable, "-m", "evergreen.runtime.fork_server", str(here.folder), _ENGINE, *_imports()]
         self.warm = Part(
             "runs", warming, marked("runs", **client), self._log("runs"),
-            lambda _: _listens(here.workspace), "start at once: their imports are done",
+            lambda _: _listens(here.folder), "start at once: their imports are done",
         )  # fmt: skip
         self.worker = Part(
             "worker",
@@ -129,7 +129,7 @@ class Crew:
         Raises:
             UsageError: a part does not start in time, or a model cannot be registered.
         """
-        access.keep(self._here.workspace, self._key)
+        access.keep(self._here.folder, self._key)
         for part in self.parts[:-1]:
             self._launch(part)
         self._wait(self.prefect)
@@ -168,7 +168,7 @@ class Crew:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     part.process.wait(timeout=10)
         end(f"{self._up.token}/")
-        access.forget(self._here.workspace)
+        access.forget(self._here.folder)
 
     def _end_runs(self) -> None:
         """Tell the server which runs have ended with the worker."""
@@ -196,7 +196,7 @@ class Crew:
         part.start()
         assert part.process is not None
         self._up = replace(self._up, parts={**self._up.parts, part.name: part.process.pid})
-        record(self._here.workspace, self._up)
+        record(self._here.folder, self._up)
 
     def _wait(self, part: Part) -> None:
         deadline = time.monotonic() + _STARTING_SECONDS
@@ -215,7 +215,7 @@ class Crew:
         return not done.returncode
 
     def _log(self, name: str) -> Path:
-        return self._here.workspace / "logs" / f"{name}.log"
+        return self._here.folder / "logs" / f"{name}.log"
 
 
 def _imports() -> list[str]:
@@ -226,12 +226,12 @@ def _imports() -> list[str]:
     return ["prefect.flow_engine", *own, "evergreen.io.registry:warm_up", "evergreen.io.suites:warm_up"]
 
 
-def _run_command(here: Settings) -> str:
+def _run_command(here: Workspace) -> str:
     """What the worker starts for each run; isolated and without packages, as it has to be quick."""
     from evergreen import runtime
 
     client = Path(runtime.__path__[0]) / "fork_client.py"
-    return shlex.join([sys.executable, "-I", "-S", str(client), str(here.workspace), _ENGINE])
+    return shlex.join([sys.executable, "-I", "-S", str(client), str(here.folder), _ENGINE])
 
 
 def _listens(folder: Path) -> bool:

@@ -11,8 +11,8 @@ from evergreen.cli import temporary
 from evergreen.cli.console import json_text, listen
 from evergreen.cli.training import Json, Name
 from evergreen.errors import UsageError
-from evergreen.settings import Settings, settings
-from evergreen.spec import load_spec
+from evergreen.settings import open_workspace
+from evergreen.workspace import Workspace
 
 if TYPE_CHECKING:
     from evergreen.handoffs import RetrainingDecision
@@ -27,11 +27,9 @@ def why(
     as_json: Json = False,
 ) -> None:
     """Explain the newest decision on retraining: what calls for it, what stands in its way, what must happen next."""
-    from evergreen.io.records import MonitoringRecords
-
-    here = settings()
-    load_spec(here.deployments / f"{name}.yaml")
-    watching = MonitoringRecords(here.workspace)
+    here = open_workspace()
+    here.spec(name)
+    watching = here.monitoring
     firings = watching.firings(name)
     freeze = watching.frozen(name)
     newest = firings[-1] if firings else None
@@ -85,9 +83,7 @@ def rollback(name: Name, why: Why) -> None:
 
     Exit codes: 0 it serves, 2 there was none before or the model is frozen, 7 another one was crowned meanwhile.
     """
-    from evergreen.io.records import ChampionHistory
-
-    reigns = ChampionHistory(settings().workspace).champions(name)
+    reigns = open_workspace().champions.champions(name)
     if len(reigns) < 2:
         has = f"version {reigns[-1].version.version} is its first champion" if reigns else "it has no champion"
         raise UsageError(f"{name}: {has}, so there is none to go back to; see: evergreen models {name}")
@@ -99,7 +95,7 @@ def rollback(name: Name, why: Why) -> None:
 def run_promote(name: str, version: int, why: str) -> None:
     """Run the flow ``promote`` in this process."""
     listen()
-    with temporary.prefect(settings()):
+    with temporary.prefect(open_workspace()):
         from flows.promote import promote as flow
 
     flow(name, version, why)
@@ -111,11 +107,9 @@ def freeze(
     off: Annotated[bool, typer.Option("--off", help="End the freeze.")] = False,
 ) -> None:
     """Keep rules, rollbacks and people's commands from changing a model's champion, until --off."""
-    from evergreen.io.records import MonitoringRecords
-
-    here = settings()
-    load_spec(here.deployments / f"{name}.yaml")
-    watching = MonitoringRecords(here.workspace)
+    here = open_workspace()
+    here.spec(name)
+    watching = here.monitoring
     frozen = watching.frozen(name)
     if off:
         if frozen:
@@ -128,14 +122,13 @@ def freeze(
     typer.echo(f"{name}: frozen; end it with: evergreen freeze {name} --off")
 
 
-def _next(here: Settings, watching: MonitoringRecords, firing: RetrainingDecision) -> tuple[str, ...]:
+def _next(here: Workspace, watching: MonitoringRecords, firing: RetrainingDecision) -> tuple[str, ...]:
     from evergreen.cli.outlook import OutlookFacts, outlook
-    from evergreen.io.records import ChampionHistory
     from evergreen.io.trainings import past_trainings
 
-    spec, records = load_spec(here.deployments / f"{firing.model}.yaml"), ChampionHistory(here.workspace)
+    spec, records = here.spec(firing.model), here.champions
     if firing.fire:
-        return (_answer(watching, records.decisions(firing.model), firing),)
+        return (_answer(here, records.decisions(firing.model), firing),)
     reign = records.champion(firing.model)
     refused = [at for at, _ in watching.closed(firing.model).values() if at <= firing.as_of]
     trainings = past_trainings(records, spec, firing.as_of)
@@ -144,24 +137,25 @@ def _next(here: Settings, watching: MonitoringRecords, firing: RetrainingDecisio
     return outlook(firing, past, spec.retraining, spec.monitoring.window)
 
 
-def _answer(watching: MonitoringRecords, decisions: list[TrainingOutcome], firing: RetrainingDecision) -> str:
+def _answer(here: Workspace, decisions: list[TrainingOutcome], firing: RetrainingDecision) -> str:
     """What became of a decision to train."""
-    from evergreen.locks import ANSWER, APPROVAL, holder
+    from evergreen.io.locks import ANSWER, APPROVAL
 
+    locks = here.locks
     for one in decisions:
         if one.cause == firing.cause:
             word = "promoted" if one.verdict.promote else "not promoted"
             return (
                 f"the training has ended: version {one.version.version}, {word}; see: evergreen models {firing.model}"
             )
-    closed = watching.closed(firing.model).get(firing.cause)
+    closed = here.monitoring.closed(firing.model).get(firing.cause)
     if closed:
         return f"the training ended without a verdict: {closed[1]}"
-    if holder(ANSWER, firing.model):
+    if locks.holder(ANSWER, firing.model):
         return "the training is under way, or waits for a person's word in the Prefect UI"
-    if asked := holder(APPROVAL, firing.model):
+    if asked := locks.holder(APPROVAL, firing.model):
         return f"the training comes after the one that waits for a person's word in the Prefect UI ({asked})"
-    if ahead := holder("training", firing.model):
+    if ahead := locks.holder("training", firing.model):
         return f"the training comes after one that was begun by hand ({ahead})"
     return "the training has not ended yet; if it died, the next monitor run starts it again"
 

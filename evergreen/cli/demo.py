@@ -9,7 +9,7 @@ import typer
 from evergreen.cli import temporary
 from evergreen.cli.console import say
 from evergreen.cli.training import print_evidence, print_outcome, run_evaluate, run_train
-from evergreen.settings import settings
+from evergreen.settings import open_workspace
 
 _APRIL, _JULY = datetime(2013, 4, 1, 4, tzinfo=UTC), datetime(2013, 7, 1, 4, tzinfo=UTC)  # midnights in New York
 _LABELS_KNOWN = datetime(2013, 7, 3, 4, tzinfo=UTC)
@@ -17,7 +17,7 @@ _LABELS_KNOWN = datetime(2013, 7, 3, 4, tzinfo=UTC)
 
 def demo() -> None:
     """Train on the flights that left New York in 2013, as known on 1 April, and measure the model on April to June."""
-    here = settings()
+    here = open_workspace()
     say("every flight that left New York in 2013: laying out raw files")
     temporary.begin(here)  # Prefect comes up meanwhile
     from evergreen.io.flights import lay_out

@@ -14,8 +14,9 @@ from evergreen.cli import access
 from evergreen.cli.environment import prepare
 from evergreen.cli.stopping import edited
 from evergreen.errors import UsageError
-from evergreen.settings import Settings, settings
+from evergreen.settings import open_workspace
 from evergreen.spec import ModelSpec, load_specs
+from evergreen.workspace import Workspace
 
 
 def deploy(
@@ -30,7 +31,7 @@ def deploy(
     Then runs whose process died are ended, and of runs that piled up while the machine was off the newest is kept.
     Where an edited function of the project stops a champion, nothing is registered without --retrain.
     """
-    here = settings()
+    here = open_workspace()
     specs = load_specs(here.deployments)
     stopped = _stopped(here, specs, allowed=retrain or dry_run or alone)
     connect(here)
@@ -39,7 +40,7 @@ def deploy(
     from evergreen.orchestration.recovery import recover
     from flows.deploy import deploy as register
 
-    changes = register(specs, dry_run, workspace=here.workspace)
+    changes = register(specs, dry_run, workspace=here.folder)
     for change in changes:
         typer.echo(str(change))
     if not dry_run:
@@ -54,7 +55,7 @@ def deploy(
     typer.echo(f"{len(specs)} models, {len(changes)} deployments and automations: {done}{rest}")
 
 
-def _stopped(here: Settings, specs: Sequence[ModelSpec], allowed: bool) -> list[str]:
+def _stopped(here: Workspace, specs: Sequence[ModelSpec], allowed: bool) -> list[str]:
     """The models whose champion an edited function stops; why is printed.
 
     Raises:
@@ -70,7 +71,7 @@ def _stopped(here: Settings, specs: Sequence[ModelSpec], allowed: bool) -> list[
     return stopped
 
 
-def connect(here: Settings) -> str:
+def connect(here: Workspace) -> str:
     """Point Prefect's client at the server: that of ``PREFECT_API_URL``, or of the workspace's ``up``.
 
     Raises:

@@ -13,7 +13,8 @@ import typer
 from evergreen.cli.console import say
 from evergreen.errors import UsageError
 from evergreen.masking import masked
-from evergreen.settings import Settings, find_project
+from evergreen.settings import open_workspace
+from evergreen.workspace import Workspace
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,7 +42,7 @@ def init(
     from evergreen.discovery import model_file, survey, without_unusable
     from evergreen.io.sampling import read_sample, take_sample
 
-    here = here_or_new()
+    here = open_workspace(new=True)
     _check_lead(lead)
     source = _source_without_password(file, here.project)
     name, rules, path = _free_names(name, source, here)
@@ -74,12 +75,10 @@ def suite(
     """Infer a starting suite from a model's rows as they were known at the window's end, and write it."""
     from evergreen.cli.environment import prepare
     from evergreen.discovery import suite_file
-    from evergreen.settings import settings
-    from evergreen.spec import load_spec
 
-    here = settings()
+    here = open_workspace()
     prepare(here)
-    spec = load_spec(here.deployments / f"{name}.yaml")
+    spec = here.spec(name)
     named = to or (spec.validation.suite if spec.validation else name)
     path = here.expectations / f"{named}.yaml"
     if to != "-" and path.exists():
@@ -88,7 +87,7 @@ def suite(
     say(f"{name}: reading {'all rows' if window is None else window}")
     from tasks.discovery import find_rules
 
-    rows, rules = find_rules(spec, start, end)
+    rows, rules = find_rules(here, spec, start, end)
     said = f"evergreen suite {name}{f' --window {window}' if window else ''}: found from {rows:,} rows"
     text = suite_file(name if to == "-" else named, rules, said, rows)
     if to == "-":
@@ -115,20 +114,6 @@ def _window(text: str | None) -> tuple[datetime | None, datetime | None]:
         raise UsageError(f"--window {text}: write start/end, for example 2013-01-01/2013-02-01") from None
     moments = [moment.replace(tzinfo=UTC) if moment and not moment.tzinfo else moment for moment in (start, end)]
     return moments[0], moments[1]
-
-
-def here_or_new() -> Settings:
-    """Where we are; a folder that holds no project yet becomes one."""
-    named = os.environ.get("EVERGREEN_PROJECT")
-    if named:
-        project = Path(named).resolve()
-    else:
-        try:
-            project = find_project(Path.cwd())
-        except UsageError:
-            project = Path.cwd()
-    workspace = os.environ.get("EVERGREEN_WORKSPACE")
-    return Settings(project, Path(workspace).resolve() if workspace else project / ".evergreen")
 
 
 def source_of(file: str, project: Path) -> str:
@@ -158,7 +143,7 @@ def _source_without_password(file: str, project: Path) -> str:
     return source
 
 
-def _free_names(name: str | None, source: str, here: Settings) -> tuple[str, Path, Path]:
+def _free_names(name: str | None, source: str, here: Workspace) -> tuple[str, Path, Path]:
     """The model's name, and where its suite and its file will stand; neither is there yet."""
     from evergreen.discovery import model_name
 
@@ -225,7 +210,7 @@ def _write_new(path: Path, text: str) -> None:
         ) from None
 
 
-def _say_found(found: Survey, text: str, suite: Path, path: Path, here: Settings) -> None:
+def _say_found(found: Survey, text: str, suite: Path, path: Path, here: Workspace) -> None:
     typer.echo(f"target     {found.target}: {found.task.task}, {found.task.reason}")
     for label, guess in (("key", found.key), ("time", found.time), ("group", found.group)):
         typer.echo(f"{label:10} {f'{guess.value}: {guess.reason}' if guess else 'none found'}")
@@ -236,5 +221,5 @@ def _say_found(found: Survey, text: str, suite: Path, path: Path, here: Settings
     typer.echo(f"go on with evergreen train {path.stem}")
 
 
-def _near(path: Path, here: Settings) -> str:
+def _near(path: Path, here: Workspace) -> str:
     return path.relative_to(here.project).as_posix()

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 
-from evergreen.settings import Settings
+from evergreen.workspace import Workspace
 
 
-def prepare(settings: Settings) -> None:
+def prepare(workspace: Workspace) -> None:
     """Point Prefect at the workspace and quiet it; what the environment already says wins."""
-    home = settings.workspace / "prefect"
+    home = workspace.folder / "prefect"
     home.mkdir(parents=True, exist_ok=True)
     for name, value in {
-        "EVERGREEN_PROJECT": str(settings.project),
-        "EVERGREEN_WORKSPACE": str(settings.workspace),
-        **({"EVERGREEN_STORE": settings.store_url} if settings.store_url else {}),
+        "EVERGREEN_PROJECT": str(workspace.project),
+        "EVERGREEN_WORKSPACE": str(workspace.folder),
+        **({"EVERGREEN_STORE": workspace.store_url} if workspace.store_is_apart else {}),
         "PREFECT_HOME": str(home),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
@@ -28,7 +28,7 @@ def prepare(settings: Settings) -> None:
         "DO_NOT_TRACK": "true",
         # Threads that wait for each other sleep: spinning, a fit beside other work takes many times as long.
         "OMP_WAIT_POLICY": "passive",
-        "MPLCONFIGDIR": str(settings.workspace / "matplotlib"),
+        "MPLCONFIGDIR": str(workspace.folder / "matplotlib"),
         "MPLBACKEND": "Agg",
     }.items():
         os.environ.setdefault(name, value)

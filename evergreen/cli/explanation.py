@@ -12,7 +12,7 @@ from evergreen.cli import temporary
 from evergreen.cli.console import json_text, listen, say
 from evergreen.cli.training import Json, Name
 from evergreen.errors import UsageError
-from evergreen.settings import settings
+from evergreen.settings import open_workspace
 
 if TYPE_CHECKING:
     from tasks.explanation import ExplainedRow
@@ -38,7 +38,7 @@ def explain(
         raise UsageError(f"{name}: {version!r} is no version; give its number, or: champion")
     say(f"{name}: explaining the prediction for {row}")
     listen()
-    with temporary.prefect(settings()):
+    with temporary.prefect(open_workspace()):
         from flows.explain import explain as flow
 
     explained = flow(name, row, None if version == "champion" else int(version), at)

@@ -12,7 +12,7 @@ from evergreen.cli.console import json_text
 from evergreen.cli.environment import prepare
 from evergreen.cli.training import Json, Name, print_evidence
 from evergreen.errors import UsageError
-from evergreen.settings import settings
+from evergreen.settings import open_workspace
 
 if TYPE_CHECKING:
     from evergreen.handoffs import Evidence, SliceEvidence
@@ -26,11 +26,10 @@ def models(
     name: Annotated[str | None, typer.Argument(help="One model; by default all.")] = None, as_json: Json = False
 ) -> None:
     """List versions, the champion with its evidence, and the champion history."""
-    from evergreen.io.records import ChampionHistory
     from evergreen.spec import load_specs
 
-    here = settings()
-    records = ChampionHistory(here.workspace)
+    here = open_workspace()
+    records = here.champions
     names = [known(name)] if name else [spec.model for spec in load_specs(here.deployments)]
     if as_json:
         content = {
@@ -52,12 +51,9 @@ def known(name: str) -> str:
     Raises:
         SpecError: it has neither; the message names those that there are.
     """
-    from evergreen.io.records import ChampionHistory
-    from evergreen.spec import load_spec
-
-    here = settings()
-    if not ChampionHistory(here.workspace).decisions(name):
-        load_spec(here.deployments / f"{name}.yaml")
+    here = open_workspace()
+    if not here.champions.decisions(name):
+        here.spec(name)
     return name
 
 
@@ -99,11 +95,9 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show one version: its recipe, what it has seen, how it was judged, where it is."""
-    from evergreen.io.records import ChampionHistory
-
-    here = settings()
+    here = open_workspace()
     prepare(here)
-    decisions = ChampionHistory(here.workspace).decisions(known(name))
+    decisions = here.champions.decisions(known(name))
     if not decisions:
         raise UsageError(f"{name}: no versions yet; run: evergreen train {name}")
     chosen = [d for d in decisions if version in (None, d.version.version)]

@@ -12,7 +12,7 @@ from evergreen.cli import temporary
 from evergreen.cli.console import json_text, listen, say
 from evergreen.cli.deciding import print_firing
 from evergreen.cli.training import Json, Moment, Name, print_outcome
-from evergreen.settings import settings
+from evergreen.settings import open_workspace
 
 if TYPE_CHECKING:
     from evergreen.handoffs import Health
@@ -44,7 +44,7 @@ def run_score(name: str, as_of: datetime | None, since: datetime | None = None) 
     """Run the flow ``score`` in this process, with progress on stderr."""
     say(f"{name}: scoring what is due")
     listen()
-    with temporary.prefect(settings()):
+    with temporary.prefect(open_workspace()):
         from flows.score import score as flow
 
     return flow(name, as_of, since)
@@ -92,7 +92,7 @@ def run_monitor(name: str, as_of: datetime | None) -> Monitored:
     """Run the flow ``monitor`` in this process, with progress on stderr."""
     say(f"{name}: looking at the windows that are over")
     listen()
-    with temporary.prefect(settings()):
+    with temporary.prefect(open_workspace()):
         from flows.monitor import monitor as flow
 
     return flow(name, as_of)
@@ -142,7 +142,7 @@ def run_backtest(name: str, start: datetime, end: datetime | None) -> Backtested
     """Run the flow ``backtest`` in this process, with progress on stderr."""
     say(f"{name}: playing policies from {start:%Y-%m-%d}")
     listen()
-    with temporary.prefect(settings()):
+    with temporary.prefect(open_workspace()):
         from flows.backtest import backtest as flow
 
     return flow(name, start, end)

@@ -11,7 +11,7 @@ import typer
 from evergreen.cli.console import json_text, listen, say
 from evergreen.cli.environment import prepare
 from evergreen.cli.training import Json, Name
-from evergreen.settings import settings
+from evergreen.settings import open_workspace
 
 
 def predict(
@@ -33,14 +33,12 @@ def predict(
     Exit codes: 0 written, 2 usage or spec, 3 data (columns are missing, no table), 6 store, 7 registry (no such
     version, or one that cannot be loaded).
     """
-    here = settings()
+    here = open_workspace()
     prepare(here)
-    from evergreen.io.predictions import predict_file
-    from evergreen.io.records import ChampionHistory
-    from evergreen.spec import load_spec
+    from evergreen.predictions import predict_file
 
-    spec = load_spec(here.deployments / f"{name}.yaml")
-    chosen = ChampionHistory(here.workspace).version(name, version)
+    spec = here.spec(name)
+    chosen = here.champions.version(name, version)
     say(f"{name}: predicting {file} with version {chosen.version}")
     listen()
     rows = predict_file(here, spec, chosen, file, out, datetime.now(UTC), raw=raw)

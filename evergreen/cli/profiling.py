@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from evergreen.cli.console import say
-from evergreen.cli.discovery import here_or_new, source_of
+from evergreen.cli.discovery import source_of
 from evergreen.masking import masked
+from evergreen.settings import open_workspace
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,13 +30,11 @@ def profile(
     from evergreen.discovery import profile as count
     from evergreen.io.sampling import read_all
 
-    here = here_or_new()
+    here = open_workspace(new=True)
     say(f"{masked(what)}: reading")
     known = here.deployments / f"{what}.yaml"
     if known.is_file():
-        from evergreen.spec import load_spec
-
-        data = load_spec(known).data
+        data = here.spec(what).data
         title, target = what, target or data.target.column
         frame = read_all(data.source, here.project, data.read, data.time, data.timezone)
         time = time or data.time
@@ -46,7 +45,7 @@ def profile(
     time, task, leaks = _suspects(frame, target, time)
     say(f"{title}: {len(frame):,} rows by {len(frame.columns)} columns")
     found = count(frame, target, task, time)
-    path = out or here.workspace / "profiles" / f"{title}.html"
+    path = out or here.folder / "profiles" / f"{title}.html"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(page(title, found, leaks, target), encoding="utf-8")
     typer.echo(summary(title, found, leaks))

@@ -10,7 +10,7 @@ import typer
 from evergreen.cli.models import known
 from evergreen.cli.training import Json, Name
 from evergreen.errors import UsageError, did_you_mean
-from evergreen.settings import settings
+from evergreen.settings import open_workspace
 
 
 def quarantine(
@@ -20,9 +20,7 @@ def quarantine(
     as_json: Json = False,
 ) -> None:
     """List the rows that broke a row rule, or release some into the next snapshot."""
-    from evergreen.io.records import ChampionHistory
-
-    records = ChampionHistory(settings().workspace)
+    records = open_workspace().champions
     rows = records.quarantined(known(name))
     if release:
         _check_keys(name, release, {row["row_key"] for row in rows})

@@ -15,7 +15,7 @@ from evergreen.cli.crew import Crew
 from evergreen.cli.environment import prepare
 from evergreen.cli.processes import only_up
 from evergreen.cli.servers import free_port, interruptible
-from evergreen.settings import settings
+from evergreen.settings import open_workspace
 from evergreen.spec import load_specs
 
 
@@ -34,12 +34,12 @@ def up(
 
     A part that dies is started again. All of it listens on 127.0.0.1 and keeps its state in the workspace.
     """
-    here = settings()
+    here = open_workspace()
     prepare(here)
     specs = load_specs(here.deployments)  # a mistake in a model's file is said before anything starts
     waiting = sum(spec.approval is not None for spec in specs)  # a training that waits for a person keeps a place
     interruptible()
-    with only_up(here.workspace):
+    with only_up(here.folder):
         lay_down(Path(os.environ["PREFECT_HOME"]))
         crew = Crew(here, free_port(prefect_port), free_port(mlflow_port), runs + waiting)
         try:

@@ -21,9 +21,10 @@ from evergreen.cli.console import say
 from evergreen.cli.environment import prepare
 from evergreen.cli.processes import running
 from evergreen.errors import UsageError
-from evergreen.settings import Settings, settings
+from evergreen.settings import open_workspace
 from evergreen.web.keys import new_key
 from evergreen.web.policy import environment
+from evergreen.workspace import Workspace
 
 #: The program of Prefect's server.
 LIFELINE = Path(__file__).with_name("lifeline.py")
@@ -37,9 +38,9 @@ def ui(
 
     It prints links that sign a browser in, once each, within ten minutes; beside an `evergreen up` new ones for that.
     """
-    here = settings()
-    if up := running(here.workspace):
-        links = access.links(access.kept(here.workspace), up.prefect, up.mlflow)
+    here = open_workspace()
+    if up := running(here.folder):
+        links = access.links(access.kept(here.folder), up.prefect, up.mlflow)
         typer.echo(f"{links}\n`evergreen up` serves both already; each link signs in once, within ten minutes")
         return
     prepare(here)
@@ -78,12 +79,12 @@ def prefect_command(port: int) -> list[str]:
     return [sys.executable, "-P", str(LIFELINE), "--port", str(port)]
 
 
-def mlflow_command(here: Settings, port: int) -> list[str]:
+def mlflow_command(here: Workspace, port: int) -> list[str]:
     """The command line of MLflow's server on the workspace's database and artifacts."""
     return [
         *(sys.executable, "-m", "mlflow", "server", "--workers", "1"),
-        *("--backend-store-uri", f"sqlite:///{here.workspace / 'mlflow.db'}"),
-        *("--artifacts-destination", (here.workspace / "artifacts").as_uri(), "--serve-artifacts"),
+        *("--backend-store-uri", f"sqlite:///{here.folder / 'mlflow.db'}"),
+        *("--artifacts-destination", (here.folder / "artifacts").as_uri(), "--serve-artifacts"),
         # The door before it knows hosts, origins and who asks: one set of rules.
         *("--host", "127.0.0.1", "--port", str(port), "--app-name", "evergreen", "--disable-security-middleware"),
     ]
@@ -105,7 +106,7 @@ def free_port(wanted: int) -> int:
 
 @contextlib.contextmanager
 def serving(
-    command: list[str], here: Settings, name: str, health: str, key: str, seconds: float = 300
+    command: list[str], here: Workspace, name: str, health: str, key: str, seconds: float = 300
 ) -> Iterator[None]:
     """Run a server in a session of its own until the block ends; its log lies in the workspace.
 
@@ -120,7 +121,7 @@ def serving(
     Raises:
         UsageError: it does not answer in time; the message names its log.
     """
-    log = here.workspace / "logs" / f"{name}.log"
+    log = here.folder / "logs" / f"{name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
         process = subprocess.Popen(
@@ -129,7 +130,7 @@ def serving(
             stderr=output,
             env=server_environment(here, key),
             start_new_session=True,
-            cwd=here.workspace,
+            cwd=here.folder,
         )
     try:
         deadline = time.monotonic() + seconds
@@ -142,7 +143,7 @@ def serving(
         _stop(process)
 
 
-def server_environment(here: Settings, key: str) -> Mapping[str, str]:
+def server_environment(here: Workspace, key: str) -> Mapping[str, str]:
     """The environment of both servers.
 
     Args:

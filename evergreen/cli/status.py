@@ -14,7 +14,8 @@ import typer
 
 from evergreen.cli import access
 from evergreen.cli.training import Json
-from evergreen.settings import Settings, settings
+from evergreen.settings import open_workspace
+from evergreen.workspace import Workspace
 
 if TYPE_CHECKING:
     from evergreen.handoffs import Health, RetrainingDecision
@@ -59,17 +60,17 @@ class Status:
 
 def status(as_json: Json = False) -> None:
     """Show every model: champion, age, health, runs, what the retraining rules say, quarantine, disk used."""
-    from evergreen.io.housekeeping import disk_used
+    from evergreen.housekeeping import disk_used
     from evergreen.spec import load_specs
 
-    here = settings()
+    here = open_workspace()
     flows = _flow_times(here)
     found = [_status(here, spec.model, (flows or {}).get(spec.model, {})) for spec in load_specs(here.deployments)]
-    disk = disk_used(here.workspace)
+    disk = disk_used(here.folder)
     if as_json:
         content = {
             "models": [asdict(one) for one in found], "server": flows is not None,
-            "workspace": str(here.workspace), "disk_bytes": disk,
+            "workspace": str(here.folder), "disk_bytes": disk,
         }  # fmt: skip
         typer.echo(json.dumps(content))
         return
@@ -77,17 +78,16 @@ def status(as_json: Json = False) -> None:
         _print(one)
     if flows is None:
         typer.echo("no Prefect server runs: nothing is scheduled; start one with `evergreen up`")
-    typer.echo(f"disk      {disk / _MIB:,.0f} MiB in {here.workspace}; see `evergreen clean --dry-run`")
+    typer.echo(f"disk      {disk / _MIB:,.0f} MiB in {here.folder}; see `evergreen clean --dry-run`")
 
 
-def _status(here: Settings, model: str, flows: dict[str, FlowTimes]) -> Status:
-    from evergreen.io.records import ChampionHistory, Ledger, MonitoringRecords
+def _status(here: Workspace, model: str, flows: dict[str, FlowTimes]) -> Status:
 
-    records, watching = ChampionHistory(here.workspace), MonitoringRecords(here.workspace)
+    records, watching = here.champions, here.monitoring
     reign = records.champion(model)
     healths, firings = watching.healths(model), watching.firings(model)
     health, firing = (healths[-1] if healths else None), (firings[-1] if firings else None)
-    freeze, scored = watching.frozen(model), Ledger(here.workspace).last_cut_off(model)
+    freeze, scored = watching.frozen(model), here.ledger.last_cut_off(model)
     return Status(
         model=model,
         champion=reign.version.version if reign else None,
@@ -186,7 +186,7 @@ def _condition(one: Status) -> str:
     return " and ".join(word for word, true in found if true) or "well"
 
 
-def _flow_times(here: Settings) -> dict[str, dict[str, FlowTimes]] | None:
+def _flow_times(here: Workspace) -> dict[str, dict[str, FlowTimes]] | None:
     """The runs of each model's flows, by model and flow; None where no server answers."""
     url = access.join(here)
     try:

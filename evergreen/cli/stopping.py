@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from evergreen.settings import Settings
 from evergreen.spec import ModelSpec
+from evergreen.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -18,19 +18,18 @@ class Edited:
     message: str
 
 
-def edited(here: Settings, specs: Sequence[ModelSpec]) -> list[Edited]:
+def edited(here: Workspace, specs: Sequence[ModelSpec]) -> list[Edited]:
     """The champions that do not predict any more, and those of which nobody can tell; nothing is written.
 
     Args:
         here: The project and its workspace.
         specs: The models.
     """
-    if not (here.workspace / "records.db").is_file():
+    if not (here.folder / "records.db").is_file():
         return []
     from evergreen.io.program import functions_of, not_comparable, stopped
-    from evergreen.io.records import ChampionHistory
 
-    history, results = ChampionHistory(here.workspace), []
+    history, results = here.champions, []
     for spec in specs:
         if not (reign := history.champion(spec.model)):
             continue

@@ -28,9 +28,9 @@ from evergreen.cli.console import say
 from evergreen.cli.environment import prepare
 from evergreen.cli.servers import LIFELINE
 from evergreen.errors import UsageError
-from evergreen.settings import Settings, settings
 from evergreen.web.keys import Keys, new_key
 from evergreen.web.policy import environment
+from evergreen.workspace import Workspace
 
 _PROGRAM = LIFELINE
 #: How Prefect starts a temporary server: the services that record runs, no UI, and no list of blocks for one.
@@ -47,7 +47,7 @@ NO_HEARTBEAT = ("PREFECT_FLOWS", '{"heartbeat_frequency": null}')
 
 
 @contextlib.contextmanager
-def prefect(here: Settings, seconds: float = 300) -> Iterator[None]:
+def prefect(here: Workspace, seconds: float = 300) -> Iterator[None]:
     """Start what runs flows; the block imports them, and at its end Prefect answers.
 
     Where a server is named already (``PREFECT_API_URL``, a profile or a ``prefect.toml``), nothing is started. While
@@ -66,12 +66,12 @@ def prefect(here: Settings, seconds: float = 300) -> Iterator[None]:
         return
     for step in (_mlflow, _great_expectations):
         if not server.answers(0) and server.process.poll() is None:
-            step()
+            step(here)
     if not server.answers(seconds):
         raise UsageError(f"the temporary Prefect server does not answer; its log is {server.log}")
 
 
-def begin(here: Settings) -> Server | None:
+def begin(here: Workspace) -> Server | None:
     """Point the giants at the workspace and start the temporary server.
 
     None where a person has named a server, or an ``evergreen up`` runs one on the same database.
@@ -111,7 +111,7 @@ class Server:
 
 
 @cache
-def start(here: Settings) -> Server:
+def start(here: Workspace) -> Server:
     """Start the temporary server of this process, once, and name it in ``PREFECT_API_URL``; it stops at exit.
 
     The listening socket is made here and handed over: no other process can take the port, and a question asked too
@@ -119,7 +119,7 @@ def start(here: Settings) -> Server:
     """
     if not lay_down(Path(os.environ["PREFECT_HOME"])):
         say("the workspace is new: Prefect makes its database first")
-    log = here.workspace / "logs" / "prefect-temporary.log"
+    log = here.folder / "logs" / "prefect-temporary.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     key = new_key()  # of this command alone: what it starts inherits it, and it is written down nowhere
     with socket.create_server(("127.0.0.1", 0), backlog=128) as listening, log.open("ab") as output:
@@ -140,7 +140,7 @@ def start(here: Settings) -> Server:
     return server
 
 
-def _is_elsewhere(here: Settings) -> bool:
+def _is_elsewhere(here: Workspace) -> bool:
     """Whether a person has named a server; one that this command started counts as none."""
     if start.cache_info().currsize:
         return False
@@ -159,14 +159,14 @@ def _told(path: Path) -> dict[str, Any]:
     return {}
 
 
-def _mlflow() -> None:
+def _mlflow(here: Workspace) -> None:
     from evergreen.io import registry
 
     registry.warm_up()
-    registry.Registry(settings())  # opens the database, or makes it
+    _ = here.registry  # opens the database, or makes it
 
 
-def _great_expectations() -> None:
+def _great_expectations(_: Workspace) -> None:
     from evergreen.io import suites
     from evergreen.runtime import validation_process
 

@@ -13,8 +13,7 @@ import typer
 from evergreen.cli import temporary
 from evergreen.cli.console import json_text, listen, say
 from evergreen.errors import TrainingError, UsageError
-from evergreen.settings import settings
-from evergreen.spec import load_spec
+from evergreen.settings import open_workspace
 
 if TYPE_CHECKING:
     from evergreen.handoffs import Evidence, ValidationReport
@@ -83,8 +82,8 @@ def evaluate(
 
 def run_train(name: str, as_of: datetime | None) -> Outcome:
     """Run the flow ``train`` in this process, with progress on stderr."""
-    here = settings()
-    say(f"{name}: starting (workspace {here.workspace})")
+    here = open_workspace()
+    say(f"{name}: starting (workspace {here.folder})")
     listen()
     with temporary.prefect(here):
         from flows.train import train as flow
@@ -94,7 +93,7 @@ def run_train(name: str, as_of: datetime | None) -> Outcome:
 
 def _validating(name: str) -> AbstractContextManager[None]:
     """Where the model has a suite, what judges by it comes up in a process beside this one."""
-    if load_spec(settings().deployments / f"{name}.yaml").validation is None:
+    if open_workspace().spec(name).validation is None:
         return nullcontext()
     from evergreen.runtime.validation_process import beside
 
@@ -105,7 +104,7 @@ def _reproduce(name: str, like: str, as_json: bool) -> None:
     """Run the flow ``reproduce`` in this process and say what it found; exit code 5 where a prediction differs."""
     say(f"{name}: fitting what {like} fitted once more")
     listen()
-    with temporary.prefect(settings()):
+    with temporary.prefect(open_workspace()):
         from flows.reproduce import reproduce
     found = reproduce(name, like)
     if as_json:
@@ -127,7 +126,7 @@ def run_evaluate(
     """Run the flow ``evaluate`` in this process."""
     say(f"{name}: measuring {start:%Y-%m-%d} to {end:%Y-%m-%d}")
     listen()
-    with temporary.prefect(settings()):
+    with temporary.prefect(open_workspace()):
         from flows.evaluate import evaluate as flow
 
     return flow(name, start, end, as_of, version)
@@ -135,8 +134,6 @@ def run_evaluate(
 
 def print_outcome(name: str, outcome: Outcome) -> None:
     """Say what a person wants to know after a training."""
-    from evergreen.io.records import ChampionHistory
-
     if outcome.repeated:
         typer.echo(f"\n{name}: nothing new since this verdict; rows, spec and program are the same")
     if outcome.validation:
@@ -146,7 +143,7 @@ def print_outcome(name: str, outcome: Outcome) -> None:
         _print_candidates(json.loads(version.recipe)["name"], fitted)
     if outcome.evidence:
         print_evidence(outcome.evidence)
-    reigns = ChampionHistory(settings().workspace).champions(name)
+    reigns = open_workspace().champions.champions(name)
     word = "PROMOTED" if outcome.verdict.promote else "KEPT THE CHAMPION" if reigns else "NOT PROMOTED"
     typer.echo(f"verdict    {word}: version {version.version} of {name}")
     for rule in outcome.verdict.rules:
@@ -207,10 +204,9 @@ def _as_dict(outcome: Outcome) -> dict[str, object]:
 
 def _logged(outcome: Outcome) -> tuple[list[dict[str, Any]], str]:
     """The candidates of the run that made a version, the best first, and the folder of its reports."""
-    from evergreen.io.registry import Registry
     from evergreen.metrics import find_metric
 
-    registry, run_id = Registry(settings()), outcome.version.run_id
+    registry, run_id = open_workspace().registry, outcome.version.run_id
     found: list[dict[str, Any]] = [
         {"name": name, "metric": key.removeprefix("tuning_"), "value": value, "seconds": metrics["fit_seconds"]}
         for name, metrics in registry.candidates(run_id)

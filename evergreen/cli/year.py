@@ -13,7 +13,7 @@ import typer
 
 from evergreen.cli import temporary
 from evergreen.cli.console import listen, say
-from evergreen.settings import settings
+from evergreen.settings import open_workspace
 
 if TYPE_CHECKING:
     from evergreen.backtest import ArmResult
@@ -43,7 +43,7 @@ def year() -> None:
     every month ungated and gated (by the backtest), and retrained by the spec's rules (by real flows). Run again, it
     goes on where it stopped.
     """
-    here = settings()
+    here = open_workspace()
     began = time.monotonic()
     say("April to December 2013, week by week, on a simulated clock")
     temporary.begin(here)
@@ -56,13 +56,13 @@ def year() -> None:
         from flows.backtest import backtest, lived
         from flows.train import train
         from tasks.promotion import find_champions
-    if not find_champions.fn(_MODEL):
+    if not find_champions.fn(here, _MODEL):
         say("training the first champion, as known on 1 April")
         train(_MODEL, _START)
-    steps = [*monitor_steps(find_spec(_MODEL), _START, _END), _LABELS_KNOWN]
+    steps = [*monitor_steps(find_spec(here, _MODEL), _START, _END), _LABELS_KNOWN]
     weeks = [_live(step, number, len(steps)) for number, step in enumerate(steps, 1)]
     flows = {step.isoformat(): week.seconds for step, week in zip(steps, weeks, strict=True)}
-    (here.workspace / "year.json").write_text(json.dumps(flows, indent=1), encoding="utf-8")
+    (here.folder / "year.json").write_text(json.dumps(flows, indent=1), encoding="utf-8")
     say("playing the other policies through the same year")
     found = backtest(_MODEL, _START, _END, _LABELS_KNOWN, list(_ARMS))
     real, picture = lived(_MODEL, _START, _LABELS_KNOWN, found)

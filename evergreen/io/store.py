@@ -196,8 +196,7 @@ def _unread(error: BaseException) -> str:
 def _unwritten(path: str, error: BaseException) -> str:
     if _is_near(path):
         reason = getattr(error, "strerror", None) or str(error)
-        named = "EVERGREEN_STORE" if os.environ.get("EVERGREEN_STORE") else "EVERGREEN_WORKSPACE"
-        return f"cannot be written ({reason}); free space or set {named}"
+        return f"cannot be written ({reason}); free space or set EVERGREEN_STORE"
     return what_broke(error) or f"cannot be written ({error}); look at the place that EVERGREEN_STORE names"
 
 

@@ -17,20 +17,18 @@ from prefect.client.orchestration import get_client
 
 from evergreen.errors import AnswerAwaited, EvergreenError, UsageError
 from evergreen.handoffs import FeatureTable, Snapshot
+from evergreen.io.locks import ANSWER, APPROVAL
 from evergreen.io.program import program
 from evergreen.io.provenance import provenance
-from evergreen.io.records import ChampionHistory, MonitoringRecords
-from evergreen.io.registry import Registry
-from evergreen.locks import ANSWER, APPROVAL, alone, holder
 from evergreen.monitoring import window_of, windows_between
-from evergreen.settings import settings
 from evergreen.spec import ModelSpec, load_spec
+from evergreen.workspace import Workspace
 
 #: The tag of an MLflow run that holds its feature table's URI.
 TABLE_TAG = "evergreen.feature_table"
 
 
-def find_spec(model: str) -> ModelSpec:
+def find_spec(workspace: Workspace, model: str) -> ModelSpec:
     """The model's file in the project; from here on the run's log holds what our loggers say.
 
     Raises:
@@ -39,7 +37,7 @@ def find_spec(model: str) -> ModelSpec:
     for name in ("evergreen", "tasks", "flows"):  # Prefect collects them, and leaves their level at that of warnings
         if logging.getLogger(name).level == logging.NOTSET:
             logging.getLogger(name).setLevel(logging.INFO)
-    return load_spec(settings().deployments / f"{model}.yaml")
+    return load_spec(workspace.deployments / f"{model}.yaml")
 
 
 def scheduled_time(as_of: datetime | None) -> datetime:
@@ -57,26 +55,25 @@ def run_name() -> str:
     return f"{runtime.flow_run.flow_name} {given.get('model', '')} as of {as_of:%Y-%m-%d %H:%M}"
 
 
-def run_key(spec: ModelSpec, snapshot: Snapshot, recipe: str | None = None) -> str:
+def run_key(workspace: Workspace, spec: ModelSpec, snapshot: Snapshot, recipe: str | None = None) -> str:
     """The identity of a run's inputs: what the model is, the rows, their suite, released rows, and the program.
 
     To the program belongs every line of the project's own functions that the model calls.
     """
-    here = settings()
-    suite = here.expectations / f"{spec.validation.suite}.yaml" if spec.validation else None
+    suite = workspace.expectations / f"{spec.validation.suite}.yaml" if spec.validation else None
     parts = (
         spec.digest,
         snapshot.digest,
         recipe or "",
         suite.read_text(encoding="utf-8") if suite and suite.is_file() else "",
-        *sorted(ChampionHistory(here.workspace).released(spec.model)),
-        *program(spec, here.project),
+        *sorted(workspace.champions.released(spec.model)),
+        *program(spec, workspace.project),
     )
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
 
 
 @contextmanager
-def answering(model: str, cause: str, as_of: datetime) -> Iterator[None]:
+def answering(workspace: Workspace, model: str, cause: str, as_of: datetime) -> Iterator[None]:
     """Close a retraining decision that this run answers, whatever becomes of it; a verdict closes it by itself.
 
     No two runs answer at once. One that is killed leaves it open, and so does one that does not begin because a person
@@ -88,13 +85,13 @@ def answering(model: str, cause: str, as_of: datetime) -> Iterator[None]:
     if not cause:
         yield
         return
-    watching = MonitoringRecords(settings().workspace)
+    watching = workspace.monitoring
 
     def close(why: str) -> None:
         if cause in {firing.cause for firing in watching.pending(model)}:
             watching.close(model, cause, as_of, why)
 
-    with alone(ANSWER, model):
+    with workspace.locks.alone(ANSWER, model):
         if closed := watching.closed(model).get(cause):
             raise UsageError(
                 f"{model}: the training for {cause} has ended without a verdict already ({closed[1]}); to train "
@@ -110,13 +107,13 @@ def answering(model: str, cause: str, as_of: datetime) -> Iterator[None]:
         close("nothing was new: rows, spec and program are those of an earlier verdict")
 
 
-def refuse_while_asked(spec: ModelSpec) -> None:
+def refuse_while_asked(workspace: Workspace, spec: ModelSpec) -> None:
     """End a training that would ask a person while an earlier one of its model still waits: each keeps a process.
 
     Raises:
         AnswerAwaited: one waits.
     """
-    if spec.approval and (waiting := holder(APPROVAL, spec.model)):
+    if spec.approval and (waiting := workspace.locks.holder(APPROVAL, spec.model)):
         raise AnswerAwaited(
             f"{spec.model}: a training waits for a person's answer already ({waiting}), and no other begins before; "
             "answer that one (Resume on the page of its run), then train again"
@@ -124,7 +121,7 @@ def refuse_while_asked(spec: ModelSpec) -> None:
 
 
 @contextmanager
-def logged_run(spec: ModelSpec, kind: str, as_of: datetime, reason: str = "") -> Iterator[str]:
+def logged_run(workspace: Workspace, spec: ModelSpec, kind: str, as_of: datetime, reason: str = "") -> Iterator[str]:
     """Open the MLflow run of a flow, linked both ways with the Prefect run."""
     tags = {
         "evergreen.kind": kind,
@@ -133,11 +130,11 @@ def logged_run(spec: ModelSpec, kind: str, as_of: datetime, reason: str = "") ->
         "evergreen.spec": spec.digest,
         "prefect.flow_run_id": str(runtime.flow_run.id or ""),
         "prefect.flow_run_name": str(runtime.flow_run.name or ""),
-        **provenance(settings().project),
+        **provenance(workspace.project),
     }
-    registry = Registry(settings())
+    registry = workspace.registry
     with registry.run(spec.model, f"{kind} {as_of:%Y-%m-%d %H:%M}", tags) as run_id:
-        places = links(run_id)
+        places = links(workspace, run_id)
         registry.log(run_id, params=parameters(spec), tags={"prefect.flow_run_url": places.get("Prefect run", "")})
         if runtime.flow_run.id:
             key = f"{spec.model}-mlflow-run"
@@ -153,12 +150,11 @@ def _tag(model: str, run_id: str) -> None:
         client.update_flow_run(UUID(str(runtime.flow_run.id)), tags=list(tags))
 
 
-def links(run_id: str) -> dict[str, str]:
+def links(workspace: Workspace, run_id: str) -> dict[str, str]:
     """Where both UIs show this run; without a flow run around it, MLflow's alone."""
-    here = settings()
-    found = {"MLflow run": f"{here.mlflow_url}/{Registry(here).page(run_id)}"}
+    found = {"MLflow run": f"{workspace.mlflow_url}/{workspace.registry.page(run_id)}"}
     if runtime.flow_run.id:
-        found["Prefect run"] = f"{here.prefect_url}/runs/flow-run/{runtime.flow_run.id}"
+        found["Prefect run"] = f"{workspace.prefect_url}/runs/flow-run/{runtime.flow_run.id}"
     return found
 
 
@@ -179,9 +175,9 @@ def parameters(spec: ModelSpec) -> dict[str, str]:
     return flat
 
 
-def note_table(run_id: str, table: FeatureTable) -> None:
+def note_table(workspace: Workspace, run_id: str, table: FeatureTable) -> None:
     """Name a run's feature table in MLflow, so that ``explain`` finds its rows, and count its inputs."""
-    registry = Registry(settings())
+    registry = workspace.registry
     registry.log(run_id, params={"features.count": len(table.inputs)}, tags={TABLE_TAG: table.uri})
 
 

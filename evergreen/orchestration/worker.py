@@ -19,7 +19,7 @@ from prefect.client.schemas.responses import DeploymentResponse
 from prefect.workers.process import ProcessJobConfiguration, ProcessWorker
 
 from evergreen.orchestration.permission import require
-from evergreen.settings import settings
+from evergreen.settings import open_workspace
 
 #: The variable that holds the command of every run.
 RUN = "EVERGREEN_RUN"
@@ -48,7 +48,7 @@ class Configuration(ProcessJobConfiguration):
         if deployment is None and flow_run.deployment_id:
             deployment = await client.read_deployment(flow_run.deployment_id)
         template = Worker.get_default_base_job_template()
-        entrypoint = require(settings().workspace, flow_run, deployment, work_pool, template)
+        entrypoint = require(open_workspace().folder, flow_run, deployment, work_pool, template)
         made = await super().resolve_for_flow_run(
             flow_run, client=client, work_pool=work_pool, deployment=deployment, **more
         )

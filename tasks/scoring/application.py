@@ -14,12 +14,9 @@ from prefect import task
 from evergreen import scoring, training
 from evergreen.errors import EvergreenError
 from evergreen.handoffs import CUT_OFF, KEY, FeatureTable, ValidationReport
-from evergreen.io.labelled_predictions import read_scored
-from evergreen.io.records import Ledger, Scoring
-from evergreen.io.registry import Registry
-from evergreen.io.store import Store
-from evergreen.settings import settings
+from evergreen.io.records import Scoring
 from evergreen.spec import ModelSpec
+from evergreen.workspace import Workspace
 from tasks.scoring.due import Due, Turn
 from tasks.scoring.report import publish
 
@@ -43,10 +40,10 @@ class Scored:
 
 
 @task
-def enter_nothing(spec: ModelSpec, due: Due) -> Scored:
+def enter_nothing(workspace: Workspace, spec: ModelSpec, due: Due) -> Scored:
     """Enter that the range held no row, so that it counts as scored."""
-    table = Store(str(settings().store)).write(scoring.nothing(bool(spec.data.time)), "predictions")
-    ledger, entered = Ledger(settings().workspace), []
+    table = workspace.store.write(scoring.nothing(bool(spec.data.time)), "predictions")
+    ledger, entered = workspace.ledger, []
     for turn in due.turns:
         entered.append(_entry(spec, turn, table.uri, "", 0, due))
         ledger.replace(entered[-1])
@@ -55,17 +52,19 @@ def enter_nothing(spec: ModelSpec, due: Due) -> Scored:
 
 
 @task
-def apply(spec: ModelSpec, table: FeatureTable, report: ValidationReport, due: Due, run_id: str) -> Scored:
+def apply(
+    workspace: Workspace, spec: ModelSpec, table: FeatureTable, report: ValidationReport, due: Due, run_id: str
+) -> Scored:
     """Apply each version to its rows and enter what it says, the champion first; a shadow that fails stops nobody.
 
     Raises:
         TamperedModel: the champion's files differ from what was logged; nothing is entered.
     """
-    rows = Store(str(settings().store)).read(table.uri)
+    rows = workspace.store.read(table.uri)
     late, entered = 0, []
     for turn in due.turns:
         try:
-            entry, predictions = _score(spec, table, _due_rows(spec, rows, turn), turn, due)
+            entry, predictions = _score(workspace, spec, table, _due_rows(workspace, spec, rows, turn), turn, due)
         except EvergreenError as error:
             if turn.role == "champion":
                 raise
@@ -75,33 +74,33 @@ def apply(spec: ModelSpec, table: FeatureTable, report: ValidationReport, due: D
         logger.info("%s: %s version %d scored %s rows", spec.model, turn.role, entry.version, f"{entry.rows:,}")
         if turn.role == "champion":
             late = int(predictions[scoring.LATE].sum())
-            publish(spec, entry, predictions, report, run_id)
+            publish(workspace, spec, entry, predictions, report, run_id)
     return Scored(tuple(entered), late, report)
 
 
-def _due_rows(spec: ModelSpec, rows: pd.DataFrame, turn: Turn) -> pd.DataFrame:
+def _due_rows(workspace: Workspace, spec: ModelSpec, rows: pd.DataFrame, turn: Turn) -> pd.DataFrame:
     """A turn's rows: by cut-off or, without a time, those that were not seen before its range."""
     if spec.data.time:
         inside = (rows[CUT_OFF] > pd.Timestamp(turn.since)) & (rows[CUT_OFF] <= pd.Timestamp(turn.until))
     else:
-        earlier = read_scored(spec, None, turn.since, turn.role, (KEY,))
+        earlier = workspace.labelled_predictions.read_scored(spec, None, turn.since, turn.role, (KEY,))
         inside = ~rows[KEY].isin(earlier[KEY])
     return rows[inside.to_numpy()].reset_index(drop=True)
 
 
 def _score(
-    spec: ModelSpec, table: FeatureTable, rows: pd.DataFrame, turn: Turn, due: Due
+    workspace: Workspace, spec: ModelSpec, table: FeatureTable, rows: pd.DataFrame, turn: Turn, due: Due
 ) -> tuple[Scoring, pd.DataFrame]:
-    pipeline = Registry(settings()).load(turn.version)
+    pipeline = workspace.registry.load(turn.version)
     values = training.predict(pipeline, turn.version.task, rows, len(turn.version.classes))
     slices = spec.promotion.slices if spec.monitoring.slices is None else spec.monitoring.slices
     # Which rows came late is the champion's to say; it has entered them before any shadow does.
-    ledger = Ledger(settings().workspace)
+    ledger = workspace.ledger
     ranges = tuple((e.since, e.until) for e in ledger.scorings(spec.model, "champion", turn.since, turn.until))
-    held = read_scored(spec, turn.since, turn.until, "champion", (KEY, scoring.LATE))
+    held = workspace.labelled_predictions.read_scored(spec, turn.since, turn.until, "champion", (KEY, scoring.LATE))
     known = scoring.Before(ranges, held)
     predictions = scoring.predictions(rows, values, turn.version, slices, due.as_of, known)
-    stored = Store(str(settings().store)).write(predictions, "predictions")
+    stored = workspace.store.write(predictions, "predictions")
     entry = _entry(spec, turn, stored.uri, table.uri, stored.rows, due)
     ledger.replace(entry)
     return entry, predictions

@@ -11,10 +11,10 @@ from prefect import task
 from evergreen import scoring
 from evergreen.errors import EmptyWindow, UsageError
 from evergreen.handoffs import ModelVersion, Snapshot
-from evergreen.io.records import ChampionHistory, Ledger, Role, Scoring
+from evergreen.io.records import Role, Scoring
 from evergreen.io.sources import read
-from evergreen.settings import settings
 from evergreen.spec import ModelSpec
+from evergreen.workspace import Workspace
 from tasks.data import take_snapshot
 
 _MICROSECOND = timedelta(microseconds=1)
@@ -43,13 +43,13 @@ class Due:
     begun: float
 
 
-def shadows(spec: ModelSpec) -> list[tuple[Role, ModelVersion, datetime]]:
+def shadows(workspace: Workspace, spec: ModelSpec) -> list[tuple[Role, ModelVersion, datetime]]:
     """Who runs beside the champion on the same rows, and since when: logged, never served.
 
     The previous champion while the new one is on probation; not after a rollback, whose previous version was found to
     be worse. With ``monitoring.shadow`` also the newest version that was trained since and not promoted.
     """
-    records = ChampionHistory(settings().workspace)
+    records = workspace.champions
     reigns = records.champions(spec.model)
     found: list[tuple[Role, ModelVersion, datetime]] = []
     if spec.probation.windows and len(reigns) > 1 and reigns[-1].kind != "rollback":
@@ -62,7 +62,9 @@ def shadows(spec: ModelSpec) -> list[tuple[Role, ModelVersion, datetime]]:
 
 
 @task
-def find_due(spec: ModelSpec, champion: ModelVersion | None, as_of: datetime, since: datetime | None) -> Due:
+def find_due(
+    workspace: Workspace, spec: ModelSpec, champion: ModelVersion | None, as_of: datetime, since: datetime | None
+) -> Due:
     """Which cut-offs each version has not scored yet, or all since ``since``.
 
     A range in which no row was found counts as scored, and is looked at again together with the next one: a source
@@ -76,19 +78,19 @@ def find_due(spec: ModelSpec, champion: ModelVersion | None, as_of: datetime, si
         return Due((), as_of, f"there is no champion yet; run: evergreen train {spec.model}", begun)
     if since is not None and since >= as_of:
         raise UsageError(f"since {since:%Y-%m-%d %H:%M} is not before {as_of:%Y-%m-%d %H:%M}; give an earlier one")
-    crowned = ChampionHistory(settings().workspace).champions(spec.model)[-1].as_of
-    entries = Ledger(settings().workspace).scorings(spec.model)
+    crowned = workspace.champions.champions(spec.model)[-1].as_of
+    entries = workspace.ledger.scorings(spec.model)
     found = scoring.due(_last(entries, as_of) if since is None else since, crowned, as_of)
     turns = [Turn("champion", champion, *found)] if found else []
-    turns += _turns_of_shadows(spec, as_of, since)
+    turns += _turns_of_shadows(workspace, spec, as_of, since)
     why = f"every cut-off up to {entries[-1].until:%Y-%m-%d %H:%M} UTC is scored" if entries else _before(crowned)
     return Due(tuple(turns), as_of, "" if turns else why, begun)
 
 
-def _turns_of_shadows(spec: ModelSpec, as_of: datetime, since: datetime | None) -> list[Turn]:
+def _turns_of_shadows(workspace: Workspace, spec: ModelSpec, as_of: datetime, since: datetime | None) -> list[Turn]:
     """What each shadow has not scored yet, or all since ``since``; never what lies before its own time."""
-    turns, ledger = [], Ledger(settings().workspace)
-    for role, version, first in shadows(spec):
+    turns, ledger = [], workspace.ledger
+    for role, version, first in shadows(workspace, spec):
         ours = [one for one in ledger.scorings(spec.model, role) if one.version == version.version]
         last = max(first, since) if since is not None else (_last(ours, as_of) or first)
         found = scoring.due(last, first, as_of)
@@ -113,17 +115,17 @@ def _last(entries: list[Scoring], as_of: datetime) -> datetime | None:
 
 
 @task
-def read_due(spec: ModelSpec, due: Due) -> Snapshot | None:
+def read_due(workspace: Workspace, spec: ModelSpec, due: Due) -> Snapshot | None:
     """The rows whose cut-off lies in what is due, as known now; None where the source has none."""
     if not spec.data.time:
-        return take_snapshot.fn(spec, due.as_of)
+        return take_snapshot.fn(workspace, spec, due.as_of)
     # A range of cut-offs holds its end, a window of event times its beginning.
     shift = spec.data.lead + _MICROSECOND
     start, end = min(turn.since for turn in due.turns) + shift, max(turn.until for turn in due.turns) + shift
     try:
-        return take_snapshot.fn(spec, due.as_of, start, end)
+        return take_snapshot.fn(workspace, spec, due.as_of, start, end)
     except EmptyWindow:
-        data, project = spec.data, settings().project
+        data, project = spec.data, workspace.project
         rows = read(data.source, project, columns=(), time=data.time, start=start, end=end, timezone=data.timezone,
                     partition=data.partition, may_be_empty=True, how=data.read, as_of=due.as_of)  # fmt: skip
         if len(rows):  # a joined table is empty, not the window

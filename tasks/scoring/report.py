@@ -9,16 +9,22 @@ from prefect.artifacts import create_markdown_artifact
 from evergreen import scoring
 from evergreen.handoffs import ValidationReport
 from evergreen.io.records import Scoring
-from evergreen.io.registry import Registry
 from evergreen.learning_tasks import PREDICTION
-from evergreen.settings import settings
 from evergreen.spec import ModelSpec
+from evergreen.workspace import Workspace
 
 #: Quantiles of the predictions that a run shows.
 _PERCENT = (5, 25, 50, 75, 95)
 
 
-def publish(spec: ModelSpec, entry: Scoring, predictions: pd.DataFrame, report: ValidationReport, run_id: str) -> None:
+def publish(
+    workspace: Workspace,
+    spec: ModelSpec,
+    entry: Scoring,
+    predictions: pd.DataFrame,
+    report: ValidationReport,
+    run_id: str,
+) -> None:
     """Log the champion's new entry with its figures in MLflow, and as an artifact of the Prefect run."""
     values, late = predictions[PREDICTION].to_numpy(), int(predictions[scoring.LATE].sum())
     metrics = {
@@ -29,7 +35,7 @@ def publish(spec: ModelSpec, entry: Scoring, predictions: pd.DataFrame, report: 
         metrics["prediction_mean"] = float(values.mean())
         quantiles = np.quantile(values, np.array(_PERCENT) / 100)
         metrics |= {f"prediction_q{level:02d}": float(q) for level, q in zip(_PERCENT, quantiles, strict=True)}
-    Registry(settings()).log(run_id, metrics=metrics, params={"version": entry.version, "predictions": entry.uri})
+    workspace.registry.log(run_id, metrics=metrics, params={"version": entry.version, "predictions": entry.uri})
     create_markdown_artifact(key=f"{spec.model}-score", markdown=_summary(entry, late, report.quarantined))
 
 

@@ -14,12 +14,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from evergreen.io.predictions import predict_file
-from evergreen.io.records import ChampionHistory, Ledger, MonitoringRecords, Windows
-from evergreen.io.store import Store
-from evergreen.settings import Settings, settings
+from evergreen.predictions import predict_file
+from evergreen.settings import open_workspace
 from evergreen.spec import load_spec
 from evergreen.training import Recipe
+from evergreen.workspace import Workspace
 
 _ARCHIVE = Path(__file__).with_name("workspace-0.1.tar.xz")
 #: Where the workspace was when it was written.
@@ -29,7 +28,7 @@ LATER = datetime(2026, 4, 1, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
-def here(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+def here(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     folder = tmp_path_factory.mktemp("project")
     with tarfile.open(_ARCHIVE) as archive:
         archive.extractall(folder, filter="data")
@@ -38,7 +37,7 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EVERGREEN_PROJECT", str(folder))
         patch.setenv("EVERGREEN_WORKSPACE", str(folder / ".evergreen"))
-        return settings()
+        return open_workspace()
 
 
 def _move(database: Path, folder: str) -> None:
@@ -52,8 +51,8 @@ def _move(database: Path, folder: str) -> None:
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_a_champion_of_0_1_predicts_as_it_did(here: Settings, model: str, tmp_path: Path) -> None:
-    champion = ChampionHistory(here.workspace).champion(model)
+def test_a_champion_of_0_1_predicts_as_it_did(here: Workspace, model: str, tmp_path: Path) -> None:
+    champion = here.champions.champion(model)
     assert champion is not None
     spec = load_spec(here.deployments / f"{model}.yaml")
     written = tmp_path / "out.csv"
@@ -62,8 +61,8 @@ def test_a_champion_of_0_1_predicts_as_it_did(here: Settings, model: str, tmp_pa
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_the_champion_history_of_0_1_is_read(here: Settings, model: str) -> None:
-    history = ChampionHistory(here.workspace)
+def test_the_champion_history_of_0_1_is_read(here: Workspace, model: str) -> None:
+    history = here.champions
     (reign,) = history.champions(model)
     (outcome,) = history.decisions(model)
     assert reign.version.version == 1
@@ -72,18 +71,18 @@ def test_the_champion_history_of_0_1_is_read(here: Settings, model: str) -> None
     assert Recipe.from_json(reign.version.recipe).to_json() == reign.version.recipe
 
 
-def test_the_ledgers_and_monitoring_records_of_0_1_are_read(here: Settings) -> None:
-    scorings = Ledger(here.workspace).scorings("churn")
-    store = Store(str(here.store))
+def test_the_ledgers_and_monitoring_records_of_0_1_are_read(here: Workspace) -> None:
+    scorings = here.ledger.scorings("churn")
+    store = here.store
     assert sum(len(store.read(one.uri)) for one in scorings) == 220
-    records = MonitoringRecords(here.workspace)
+    records = here.monitoring
     healths = records.healths("churn", LATER)
     assert healths
     assert all(one.model == "churn" for one in healths)
     assert records.firings("churn")
 
 
-def test_the_snapshots_of_0_1_are_read(here: Settings) -> None:
-    before = Windows(here.workspace).before("churn", None, None, LATER)
+def test_the_snapshots_of_0_1_are_read(here: Workspace) -> None:
+    before = here.windows.before("churn", None, None, LATER)
     assert before is not None
-    assert len(Store(str(here.store)).read(before.uri))
+    assert len(here.store.read(before.uri))

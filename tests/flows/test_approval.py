@@ -17,10 +17,9 @@ from prefect.flow_runs import resume_flow_run
 
 from evergreen.errors import AnswerAwaited, ChampionMoved, UsageError
 from evergreen.handoffs import RetrainingDecision, Rule, Verdict
-from evergreen.io.records import ChampionHistory, MonitoringRecords
-from evergreen.locks import ANSWER, APPROVAL, alone, taken
-from evergreen.orchestration.runs import find_spec, run_key
-from evergreen.settings import settings
+from evergreen.io.locks import ANSWER, APPROVAL
+from evergreen.orchestration.runs import run_key
+from evergreen.settings import open_workspace
 from flows.train import train
 from tasks.promotion import crown_by_hand
 from tasks.retraining import under_way
@@ -37,9 +36,7 @@ def ask(project: Path, seconds: int) -> None:
 
 def fired(cause: str) -> RetrainingDecision:
     """A decision to train that waits to be answered."""
-    return MonitoringRecords(settings().workspace).keep_firing(
-        RetrainingDecision("churn", APRIL, 0, True, (), (), cause)
-    )
+    return open_workspace().monitoring.keep_firing(RetrainingDecision("churn", APRIL, 0, True, (), (), cause))
 
 
 def test_nobody_answers_and_there_is_no_champion(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,7 +59,7 @@ def test_nobody_answers_and_there_is_no_champion(project: Path, monkeypatch: pyt
     assert b"/runs/flow-run/" in got[0]
     assert not outcome.verdict.promote
     assert outcome.verdict.reasons[-1].startswith("nobody approved within")
-    assert ChampionHistory(settings().workspace).champions("churn") == []
+    assert open_workspace().champions.champions("churn") == []
 
 
 def test_a_person_approves_in_the_form_and_the_version_is_crowned(project: Path) -> None:
@@ -79,7 +76,7 @@ def test_a_person_approves_in_the_form_and_the_version_is_crowned(project: Path)
                 train("churn", APRIL - timedelta(days=3), cause=cause)
             except AnswerAwaited as error:
                 refused.append(str(error))
-        started.append(not under_way(firing))
+        started.append(not under_way(open_workspace(), firing))
 
     thread = threading.Thread(target=answer, args=(answered, meanwhile), daemon=True)
     thread.start()
@@ -89,12 +86,12 @@ def test_a_person_approves_in_the_form_and_the_version_is_crowned(project: Path)
     assert len(refused) == 2
     assert all("waits for a person's answer already (process" in one and answered[0] in one for one in refused)
     assert started == [False]
-    assert MonitoringRecords(settings().workspace).pending("churn") == [firing]
-    assert not under_way(firing)
+    assert open_workspace().monitoring.pending("churn") == [firing]
+    assert not under_way(open_workspace(), firing)
     assert outcome.verdict.promote
     assert not outcome.repeated
     assert outcome.verdict.reasons[-1] == "approved by a person: looks right"
-    assert [reign.version.version for reign in ChampionHistory(settings().workspace).champions("churn")] == [1]
+    assert [reign.version.version for reign in open_workspace().champions.champions("churn")] == [1]
 
 
 def test_a_training_that_waited_for_its_turn_ends_too_where_a_person_is_asked_by_then(
@@ -110,16 +107,16 @@ def test_a_training_that_waited_for_its_turn_ends_too_where_a_person_is_asked_by
             ended.append(str(error))
 
     thread = threading.Thread(target=second, daemon=True)
-    with alone("training", "churn") as first:
+    with open_workspace().locks.alone("training", "churn") as first:
         thread.start()
         deadline = time.monotonic() + 290
         while "does a training already; waiting" not in caplog.text:
             assert time.monotonic() < deadline
             time.sleep(0.1)
-        with alone(APPROVAL, "churn"), first.released():
+        with open_workspace().locks.alone(APPROVAL, "churn"), first.released():
             thread.join(timeout=300)
     assert len(ended) == 1
-    assert ChampionHistory(settings().workspace).decisions("churn") == []
+    assert open_workspace().champions.decisions("churn") == []
 
 
 def test_what_was_settled_on_the_same_inputs_while_a_person_was_waited_for_stands_and_is_told(
@@ -139,7 +136,7 @@ def test_what_was_settled_on_the_same_inputs_while_a_person_was_waited_for_stand
 
     def meanwhile() -> None:
         kept = Verdict(False, (Rule("gain", False, "does not gain"),))
-        ChampionHistory(settings().workspace).settle(keys[-1], other, kept, None, None)
+        open_workspace().champions.settle(keys[-1], other, kept, None, None)
 
     threading.Thread(target=answer, args=(answered, meanwhile), daemon=True).start()
     with caplog.at_level("WARNING"):
@@ -147,7 +144,7 @@ def test_what_was_settled_on_the_same_inputs_while_a_person_was_waited_for_stand
     assert answered
     assert (outcome.repeated, outcome.version, outcome.verdict.promote) == (True, other, False)
     assert "settled meanwhile (version 1, not promoted): this one is void" in caplog.text
-    assert ChampionHistory(settings().workspace).champions("churn") == []
+    assert open_workspace().champions.champions("churn") == []
 
 
 def test_who_is_crowned_first_while_a_person_is_waited_for_stays(project: Path) -> None:
@@ -158,8 +155,9 @@ def test_who_is_crowned_first_while_a_person_is_waited_for_stays(project: Path) 
     free: list[bool] = []
 
     def meanwhile() -> None:
-        free.extend([not taken("training", "churn"), taken(ANSWER, "churn")])
-        crown_by_hand.fn(find_spec("churn"), 1, APRIL, "the other one")
+        locks = open_workspace().locks
+        free.extend([not locks.holder("training", "churn"), bool(locks.holder(ANSWER, "churn"))])
+        crown_by_hand.fn(open_workspace(), open_workspace().spec("churn"), 1, APRIL, "the other one")
 
     fired("churn-v0-0")
     thread = threading.Thread(target=answer, args=(answered, meanwhile), daemon=True)
@@ -168,8 +166,8 @@ def test_who_is_crowned_first_while_a_person_is_waited_for_stays(project: Path) 
         train("churn", APRIL, cause="churn-v0-0")
     thread.join(timeout=300)
     assert free == [True, True]
-    assert [reign.version.version for reign in ChampionHistory(settings().workspace).champions("churn")] == [1]
-    assert "became champion meanwhile" in MonitoringRecords(settings().workspace).closed("churn")["churn-v0-0"][1]
+    assert [reign.version.version for reign in open_workspace().champions.champions("churn")] == [1]
+    assert "became champion meanwhile" in open_workspace().monitoring.closed("churn")["churn-v0-0"][1]
     with pytest.raises(UsageError, match=r"churn-v0-0 has ended without a verdict already .*became champion meanwhile"):
         train("churn", APRIL, cause="churn-v0-0")
 
@@ -177,13 +175,13 @@ def test_who_is_crowned_first_while_a_person_is_waited_for_stays(project: Path) 
 def test_a_model_that_is_frozen_while_a_person_is_waited_for_keeps_its_champion(project: Path) -> None:
     ask(project, 300)
     answered: list[str] = []
-    freeze = partial(MonitoringRecords(settings().workspace).freeze, "churn", True, "audit")
+    freeze = partial(open_workspace().monitoring.freeze, "churn", True, "audit")
     threading.Thread(target=answer, args=(answered, freeze), daemon=True).start()
     outcome = train("churn", APRIL)
     assert answered
     assert [rule.name for rule in outcome.verdict.rules][-2:] == ["approval", "frozen"]
     assert not outcome.verdict.promote
-    assert ChampionHistory(settings().workspace).champions("churn") == []
+    assert open_workspace().champions.champions("churn") == []
 
 
 def answer(answered: list[str], meanwhile: Callable[[], object] = lambda: None) -> None:
@@ -205,8 +203,8 @@ def answer(answered: list[str], meanwhile: Callable[[], object] = lambda: None) 
 
 def test_a_frozen_model_is_trained_and_judged_and_its_champion_stays(project: Path) -> None:
     ask(project, 60)
-    MonitoringRecords(settings().workspace).freeze("churn", True, "audit")
+    open_workspace().monitoring.freeze("churn", True, "audit")
     outcome = train("churn", APRIL)
     assert not outcome.verdict.promote
     assert "frozen by" in outcome.verdict.reasons[-1]
-    assert ChampionHistory(settings().workspace).champions("churn") == []
+    assert open_workspace().champions.champions("churn") == []

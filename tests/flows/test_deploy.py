@@ -26,9 +26,9 @@ from evergreen.handoffs import RetrainingDecision, Rule
 from evergreen.orchestration.deployment import start_training
 from evergreen.orchestration.events import announce, notify
 from evergreen.orchestration.recovery import flow_runs, missed, recover
-from evergreen.settings import Settings
 from evergreen.spec import ModelSpec, load_spec
 from evergreen.web.keys import Keys, new_key
+from evergreen.workspace import Workspace
 from flows.deploy import FLOWS, deploy, find_flows
 
 TINY = '''
@@ -65,7 +65,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         patch.setenv("PREFECT_HOME", str(folder / "prefect"))
         url = f"http://127.0.0.1:{port}"
         with (
-            serving(prefect_command(port), Settings(folder, folder), "prefect", f"{url}/api/health", key),
+            serving(prefect_command(port), Workspace.local(folder, folder), "prefect", f"{url}/api/health", key),
             temporary_settings({PREFECT_API_URL: f"{url}/api", PREFECT_CLIENT_CUSTOM_HEADERS: shown}),
         ):
             yield url

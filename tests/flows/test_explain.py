@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from evergreen.errors import UsageError
-from evergreen.io.registry import Registry
-from evergreen.settings import settings
+from evergreen.settings import open_workspace
 from flows.explain import explain
 from flows.train import train
 
@@ -30,6 +29,6 @@ def test_a_row_of_the_training_is_found_by_its_key_and_any_other_by_its_time(pro
     assert later.row == "c003599"
     with pytest.raises(UsageError, match="holds no row with key id = nobody"):
         explain("churn", "nobody", at=datetime(2026, 3, 31, tzinfo=UTC))
-    tags = Registry(settings()).tagged("churn", "evergreen.feature_table")[0]
+    tags = open_workspace().registry.tagged("churn", "evergreen.feature_table")[0]
     assert tags["prefect.flow_run_url"] == f"http://127.0.0.1:4200/runs/flow-run/{tags['prefect.flow_run_id']}"
     assert len(tags["evergreen.lock"]) > 64

@@ -26,9 +26,9 @@ import pytest
 
 from evergreen.cli import access
 from evergreen.cli.servers import free_port, prefect_command, server_environment
-from evergreen.io.records import ChampionHistory, Ledger, MonitoringRecords
-from evergreen.settings import Settings
+from evergreen.io.records import ChampionHistory, Ledger, MonitoringRecords, local_records
 from evergreen.web.keys import Keys, new_key
+from evergreen.workspace import Workspace
 
 SPEC = """
 model: churn
@@ -250,7 +250,7 @@ class Server:
 
     def __init__(self, folder: Path) -> None:
         self._port, self._log, self.home = free_port(0), folder / "server.log", str(folder / "prefect")
-        self.url, self.key, self._here = f"http://127.0.0.1:{self._port}", new_key(), Settings(folder, folder)
+        self.url, self.key, self._here = f"http://127.0.0.1:{self._port}", new_key(), Workspace.local(folder, folder)
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -435,12 +435,12 @@ def test_a_run_that_ends_at_each_write_leaves_in_the_end_what_an_undisturbed_one
 ) -> None:
     """Each run begins on what the one before left."""
     lived.back_to(flow, week)
-    reigns, steps = len(ChampionHistory(lived.workspace).champions("churn")), []
+    reigns, steps = len(ChampionHistory(local_records(lived.workspace)).champions("churn")), []
     kinds = writes if writes in (ROLLING_BACK, REFUSING) else ()
     for step in lived.driver.ends_after_each_write(flow, week, kinds):
         steps.append(step)
         crowned = any("champion_history" in one for one in steps)
-        assert len(ChampionHistory(lived.workspace).champions("churn")) == reigns + crowned, step
+        assert len(ChampionHistory(local_records(lived.workspace)).champions("churn")) == reigns + crowned, step
     assert writes <= {step.rsplit(" ", 1)[0] for step in steps}, steps
     assert state(lived.workspace) == lived.after[flow, week]
     assert_settled(lived)
@@ -451,7 +451,7 @@ def test_a_promotion_by_hand_that_ends_at_each_write_is_made_once(lived: Lived) 
     when = ROLLED_BACK + DAY
     lived.back_to("score", REFUSED)
     lived.demand(impossible=False)
-    version = ChampionHistory(lived.workspace).champions("churn")[1].version.version
+    version = ChampionHistory(local_records(lived.workspace)).champions("churn")[1].version.version
     assert lived.driver.run("promote", when, version=version, why="a test") == 0, lived.driver.log.read_text()
     expected = state(lived.workspace)
     assert [row["kind"] for row in expected["champion_history"]].count("by hand") == 1
@@ -479,7 +479,7 @@ def test_a_run_that_is_killed_from_outside_is_done_by_the_next(
 @pytest.mark.timeout(600)
 def test_a_promotion_by_hand_that_is_killed_from_outside_stands_once_and_its_alias_follows(lived: Lived) -> None:
     lived.back_to("score", REFUSED)
-    records = ChampionHistory(lived.workspace)
+    records = ChampionHistory(local_records(lived.workspace))
     chosen: dict[str, Any] = {"version": records.champions("churn")[1].version.version, "why": "a test"}
     reigns = len(records.champions("churn"))
     lived.driver.kill_after("records champion_history", "promote", ROLLED_BACK + DAY, **chosen)
@@ -549,7 +549,7 @@ def test_two_trainings_at_once_follow_each_other_and_the_second_finds_nothing_ne
     lived.back_to("score", RETRAINED)
     lived.driver.start("train", RETRAINED, times=2)
     assert lived.driver.end() == [0, 0], lived.driver.log.read_text()
-    assert len(ChampionHistory(lived.workspace).decisions("churn")) == 2
+    assert len(ChampionHistory(local_records(lived.workspace)).decisions("churn")) == 2
     with closing(sqlite3.connect(lived.workspace / "mlflow.db")) as registry:
         assert registry.execute("SELECT count(*) FROM model_versions").fetchone() == (2,)
 
@@ -566,20 +566,20 @@ def test_a_training_waits_for_another_of_its_model_and_says_for_whom(lived: Live
         while "process 12 does a training already; waiting" not in lived.driver.log.read_text():
             assert time.monotonic() < waited, lived.driver.log.read_text()
             time.sleep(0.1)
-        assert len(ChampionHistory(lived.workspace).decisions("churn")) == 1
+        assert len(ChampionHistory(local_records(lived.workspace)).decisions("churn")) == 1
     assert lived.driver.end() == [0], lived.driver.log.read_text()
-    assert len(ChampionHistory(lived.workspace).decisions("churn")) == 2
+    assert len(ChampionHistory(local_records(lived.workspace)).decisions("churn")) == 2
 
 
 @pytest.mark.timeout(600)
 def test_a_frozen_model_is_neither_retrained_nor_rolled_back(lived: Lived) -> None:
     for week, reigns in ((RETRAINED, 1), (ROLLED_BACK, 2)):
         lived.back_to("monitor", week)
-        MonitoringRecords(lived.workspace).freeze("churn", True, "a fair")
+        MonitoringRecords(local_records(lived.workspace)).freeze("churn", True, "a fair")
         assert lived.driver.run("monitor", week) == 0, lived.driver.log.read_text()
-        assert len(ChampionHistory(lived.workspace).champions("churn")) == reigns
-        assert ChampionHistory(lived.workspace).trials("churn") == {}
-        firing = MonitoringRecords(lived.workspace).firings("churn")[-1]
+        assert len(ChampionHistory(local_records(lived.workspace)).champions("churn")) == reigns
+        assert ChampionHistory(local_records(lived.workspace)).trials("churn") == {}
+        firing = MonitoringRecords(local_records(lived.workspace)).firings("churn")[-1]
         assert not firing.fire
         assert any("frozen: a fair" in rule.reason for rule in firing.bars if not rule.held)
 
@@ -595,7 +595,7 @@ def test_after_a_rollback_the_cool_down_is_twice_as_long(lived: Lived) -> None:
 def test_a_training_that_was_refused_is_tried_again_a_window_later_and_not_before(lived: Lived) -> None:
     lived.back_to("score", AGAIN)
     assert lived.driver.run("monitor", REFUSED + 3 * DAY) == 0, lived.driver.log.read_text()
-    firing = MonitoringRecords(lived.workspace).firings("churn")[-1]
+    firing = MonitoringRecords(local_records(lived.workspace)).firings("churn")[-1]
     assert firing.called
     assert not firing.fire
     assert [rule.name for rule in firing.bars if not rule.held] == ["refused"]
@@ -608,15 +608,17 @@ def test_a_version_promoted_by_hand_is_on_probation_and_the_rules_go_on_from_the
     """The version that was rolled back is promoted again by a person; it is as bad as before."""
     lived.back_to("score", REFUSED)
     lived.demand(impossible=False)
-    first, second, _ = (reign.version.version for reign in ChampionHistory(lived.workspace).champions("churn"))
+    first, second, _ = (
+        reign.version.version for reign in ChampionHistory(local_records(lived.workspace)).champions("churn")
+    )
     driver, bad = lived.driver, ROLLED_BACK + DAY
     assert driver.run("promote", bad, version=second, why="a test") == 0, driver.log.read_text()
     for flow, week in (("monitor", bad), ("score", REFUSED), ("monitor", REFUSED)):
         assert driver.run(flow, week) == 0, driver.log.read_text()
-    reigns = ChampionHistory(lived.workspace).champions("churn")
+    reigns = ChampionHistory(local_records(lived.workspace)).champions("churn")
     assert [reign.kind for reign in reigns[:5]] == ["superior", "superior", "rollback", "by hand", "rollback"]
     assert [reign.version.version for reign in reigns[:5]] == [first, second, first, second, first]
-    firings = MonitoringRecords(lived.workspace).firings("churn")[-2:]
+    firings = MonitoringRecords(local_records(lived.workspace)).firings("churn")[-2:]
     assert [(firing.version, firing.fire) for firing in firings] == [(second, False), (first, True)]
     assert "14 days ago" in next(rule.reason for rule in firings[-1].triggers if rule.name == "schedule")
     assert_settled(lived)
@@ -624,12 +626,12 @@ def test_a_version_promoted_by_hand_is_on_probation_and_the_rules_go_on_from_the
 
 def assert_settled(lived: Lived) -> None:
     """No cut-off stands twice, no decision waits, and the alias names the champion."""
-    champion = ChampionHistory(lived.workspace).champion("churn")
+    champion = ChampionHistory(local_records(lived.workspace)).champion("churn")
     assert champion
     # Not through MLflow, which would hold on to a file that the next test replaces.
     with closing(sqlite3.connect(lived.workspace / "mlflow.db")) as registry:
         found = registry.execute("SELECT version FROM registered_model_aliases WHERE alias = 'champion'").fetchall()
     assert [int(version) for (version,) in found] == [champion.version.version]
-    entries = Ledger(lived.workspace).scorings("churn")
+    entries = Ledger(local_records(lived.workspace)).scorings("churn")
     assert all(one.until <= later.since for one, later in pairwise(entries))
-    assert not MonitoringRecords(lived.workspace).pending("churn")
+    assert not MonitoringRecords(local_records(lived.workspace)).pending("churn")

@@ -17,10 +17,10 @@ import pytest
 
 from evergreen.cli import access
 from evergreen.cli.servers import free_port, prefect_command, serving
-from evergreen.io.records import ChampionHistory
-from evergreen.io.registry import Registry
-from evergreen.settings import Settings, settings
+from evergreen.io.records import ChampionHistory, local_records
+from evergreen.settings import open_workspace
 from evergreen.web.keys import new_key
+from evergreen.workspace import Workspace
 from flows.train import train
 
 MARCH = datetime(2026, 3, 10, tzinfo=UTC)
@@ -72,12 +72,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One Prefect server for all killed processes; each would start its own for ten seconds."""
     root, port, key = tmp_path_factory.mktemp("server"), free_port(0), new_key()
     api = f"http://127.0.0.1:{port}/api"
-    with serving(prefect_command(port), Settings(root, root), "prefect", f"{api}/health", key):
+    with serving(prefect_command(port), Workspace.local(root, root), "prefect", f"{api}/health", key):
         yield {"PREFECT_API_URL": api, **access.environment(key)}
 
 
 def state(workspace: Path) -> dict[str, Any]:
-    records = ChampionHistory(workspace)
+    records = ChampionHistory(local_records(workspace))
     return {
         "champions": [plain(asdict(reign)) for reign in records.champions("churn")],
         "verdicts": [plain(asdict(decision)) for decision in records.decisions("churn")],
@@ -126,15 +126,15 @@ def test_a_training_killed_at_each_step_ends_as_one_that_was_not(
         assert process.returncode == 9, f"{step}: {output.decode()}"
         crowned = step == "the champion is crowned"
         assert (
-            len(ChampionHistory(killed).champions("churn"))
-            == len(ChampionHistory(killed).decisions("churn"))
+            len(ChampionHistory(local_records(killed)).champions("churn"))
+            == len(ChampionHistory(local_records(killed)).decisions("churn"))
             == crowned
         ), step
-        assert Registry(settings()).alias("churn", "champion") is None, step
+        assert open_workspace().registry.alias("churn", "champion") is None, step
     outcome = train("churn", MARCH)
     assert outcome.repeated  # the verdict was there; what was left to do is the alias
     assert state(killed) == expected
-    assert Registry(settings()).alias("churn", "champion") == outcome.version.version
+    assert open_workspace().registry.alias("churn", "champion") == outcome.version.version
     assert len(list((killed / "store").rglob("*.part"))) == 1  # swept a day later: its writer might live
 
 
@@ -152,9 +152,15 @@ def test_a_training_that_is_killed_from_outside_promotes_nothing_and_is_done_by_
     process.send_signal(signal.SIGKILL)
     output, _ = process.communicate(timeout=300)
     assert process.returncode == -signal.SIGKILL, output.decode()
-    assert ChampionHistory(workspace).champions("churn") == ChampionHistory(workspace).decisions("churn") == []
+    assert (
+        ChampionHistory(local_records(workspace)).champions("churn")
+        == ChampionHistory(local_records(workspace)).decisions("churn")
+        == []
+    )
     outcome = train("churn", MARCH)
     assert outcome.verdict.promote
     assert not outcome.repeated
-    assert [reign.version for reign in ChampionHistory(workspace).champions("churn")] == [outcome.version]
-    assert Registry(settings()).alias("churn", "champion") == outcome.version.version
+    assert [reign.version for reign in ChampionHistory(local_records(workspace)).champions("churn")] == [
+        outcome.version
+    ]
+    assert open_workspace().registry.alias("churn", "champion") == outcome.version.version

@@ -11,9 +11,8 @@ import pytest
 
 from evergreen.backtest import Arm, Life, World, play
 from evergreen.handoffs import RetrainingDecision
-from evergreen.io.records import ChampionHistory, Ledger, MonitoringRecords
-from evergreen.orchestration.runs import find_spec, monitor_steps
-from evergreen.settings import settings
+from evergreen.orchestration.runs import monitor_steps
+from evergreen.settings import open_workspace
 from flows.monitor import Monitored, monitor
 from flows.score import score
 from flows.train import train
@@ -64,7 +63,7 @@ def lived(project: Path) -> tuple[Path, list[Monitored]]:
     changing().to_csv(project / "data" / "customers.csv", index=False)
     train("churn", START)
     seen = []
-    for step in monitor_steps(find_spec("churn"), START, END):
+    for step in monitor_steps(open_workspace().spec("churn"), START, END):
         score("churn", step)
         seen.append(monitor("churn", step))
     return project, seen
@@ -72,10 +71,12 @@ def lived(project: Path) -> tuple[Path, list[Monitored]]:
 
 def replay() -> Life:
     """The backtest's arm of the spec's own rules over the same days."""
-    spec = find_spec("churn")
+    spec = open_workspace().spec("churn")
     as_of = END + timedelta(days=2)
-    table = build_features.fn(spec, take_snapshot.fn(spec, as_of, first_event(spec, START), END))
-    world = World(find_history(spec, table, START, ""), settings().workspace / "backtests")
+    table = build_features.fn(
+        open_workspace(), spec, take_snapshot.fn(open_workspace(), spec, as_of, first_event(spec, START), END)
+    )
+    world = World(find_history(open_workspace(), spec, table, START, ""), open_workspace().folder / "backtests")
     return play(world, Arm("rules", rules=spec.retraining), START, monitor_steps(spec, START, END))
 
 
@@ -89,8 +90,8 @@ def test_a_changed_concept_is_seen_retrained_on_and_promoted_and_the_backtest_de
     lived: tuple[Path, list[Monitored]],
 ) -> None:
     _, seen = lived
-    here = settings()
-    records, watching = ChampionHistory(here.workspace), MonitoringRecords(here.workspace)
+    here = open_workspace()
+    records, watching = here.champions, here.monitoring
     fired = [one.firing for one in seen if one.firing and one.firing.fire]
     assert fired, "the concept turned round and nothing was noticed"
     assert fired[0].as_of > CHANGE
@@ -123,5 +124,5 @@ def test_a_changed_concept_is_seen_retrained_on_and_promoted_and_the_backtest_de
     assert again.outcomes == ()
     assert again.healths == ()
     assert len(watching.firings("churn")) == len(seen)
-    until = [entry.until for entry in Ledger(here.workspace).scorings("churn")]
+    until = [entry.until for entry in here.ledger.scorings("churn")]
     assert until == sorted(set(until))

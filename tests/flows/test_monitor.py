@@ -18,11 +18,9 @@ import pytest
 
 from evergreen.errors import TamperedModel, ValidationFailed
 from evergreen.handoffs import ModelVersion
-from evergreen.io.records import ChampionHistory, Ledger, MonitoringRecords
 from evergreen.orchestration.events import tell
-from evergreen.orchestration.runs import find_spec
 from evergreen.promotion import Trial
-from evergreen.settings import settings
+from evergreen.settings import open_workspace
 from flows.monitor import monitor
 from flows.score import score
 from flows.train import train
@@ -101,7 +99,7 @@ def live(*weeks: datetime) -> None:
 
 def kept(table: str) -> list[dict[str, Any]]:
     """A table of the records, as it stands in the file."""
-    with closing(sqlite3.connect(settings().workspace / "records.db")) as records:
+    with closing(sqlite3.connect(open_workspace().folder / "records.db")) as records:
         records.row_factory = sqlite3.Row
         return [dict(row) for row in records.execute(f"SELECT * FROM {table} ORDER BY rowid")]
 
@@ -124,7 +122,7 @@ def test_without_a_champion_there_is_nothing_to_watch(project: Path) -> None:
 def test_labels_that_never_come_give_no_figure_and_no_training(root: Path) -> None:
     edit(root, lambda rows: rows.assign(churned=rows["churned"].where(pd.to_datetime(rows["at"]) < START)))
     live(FIRST, SECOND, THIRD)
-    watching = MonitoringRecords(settings().workspace)
+    watching = open_workspace().monitoring
     healths = watching.healths("churn")
     assert [one.rows for one in healths] == [7 * A_DAY - 1, 7 * A_DAY, 7 * A_DAY]
     for health in healths:
@@ -171,7 +169,7 @@ def test_a_corrected_label_is_a_new_entry_of_the_window_and_leaves_the_old_one(r
     assert now < was - 0.02
     assert seen[0].realised is not None
     assert seen[0].realised.value == now
-    watching = MonitoringRecords(settings().workspace)
+    watching = open_workspace().monitoring
     assert [one.realised.value for one in watching.healths("churn", FIRST) if one.realised] == [was]
     assert [one.realised.value for one in watching.healths("churn") if one.realised] == [now]
     assert kept("label_batches")[-1]["corrected"] == len(ids)
@@ -184,9 +182,7 @@ def test_a_label_that_is_corrected_after_its_window_was_settled_is_seen_and_says
     edit(root, lambda rows: flipped(rows, ids))
     seen = monitor("churn", THIRD + timedelta(hours=2)).healths
     assert [one.start for one in seen] == [START]
-    was = next(
-        one.realised for one in MonitoringRecords(settings().workspace).healths("churn", THIRD) if one.start == START
-    )
+    was = next(one.realised for one in open_workspace().monitoring.healths("churn", THIRD) if one.start == START)
     assert seen[0].realised is not None
     assert was is not None
     assert seen[0].realised.value < was.value - 0.02
@@ -200,12 +196,12 @@ def test_a_label_that_is_corrected_after_its_window_was_settled_is_seen_and_says
 def test_an_empty_window_in_the_middle_is_no_window_and_the_next_one_is(root: Path) -> None:
     edit(root, lambda rows: rows[~in_week(rows, 1)])
     live(FIRST, SECOND, THIRD)
-    healths = MonitoringRecords(settings().workspace).healths("churn")
+    healths = open_workspace().monitoring.healths("churn")
     assert [one.start for one in healths] == [START, START + 14 * DAY]
     assert [one.realised is not None for one in healths] == [True, True]
     # Of the empty week nothing is late: what came, came in time.
     assert [one.late for one in healths] == [0, 0]
-    assert len(MonitoringRecords(settings().workspace).firings("churn")) == 3
+    assert len(open_workspace().monitoring.firings("churn")) == 3
 
 
 def test_a_window_scored_twice_is_counted_once(root: Path) -> None:
@@ -214,7 +210,7 @@ def test_a_window_scored_twice_is_counted_once(root: Path) -> None:
     score("churn", FIRST, since=START)
     assert monitor("churn", FIRST).healths == ()
     assert kept("health") == before
-    assert len(Ledger(settings().workspace).scorings("churn")) == 1
+    assert len(open_workspace().ledger.scorings("churn")) == 1
 
 
 def test_a_champion_that_cannot_be_loaded_stops_the_scoring_and_not_the_monitor(
@@ -222,7 +218,7 @@ def test_a_champion_that_cannot_be_loaded_stops_the_scoring_and_not_the_monitor(
 ) -> None:
     live(FIRST)
     _, version = trained
-    reigns = ChampionHistory(settings().workspace).champions("churn")
+    reigns = open_workspace().champions.champions("churn")
     stored = next((root / ".evergreen" / "artifacts").rglob(f"{version.model_id}/artifacts/model.skops"))
     whole = stored.read_bytes()
     stored.write_bytes(whole + b"x")
@@ -234,11 +230,11 @@ def test_a_champion_that_cannot_be_loaded_stops_the_scoring_and_not_the_monitor(
         stored.write_bytes(whole)
     assert found.firing is not None
     assert not found.firing.fire
-    assert [one.start for one in MonitoringRecords(settings().workspace).healths("churn")] == [START, START + 7 * DAY]
-    assert ChampionHistory(settings().workspace).champions("churn") == reigns
+    assert [one.start for one in open_workspace().monitoring.healths("churn")] == [START, START + 7 * DAY]
+    assert open_workspace().champions.champions("churn") == reigns
     # What was due is made up for, and nothing stands twice.
     live(THIRD)
-    assert [one.until for one in Ledger(settings().workspace).scorings("churn")] == [FIRST, THIRD]
+    assert [one.until for one in open_workspace().ledger.scorings("churn")] == [FIRST, THIRD]
 
 
 def test_a_monitor_whose_clock_jumps_back_records_nothing_and_starts_nothing(root: Path) -> None:
@@ -253,7 +249,7 @@ def test_a_monitor_whose_clock_jumps_back_records_nothing_and_starts_nothing(roo
 
 def test_labels_of_a_run_that_died_before_its_decision_are_counted_once(root: Path) -> None:
     score("churn", FIRST)
-    take_labels.fn(find_spec("churn"), FIRST)
+    take_labels.fn(open_workspace(), open_workspace().spec("churn"), FIRST)
     assert "has run as of" in monitor("churn", FIRST - DAY).why
     assert monitor("churn", FIRST).firing is not None
     assert len(kept("label_batches")) == 1
@@ -306,10 +302,10 @@ def test_a_refused_scoring_and_a_training_that_starts_are_told_to_those_who_aske
 
 def test_a_rollback_is_told_to_those_who_asked(root: Path, mailbox: list[dict[str, Any]]) -> None:
     live(FIRST)
-    (firing,) = MonitoringRecords(settings().workspace).firings("churn")
-    tell(find_spec("churn"), Trial(True, False, True, "not shown to be worse"), firing)
+    (firing,) = open_workspace().monitoring.firings("churn")
+    tell(open_workspace().spec("churn"), Trial(True, False, True, "not shown to be worse"), firing)
     assert mailbox == []
-    tell(find_spec("churn"), Trial(True, True, False, "shown to be worse"), firing)
+    tell(open_workspace().spec("churn"), Trial(True, True, False, "shown to be worse"), firing)
     assert [(one["title"], one["message"]) for one in mailbox] == [
         ("churn: the champion was rolled back", "shown to be worse")
     ]

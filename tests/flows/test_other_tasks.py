@@ -17,10 +17,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evergreen.io.labelled_predictions import read_scored
-from evergreen.io.predictions import predict_file
-from evergreen.orchestration.runs import find_spec
-from evergreen.settings import settings
+from evergreen.predictions import predict_file
+from evergreen.settings import open_workspace
 from flows.backtest import backtest
 from flows.evaluate import evaluate
 from flows.explain import explain
@@ -131,13 +129,18 @@ def test_intervals_are_reported_with_what_they_cover(lives: dict[str, Life], tmp
     assert covered.low < covered.value < covered.high
     assert covered.value == pytest.approx(0.9, abs=0.06)  # what is meant to lie inside
     assert evidence.values["share_below/0.5"] == pytest.approx(0.5, abs=0.1)
-    rows = read_scored(find_spec("minutes"), TRAINED, SCORED)
+    rows = open_workspace().labelled_predictions.read_scored(open_workspace().spec("minutes"), TRAINED, SCORED)
     each = rows[["q_0.05", "q_0.5", "q_0.95"]].to_numpy()
     assert (np.diff(each, axis=1) >= 0).all()
     assert (rows["prediction"] == rows["q_0.5"]).all()
     life, out = lives["minutes"], tmp_path / "out.csv"
     predict_file(
-        settings(), find_spec("minutes"), life.outcome.version, str(life.root / "data/minutes.csv"), out, SCORED
+        open_workspace(),
+        open_workspace().spec("minutes"),
+        life.outcome.version,
+        str(life.root / "data/minutes.csv"),
+        out,
+        SCORED,
     )
     assert list(pd.read_csv(out, nrows=1)) == ["id", "prediction", "q_0.05", "q_0.5", "q_0.95"]
 
@@ -153,7 +156,14 @@ def test_a_prediction_is_in_proportion_to_its_exposure(lives: dict[str, Life], n
     for times in (1, 3):
         rows.assign(flights=rows["flights"] * times).to_csv(tmp_path / "new.csv", index=False)
         out = tmp_path / "out.parquet"
-        predict_file(settings(), find_spec(name), life.outcome.version, str(tmp_path / "new.csv"), out, WATCHED)
+        predict_file(
+            open_workspace(),
+            open_workspace().spec(name),
+            life.outcome.version,
+            str(tmp_path / "new.csv"),
+            out,
+            WATCHED,
+        )
         said.append(pd.read_parquet(out)["prediction"].to_numpy())
     assert said[1] == pytest.approx(3 * said[0])
 

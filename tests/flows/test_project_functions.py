@@ -14,10 +14,8 @@ from typer.testing import CliRunner
 from evergreen.cli import app
 from evergreen.errors import FunctionChanged, UsageError
 from evergreen.io import program
-from evergreen.io.records import ChampionHistory
-from evergreen.io.registry import Registry
 from evergreen.orchestration import runs
-from evergreen.settings import settings
+from evergreen.settings import open_workspace
 from flows.promote import promote
 from flows.score import score
 from flows.train import train
@@ -64,7 +62,7 @@ def test_an_edited_function_trains_again_and_stops_the_champion_until_then(calli
     first = train("churn", MARCH)
     assert first.verdict.promote, first.verdict.reasons
     assert set(first.version.functions or {}) == {"ours:feed", "ours:doubled"}
-    registry = Registry(settings())
+    registry = open_workspace().registry
     assert registry.read_text(first.version.run_id, "functions/ours.py") == OURS
     assert "RATE = 2" in (registry.read_text(first.version.run_id, "functions/rates.py") or "")
 
@@ -114,7 +112,7 @@ def test_a_version_from_before_functions_were_compared_is_loaded_and_says_so_onc
     edit(calling / "rates.py", "RATE = 2", "RATE = 3")
     with caplog.at_level(logging.WARNING, "evergreen"):
         for _ in range(2):
-            Registry(settings()).load(before)
+            open_workspace().registry.load(before)
     notices = [record.message for record in caplog.records if "0.2.0" in record.message]
     assert len(notices) == 1
     assert "whether ours:doubled changed since cannot be told until it is trained again" in notices[0]
@@ -134,7 +132,7 @@ def test_a_function_that_is_edited_while_it_is_trained_with_makes_the_verdict_vo
     monkeypatch.setattr(module, "decide", edit_then_decide)
     with pytest.raises(FunctionChanged, match="churn challenger: ours:doubled and ours:feed are not what it was"):
         train("churn", MARCH)
-    assert ChampionHistory(settings().workspace).decisions("churn") == []
+    assert open_workspace().champions.decisions("churn") == []
 
 
 def test_a_release_changes_the_identity_of_a_run_by_the_number_of_learning_alone(
@@ -142,10 +140,10 @@ def test_a_release_changes_the_identity_of_a_run_by_the_number_of_learning_alone
 ) -> None:
     from evergreen.handoffs import Snapshot
 
-    spec, snapshot = runs.find_spec("churn"), Snapshot("file:///x", 1, "d", MARCH)
-    key = runs.run_key(spec, snapshot)
+    spec, snapshot = runs.find_spec(open_workspace(), "churn"), Snapshot("file:///x", 1, "d", MARCH)
+    key = runs.run_key(open_workspace(), spec, snapshot)
     real = program.installed
     monkeypatch.setattr(program, "installed", lambda name: "9.9" if name == "evergreen" else real(name))
-    assert runs.run_key(spec, snapshot) == key
+    assert runs.run_key(open_workspace(), spec, snapshot) == key
     monkeypatch.setattr(program, "LEARNING", program.LEARNING + 1)
-    assert runs.run_key(spec, snapshot) != key
+    assert runs.run_key(open_workspace(), spec, snapshot) != key

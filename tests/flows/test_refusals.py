@@ -27,9 +27,8 @@ from evergreen.errors import (
     TrainingError,
     ValidationFailed,
 )
-from evergreen.io.records import ChampionHistory
-from evergreen.io.registry import Registry
-from evergreen.settings import settings
+from evergreen.io.records import ChampionHistory, local_records
+from evergreen.settings import open_workspace
 from flows.train import train
 
 FEBRUARY, MARCH = datetime(2026, 2, 20, tzinfo=UTC), datetime(2026, 3, 10, 0, 10, tzinfo=UTC)
@@ -43,7 +42,7 @@ class Reigning:
     workspace: Path
 
     def state(self) -> dict[str, Any]:
-        records, registry = ChampionHistory(self.workspace), Registry(settings())
+        records, registry = ChampionHistory(local_records(self.workspace)), open_workspace().registry
         return {
             "champions": records.champions("churn"),
             "decisions": records.decisions("churn"),
@@ -285,7 +284,7 @@ def disk_full_beyond(size: int) -> Iterator[None]:
     [
         (
             40_000,  # the database is opened within
-            r"store/snapshots/.*parquet: cannot be written \(File too large\); free space or set EVERGREEN_WORKSPACE",
+            r"store/snapshots/.*parquet: cannot be written \(File too large\); free space or set EVERGREEN_STORE",
         ),
         (300_000, r"workspace(/records.db)?: cannot be written .*free space or set EVERGREEN_WORKSPACE"),
     ],
@@ -304,7 +303,7 @@ def test_a_full_disk_is_named_and_leaves_everything_as_it_was(
 @pytest.mark.parametrize(
     ("blocked", "words"),
     [
-        ("store", r"store/snapshots/.*cannot be written .*set EVERGREEN_WORKSPACE"),
+        ("store", r"store/snapshots/.*cannot be written .*set EVERGREEN_STORE"),
         ("records.db", r"workspace/records.db: cannot be written .*set EVERGREEN_WORKSPACE"),
         ("mlflow.db", r"workspace: cannot be written .*set EVERGREEN_WORKSPACE"),
         ("artifacts", r"workspace: cannot be written .*set EVERGREEN_WORKSPACE"),
@@ -324,7 +323,7 @@ def test_a_workspace_that_cannot_be_written_is_named(
     assert refused.value.exit_code == 6
     assert list(tmp_path.rglob("*.part")) == []
     if blocked in ("mlflow.db", "artifacts"):
-        assert ChampionHistory(workspace).decisions("churn") == []
+        assert ChampionHistory(local_records(workspace)).decisions("churn") == []
 
 
 def test_a_workspace_that_is_no_folder_is_one_message_on_the_command_line(project: Path, tmp_path: Path) -> None:

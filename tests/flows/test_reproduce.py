@@ -9,8 +9,7 @@ import pandas as pd
 import pytest
 
 from evergreen.errors import UsageError
-from evergreen.io.records import ChampionHistory
-from evergreen.settings import settings
+from evergreen.settings import open_workspace
 from flows.reproduce import reproduce
 from flows.train import train
 
@@ -20,13 +19,13 @@ MARCH, APRIL = datetime(2026, 3, 10, tzinfo=UTC), datetime(2026, 4, 2, tzinfo=UT
 def test_a_promoted_and_a_kept_version_are_reproduced_to_the_bit_and_nothing_is_promoted(project: Path) -> None:
     first, second = train("churn", MARCH), train("churn", APRIL)
     assert [first.verdict.promote, second.verdict.promote] == [True, False]
-    champions = ChampionHistory(settings().workspace).champions("churn")
+    champions = open_workspace().champions.champions("churn")
     for outcome in (first, second):
         found = reproduce("churn", outcome.version.run_id[:8])
         assert (found.version, found.unequal, found.differences) == (outcome.version, 0, ())
         assert found.rows > 2000
-    assert ChampionHistory(settings().workspace).champions("churn") == champions
-    assert len(ChampionHistory(settings().workspace).decisions("churn")) == 2
+    assert open_workspace().champions.champions("churn") == champions
+    assert len(open_workspace().champions.decisions("churn")) == 2
 
 
 def test_other_rows_make_another_model_and_are_named_as_the_cause(project: Path) -> None:

@@ -15,11 +15,8 @@ import pytest
 
 from evergreen.errors import TamperedModel, UsageError, ValidationFailed
 from evergreen.handoffs import CUT_OFF, KEY, KNOWN_AT, TARGET, ModelVersion, Rule, Verdict
-from evergreen.io.labelled_predictions import read_live, read_scored
-from evergreen.io.records import ChampionHistory, Ledger, Scoring
-from evergreen.io.registry import Registry
-from evergreen.orchestration.runs import find_spec
-from evergreen.settings import settings
+from evergreen.io.records import Ledger, Scoring
+from evergreen.settings import open_workspace
 from flows.score import score
 from flows.train import train
 from tasks.labels import take_labels
@@ -60,7 +57,7 @@ def root(trained: tuple[Path, ModelVersion], content: dict[str, Any]) -> Path:
             "verdicts WHERE cause = 'a test'",
         ):
             records.execute(f"DELETE FROM {table}")
-    Registry(settings()).set_alias("churn", "champion", version.version)
+    open_workspace().registry.set_alias("churn", "champion", version.version)
     return folder
 
 
@@ -70,12 +67,12 @@ def champion(root: Path, trained: tuple[Path, ModelVersion]) -> ModelVersion:
 
 
 def predicted(since: datetime | None = None, until: datetime | None = None) -> pd.DataFrame:
-    return read_scored(find_spec("churn"), since, until)
+    return open_workspace().labelled_predictions.read_scored(open_workspace().spec("churn"), since, until)
 
 
 def another(champion: ModelVersion) -> ModelVersion:
     """One more version with the champion's files."""
-    return Registry(settings()).register(champion, {})
+    return open_workspace().registry.register(champion, {})
 
 
 def edit(project: Path, change: object) -> None:
@@ -111,13 +108,13 @@ def test_a_window_scored_twice_leaves_one_set(champion: ModelVersion) -> None:
     assert anew.scoring is not None
     assert (anew.scoring.rows, anew.late) == (3 * A_DAY, 0)
     pd.testing.assert_frame_equal(predicted(), once)
-    assert len(Ledger(settings().workspace).scorings("churn")) == 1
+    assert len(open_workspace().ledger.scorings("churn")) == 1
 
 
 def test_a_part_scored_again_replaces_that_part(champion: ModelVersion) -> None:
     score("churn", MARCH + 4 * DAY)
     score("churn", MARCH + 3 * DAY, since=MARCH + 2 * DAY)
-    assert len(Ledger(settings().workspace).scorings("churn")) == 3
+    assert len(open_workspace().ledger.scorings("churn")) == 3
     rows = predicted()
     assert rows[KEY].is_unique
     assert len(rows) == 4 * A_DAY
@@ -160,14 +157,18 @@ def test_an_empty_window_counts_as_scored_and_is_looked_at_again(champion: Model
     assert nothing.scoring.rows == 0
     assert "no row" in nothing.why
     assert predicted().empty
-    assert read_live(find_spec("churn"), MARCH, MARCH + DAY, MARCH + 9 * DAY).empty
+    assert (
+        open_workspace()
+        .labelled_predictions.read_live(open_workspace().spec("churn"), MARCH, MARCH + DAY, MARCH + 9 * DAY)
+        .empty
+    )
     whole.to_csv(root / "data" / "customers.csv", index=False)
     found = score("churn", MARCH + 3 * DAY)
     assert found.scoring is not None
     assert found.scoring.since == MARCH
     # Two days of rows came after their events; they are there, and never count as live.
     assert (found.scoring.rows, found.late) == (3 * A_DAY, 2 * A_DAY)
-    assert len(Ledger(settings().workspace).scorings("churn")) == 1
+    assert len(open_workspace().ledger.scorings("churn")) == 1
 
 
 def test_without_a_champion_nothing_is_scored(project: Path) -> None:
@@ -181,7 +182,7 @@ def test_a_champion_that_cannot_be_loaded_leaves_no_entry(champion: ModelVersion
     with pytest.raises(TamperedModel):
         score("churn", MARCH + DAY)
     stored.write_bytes(whole)
-    assert Ledger(settings().workspace).scorings("churn") == []
+    assert open_workspace().ledger.scorings("churn") == []
 
 
 def test_a_critical_rule_that_breaks_leaves_no_entry(champion: ModelVersion, root: Path) -> None:
@@ -189,20 +190,20 @@ def test_a_critical_rule_that_breaks_leaves_no_entry(champion: ModelVersion, roo
     edit(root, lambda rows: rows.rename(columns={"amount": "sum"}))
     with pytest.raises(ValidationFailed, match="amount"):
         score("churn", MARCH + DAY)
-    assert Ledger(settings().workspace).scorings("churn") == []
+    assert open_workspace().ledger.scorings("churn") == []
     whole.to_csv(root / "data" / "customers.csv", index=False)
     assert score("churn", MARCH + DAY).scoring is not None
 
 
 def test_an_alias_moved_by_hand_is_never_scored_with(champion: ModelVersion) -> None:
-    registry = Registry(settings())
+    registry = open_workspace().registry
     registry.set_alias("churn", "champion", registry.register(champion, {}).version)
     score("churn", MARCH + DAY)
     assert set(predicted().version) == {champion.version}
 
 
 def test_the_previous_champion_goes_on_beside_the_new_one_until_it_is_rolled_back(champion: ModelVersion) -> None:
-    records, ledger, spec = ChampionHistory(settings().workspace), Ledger(settings().workspace), find_spec("churn")
+    records, ledger, spec = open_workspace().champions, open_workspace().ledger, open_workspace().spec("churn")
     score("churn", MARCH + DAY)
     second = another(champion)
     records.crown(second, records.champion("churn"), "by hand", MARCH + DAY, "a test")
@@ -210,19 +211,21 @@ def test_the_previous_champion_goes_on_beside_the_new_one_until_it_is_rolled_bac
     assert [(one.role, one.version, one.rows) for one in found.scorings] == [
         ("champion", second.version, 2 * A_DAY), ("previous", champion.version, 2 * A_DAY),
     ]  # fmt: skip
-    beside = read_live(spec, MARCH + DAY, MARCH + 3 * DAY, MARCH + 5 * DAY, "previous")
-    served = read_live(spec, MARCH + DAY, MARCH + 3 * DAY, MARCH + 5 * DAY)
+    beside = open_workspace().labelled_predictions.read_live(
+        spec, MARCH + DAY, MARCH + 3 * DAY, MARCH + 5 * DAY, "previous"
+    )
+    served = open_workspace().labelled_predictions.read_live(spec, MARCH + DAY, MARCH + 3 * DAY, MARCH + 5 * DAY)
     # The first midnight was scored before the crown: champion 1 alone had it.
     assert beside[KEY].tolist() == served[KEY].tolist()[1:]
     # A run that was killed between the two entries: the shadow makes up for what it has not scored, since the crown.
-    due = find_due.fn(spec, second, MARCH + 3 * DAY, None)
+    due = find_due.fn(open_workspace(), spec, second, MARCH + 3 * DAY, None)
     assert due.turns == ()
     third = another(champion)
     records.crown(third, records.champion("churn"), "by hand", MARCH + 2 * DAY, "a test")
-    due = find_due.fn(spec, third, MARCH + 3 * DAY, None)
+    due = find_due.fn(open_workspace(), spec, third, MARCH + 3 * DAY, None)
     assert [(turn.role, turn.version, turn.since) for turn in due.turns] == [("previous", second, MARCH + 2 * DAY)]
     records.crown(second, records.champion("churn"), "rollback", MARCH + 3 * DAY, "a test")
-    assert shadows(spec) == []
+    assert shadows(open_workspace(), spec) == []
     assert ledger.last_cut_off("churn") == MARCH + 3 * DAY
 
 
@@ -230,7 +233,7 @@ def test_the_previous_champion_goes_on_beside_the_new_one_until_it_is_rolled_bac
 def test_a_run_that_dies_at_a_write_is_made_good_by_the_next(
     write: int, champion: ModelVersion, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    records, ledger = ChampionHistory(settings().workspace), Ledger(settings().workspace)
+    records, ledger = open_workspace().champions, open_workspace().ledger
     records.crown(another(champion), records.champion("churn"), "by hand", MARCH, "a test")
     writes, replacing = iter(range(1, 99)), Ledger.replace
 
@@ -246,26 +249,26 @@ def test_a_run_that_dies_at_a_write_is_made_good_by_the_next(
     assert len(ledger.scorings("churn")) == write - 1
     score("churn", MARCH + DAY)
     for role in ("champion", "previous"):
-        rows = read_scored(find_spec("churn"), None, None, role)
+        rows = open_workspace().labelled_predictions.read_scored(open_workspace().spec("churn"), None, None, role)
         assert (len(rows), int(rows.late.sum())) == (A_DAY, 0)
 
 
 def test_the_newest_challenger_that_was_kept_runs_beside_the_champion_where_the_spec_says_so(
     champion: ModelVersion,
 ) -> None:
-    spec, records = find_spec("churn"), ChampionHistory(settings().workspace)
+    spec, records = open_workspace().spec("churn"), open_workspace().champions
     kept = replace(another(champion), fitted_as_of=MARCH + DAY)
     records.settle("a test", kept, Verdict(False, (Rule("gain", False, "does not"),)), None, None, "a test")
-    assert shadows(spec) == []
+    assert shadows(open_workspace(), spec) == []
     shadowed = spec.model_copy(update={"monitoring": spec.monitoring.model_copy(update={"shadow": True})})
-    assert shadows(shadowed) == [("challenger", kept, MARCH + DAY)]
+    assert shadows(open_workspace(), shadowed) == [("challenger", kept, MARCH + DAY)]
 
 
 def test_a_challenger_that_was_not_promoted_is_logged_beside_the_champion_and_never_served(
     champion: ModelVersion, root: Path
 ) -> None:
     """No probation is under way, and none would be: the spec alone asks for it."""
-    records, ledger = ChampionHistory(settings().workspace), Ledger(settings().workspace)
+    records, ledger = open_workspace().champions, open_workspace().ledger
     kept = replace(another(champion), fitted_as_of=MARCH + DAY)
     records.settle("a test", kept, Verdict(False, (Rule("gain", False, "does not"),)), None, None, "a test")
     path = root / "deployments" / "churn.yaml"
@@ -280,8 +283,11 @@ def test_a_challenger_that_was_not_promoted_is_logged_beside_the_champion_and_ne
         ("champion", champion.version, 3 * A_DAY), ("challenger", kept.version, 2 * A_DAY),
     ]  # fmt: skip
     assert [entry.version for entry in ledger.scorings("churn", "challenger")] == [kept.version]
-    spec, window = find_spec("churn"), (MARCH + DAY, MARCH + 3 * DAY, MARCH + 5 * DAY)
-    beside, served = read_live(spec, *window, "challenger"), read_live(spec, *window)
+    spec, window = open_workspace().spec("churn"), (MARCH + DAY, MARCH + 3 * DAY, MARCH + 5 * DAY)
+    beside, served = (
+        open_workspace().labelled_predictions.read_live(spec, *window, "challenger"),
+        open_workspace().labelled_predictions.read_live(spec, *window),
+    )
     assert set(served.version) == {champion.version}
     assert beside[KEY].tolist() == served[KEY].tolist()[1:]
     champion_now = records.champion("churn")
@@ -292,7 +298,7 @@ def test_a_challenger_that_was_not_promoted_is_logged_beside_the_champion_and_ne
 
 
 def test_a_shadow_that_cannot_be_loaded_stops_nobody(champion: ModelVersion, caplog: pytest.LogCaptureFixture) -> None:
-    records = ChampionHistory(settings().workspace)
+    records = open_workspace().champions
     damaged = replace(another(champion), sha256="other")
     records.crown(damaged, records.champion("churn"), "by hand", MARCH, "a test")
     records.crown(another(champion), records.champion("churn"), "by hand", MARCH, "a test")
@@ -305,35 +311,37 @@ def test_a_shadow_that_cannot_be_loaded_stops_nobody(champion: ModelVersion, cap
 def test_labels_join_as_they_become_known_and_corrections_count_from_when_they_came(
     champion: ModelVersion, root: Path
 ) -> None:
-    spec = find_spec("churn")
+    spec = open_workspace().spec("churn")
     score("churn", MARCH + 4 * DAY)
     week = (MARCH, MARCH + 4 * DAY)
-    first = take_labels.fn(spec, MARCH + 2 * DAY, MARCH)
+    first = take_labels.fn(open_workspace(), spec, MARCH + 2 * DAY, MARCH)
     assert first is not None
     # Labels are known a day after the event, at that very moment too: of a day and the midnight after it.
     assert (first.rows, first.corrected) == (A_DAY + 1, 0)
-    assert take_labels.fn(spec, MARCH + 2 * DAY, MARCH) == first
-    early = read_live(spec, *week, MARCH + 2 * DAY)
+    assert take_labels.fn(open_workspace(), spec, MARCH + 2 * DAY, MARCH) == first
+    early = open_workspace().labelled_predictions.read_live(spec, *week, MARCH + 2 * DAY)
     assert int(early[TARGET].notna().sum()) == A_DAY
 
     was = early.loc[early[TARGET].notna(), [KEY, TARGET]].iloc[0]
     edit(root, lambda rows: rows.assign(churned=rows.churned.where(rows.id != was[KEY], 1 - rows.churned)))
-    second = take_labels.fn(spec, MARCH + 3 * DAY, MARCH)
+    second = take_labels.fn(open_workspace(), spec, MARCH + 3 * DAY, MARCH)
     assert second is not None
     assert (second.rows, second.corrected) == (A_DAY + 1, 1)
-    late = read_live(spec, *week, MARCH + 3 * DAY).set_index(KEY)
+    late = open_workspace().labelled_predictions.read_live(spec, *week, MARCH + 3 * DAY).set_index(KEY)
     assert late.loc[was[KEY], TARGET] == 1 - was[TARGET]
     assert late.loc[was[KEY], KNOWN_AT] == MARCH + 3 * DAY
     # What was known before is not rewritten, whoever asks when.
-    pd.testing.assert_frame_equal(read_live(spec, *week, MARCH + 2 * DAY), early)
-    assert take_labels.fn(spec, MARCH + 3 * DAY + timedelta(minutes=1), MARCH) is None
+    pd.testing.assert_frame_equal(open_workspace().labelled_predictions.read_live(spec, *week, MARCH + 2 * DAY), early)
+    assert take_labels.fn(open_workspace(), spec, MARCH + 3 * DAY + timedelta(minutes=1), MARCH) is None
 
 
 def test_labels_that_never_come_leave_predictions_without(champion: ModelVersion, root: Path) -> None:
     score("churn", MARCH + 2 * DAY)
     edit(root, lambda rows: rows.assign(churned=rows.churned.where(rows["at"] < "2026-03-10")))
-    assert take_labels.fn(find_spec("churn"), MARCH + 9 * DAY, MARCH) is None
-    rows = read_live(find_spec("churn"), MARCH, MARCH + 2 * DAY, MARCH + 9 * DAY)
+    assert take_labels.fn(open_workspace(), open_workspace().spec("churn"), MARCH + 9 * DAY, MARCH) is None
+    rows = open_workspace().labelled_predictions.read_live(
+        open_workspace().spec("churn"), MARCH, MARCH + 2 * DAY, MARCH + 9 * DAY
+    )
     assert len(rows) == 2 * A_DAY - 1
     assert rows[TARGET].isna().all()
 
@@ -361,9 +369,11 @@ def test_without_a_time_each_new_row_is_scored_once_and_late_where_its_label_cam
     assert score("churn", MARCH + 2 * DAY).scorings[0].rows == 0
     whole.head(2150).to_csv(project / "data" / "customers.csv", index=False)
     assert score("churn", MARCH + 3 * DAY).scorings[0].rows == 50
-    batch = take_labels.fn(find_spec("churn"), MARCH + 4 * DAY)
+    batch = take_labels.fn(open_workspace(), open_workspace().spec("churn"), MARCH + 4 * DAY)
     assert batch is not None
     assert batch.rows == 2150
-    rows = read_live(find_spec("churn"), MARCH + DAY, MARCH + 2 * DAY, MARCH + 4 * DAY)
+    rows = open_workspace().labelled_predictions.read_live(
+        open_workspace().spec("churn"), MARCH + DAY, MARCH + 2 * DAY, MARCH + 4 * DAY
+    )
     assert len(rows) == 2098
     assert rows.loc[~rows.late, TARGET].notna().sum() == 100

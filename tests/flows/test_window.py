@@ -6,8 +6,7 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
-from evergreen.io.registry import Registry
-from evergreen.settings import settings
+from evergreen.settings import open_workspace
 from evergreen.training import Recipe
 from flows.train import train
 
@@ -22,13 +21,13 @@ def test_a_run_says_what_it_compared_and_whether_more_rows_help(project: Path) -
     version = train("churn", MARCH).version
     recipe = Recipe.from_json(version.recipe)
     assert recipe.recency.startswith("half-life ")
-    said = json.loads(Registry(settings()).read_text(version.run_id, "window.json") or "{}")
+    said = json.loads(open_workspace().registry.read_text(version.run_id, "window.json") or "{}")
     assert said["recipe"]["recency"] == recipe.recency
     assert said["tried"][0]["recency"] == "all"
     rows = [point["rows"] for point in said["curve"]]
     assert rows == sorted(rows)
     assert len(rows) == 3
     (run,) = [
-        one for one in Registry(settings()).tagged("churn", "evergreen.window") if one["run_id"] == version.run_id
+        one for one in open_workspace().registry.tagged("churn", "evergreen.window") if one["run_id"] == version.run_id
     ]
     assert "learning curve" in run["evergreen.window"]

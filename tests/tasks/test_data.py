@@ -10,8 +10,7 @@ import pandas as pd
 import pytest
 
 from evergreen.handoffs import TIME, Snapshot
-from evergreen.io.store import Store
-from evergreen.settings import settings
+from evergreen.settings import open_workspace
 from evergreen.spec import Data, ModelSpec
 from tasks.data import take_snapshot
 
@@ -57,23 +56,23 @@ def spec(**training: object) -> ModelSpec:
 
 
 def rows(snapshot: Snapshot) -> pd.DataFrame:
-    return Store(str(settings().store)).read(snapshot.uri)
+    return open_workspace().store.read(snapshot.uri)
 
 
 @pytest.mark.usefixtures("trips")
 def test_a_row_whose_cut_off_is_the_very_moment_is_read_and_none_after_it() -> None:
-    assert rows(take_snapshot.fn(spec(), NOON))["id"].tolist() == ["a", "b", "c"]
+    assert rows(take_snapshot.fn(open_workspace(), spec(), NOON))["id"].tolist() == ["a", "b", "c"]
 
 
 @pytest.mark.usefixtures("trips")
 def test_a_window_given_by_its_end_does_not_hold_it() -> None:
     end = datetime(2024, 1, 2, 9, tzinfo=UTC)
-    assert rows(take_snapshot.fn(spec(), NOON, None, end))["id"].tolist() == ["a"]
+    assert rows(take_snapshot.fn(open_workspace(), spec(), NOON, None, end))["id"].tolist() == ["a"]
 
 
 @pytest.mark.usefixtures("trips")
 def test_the_training_window_reaches_back_from_the_newest_cut_off() -> None:
-    taken = take_snapshot.fn(spec(window="53h"), NOON)
+    taken = take_snapshot.fn(open_workspace(), spec(window="53h"), NOON)
     assert taken.start == datetime(2024, 1, 1, 9, tzinfo=UTC)
     assert rows(taken)["id"].tolist() == ["a", "b", "c"]
 
@@ -83,13 +82,13 @@ def test_an_outage_of_a_joined_table_leaves_its_columns_null_with_a_warning(
     day: str, trips: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The joined table ended before the window (an outage), or begins after it."""
-    full = rows(take_snapshot.fn(spec(), NOON))
+    full = rows(take_snapshot.fn(open_workspace(), spec(), NOON))
     assert full["rain"].notna().any()
     path = trips / "data" / "trips.csv"
     moved = pd.read_csv(path).assign(starts=[f"{day}T{hour}:30Z" for hour in ("09", "10", "11", "12")])
     moved.to_csv(path, index=False)
     with caplog.at_level("WARNING"):
-        table = rows(take_snapshot.fn(spec(window="5h"), datetime.fromisoformat(f"{day}T12:00Z")))
+        table = rows(take_snapshot.fn(open_workspace(), spec(window="5h"), datetime.fromisoformat(f"{day}T12:00Z")))
     assert len(table) == 4
     assert table[["rain", "sky", "seen"]].isna().all(axis=None)
     assert table.dtypes.to_dict() == full.dtypes.to_dict()
@@ -101,14 +100,14 @@ def test_late_rows_of_an_old_window_make_a_new_snapshot_and_are_named(
     trips: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
-    first = take_snapshot.fn(spec(), NOON)
+    first = take_snapshot.fn(open_workspace(), spec(), NOON)
     later = datetime(2024, 1, 4, 12, tzinfo=UTC)
-    take_snapshot.fn(spec(), later)
+    take_snapshot.fn(open_workspace(), spec(), later)
     assert "came late" not in caplog.text  # d is new, but its window was not over when the first snapshot was taken
     table = pd.read_csv(trips / "data" / "trips.csv")
     late = pd.DataFrame({"id": ["e"], "starts": ["2024-01-01T10:00Z"], "town": ["Ulm"], "late": [1]})
     pd.concat([table[table["id"] != "b"], late]).to_csv(trips / "data" / "trips.csv", index=False)
-    again = take_snapshot.fn(spec(), datetime(2024, 1, 5, 12, tzinfo=UTC))
+    again = take_snapshot.fn(open_workspace(), spec(), datetime(2024, 1, 5, 12, tzinfo=UTC))
     assert again.digest != first.digest
     assert (
         "trips: since it was read as of 2024-01-04 12:00 UTC: 1 rows came late and 1 rows are gone, "
@@ -127,7 +126,7 @@ def test_a_joined_table_is_read_as_its_own_part_of_the_spec_says(trips: Path) ->
     data = spec().data.model_dump()
     data["join"][0]["read"] = how
     model = spec().model_copy(update={"data": Data.model_validate(data)})
-    found = rows(take_snapshot.fn(model, NOON)).set_index("id")
+    found = rows(take_snapshot.fn(open_workspace(), model, NOON)).set_index("id")
     assert (found.loc["a", "rain"], found.loc["a", "sky"]) == (1.5, "trüb")
     assert found.loc["b", ["rain", "sky"]].isna().all()
 
@@ -157,9 +156,9 @@ def test_what_is_added_later_is_picked_up_and_late_rows_are_named_whatever_the_s
     model = spec()
     model = model.model_copy(update={"data": Data.model_validate({**spec().data.model_dump(), "source": source})})
     bring(table, "january")
-    first = take_snapshot.fn(model, NOON)
+    first = take_snapshot.fn(open_workspace(), model, NOON)
     bring(late, "later")
-    again = take_snapshot.fn(model, datetime(2024, 1, 3, 13, tzinfo=UTC))
+    again = take_snapshot.fn(open_workspace(), model, datetime(2024, 1, 3, 13, tzinfo=UTC))
     assert (again.rows - first.rows, again.digest != first.digest) == (2, True)  # d by its time, e late
     assert "1 rows came late, of 2024-01-01 10:00" in caplog.text
 
@@ -168,8 +167,8 @@ def test_what_is_added_later_is_picked_up_and_late_rows_are_named_whatever_the_s
 def test_the_same_rows_and_a_window_of_their_own_name_no_difference(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     day = datetime(2024, 1, 2, tzinfo=UTC)
-    take_snapshot.fn(spec(), NOON, None, day)
-    take_snapshot.fn(spec(), NOON, day)
-    take_snapshot.fn(spec(), NOON)
-    take_snapshot.fn(spec(), NOON)
+    take_snapshot.fn(open_workspace(), spec(), NOON, None, day)
+    take_snapshot.fn(open_workspace(), spec(), NOON, day)
+    take_snapshot.fn(open_workspace(), spec(), NOON)
+    take_snapshot.fn(open_workspace(), spec(), NOON)
     assert "since it was read" not in caplog.text

@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evergreen.io.registry import Registry
-from evergreen.settings import settings
+from evergreen.settings import open_workspace
 from evergreen.spec import ModelSpec
 from tasks.data import take_snapshot
 from tasks.discovery import find_rules, warn_of_leaks
@@ -38,11 +37,11 @@ def spec(project: Path) -> ModelSpec:
 def test_training_names_an_input_that_knows_the_target_and_keeps_the_words_with_its_run(
     spec: ModelSpec, caplog: pytest.LogCaptureFixture
 ) -> None:
-    table = build_features.fn(spec, take_snapshot.fn(spec, AS_OF))
-    contest = reserve.fn(spec, table, None)
-    registry = Registry(settings())
+    table = build_features.fn(open_workspace(), spec, take_snapshot.fn(open_workspace(), spec, AS_OF))
+    contest = reserve.fn(open_workspace(), spec, table, None)
+    registry = open_workspace().registry
     with caplog.at_level(logging.WARNING), registry.run("trips", "train", {}) as run_id:
-        warnings = warn_of_leaks.fn(spec, table, contest, run_id)
+        warnings = warn_of_leaks.fn(open_workspace(), spec, table, contest, run_id)
     assert len(warnings) == 1
     assert warnings[0].startswith("fine may know the target: alone it predicts the target with ROC AUC 1.000")
     assert f"trips: LEAK? {warnings[0]}" in caplog.messages
@@ -50,7 +49,7 @@ def test_training_names_an_input_that_knows_the_target_and_keeps_the_words_with_
 
 
 def test_rules_are_found_from_the_rows_as_training_would_see_them(spec: ModelSpec) -> None:
-    rows, rules = find_rules(spec, None, None)
+    rows, rules = find_rules(open_workspace(), spec, None, None)
     assert rows == 600
     balance = [rule for rule in rules if "label balance" in rule.remark]
     assert [rule.kwargs["column"] for rule in balance] == ["late"]

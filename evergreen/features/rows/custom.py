@@ -17,8 +17,7 @@ from evergreen.features.rows.labels import Labels
 from evergreen.features.rows.numbers import number_column
 from evergreen.features.rows.plan import Column, Plan
 from evergreen.features.signature import SignatureRows
-from evergreen.functions import find_function, project_first
-from evergreen.settings import settings
+from evergreen.functions import find_function, project_first, project_folder
 from evergreen.spec import Features
 
 #: The transformers that a spec may name: they keep all that they learn in numbers, so that a model that holds them is
@@ -142,7 +141,7 @@ class Custom:
         return np.column_stack(columns)
 
     def _called(self, rows: pd.DataFrame) -> Floats:
-        root = settings().project
+        root = project_folder()
         with project_first(root):
             function = find_function(self.by, root)
             try:

@@ -1,6 +1,7 @@
 """Records that are never rewritten, in one small database of the workspace."""
 
 from evergreen.io.records.champion_history import ChampionHistory
+from evergreen.io.records.database import local_records
 from evergreen.io.records.entries import Kind, Reign, TrainingOutcome, TrialRecord
 from evergreen.io.records.ledger import LabelBatch, Ledger, Role, Scoring
 from evergreen.io.records.monitoring import Freeze, MonitoringRecords
@@ -20,4 +21,5 @@ __all__ = [
     "TrainingOutcome",
     "TrialRecord",
     "Windows",
+    "local_records",
 ]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from pathlib import Path
 
 import sqlalchemy as sql
 
@@ -21,9 +20,9 @@ from evergreen.io.records.database import (
     RELEASES,
     TRIALS,
     VERDICTS,
-    Database,
     moment,
     now,
+    open_database,
     who,
 )
 from evergreen.io.records.entries import (
@@ -42,13 +41,13 @@ from evergreen.io.records.texts import evidence_of, text_of
 class ChampionHistory:
     """What trainings left: verdicts, the champion history, measurements, quarantine."""
 
-    def __init__(self, folder: Path) -> None:
-        """Open (and create, where it is not there) ``records.db`` in ``folder``.
+    def __init__(self, url: str) -> None:
+        """Open the database at this URL; it is made where it is not there.
 
         Raises:
-            StoreError: the folder cannot be written, or holds records of another layout.
+            StoreError: it cannot be written, or holds records of another layout.
         """
-        self._database = Database(folder)
+        self._database = open_database(url)
 
     def champion(self, model: str) -> Reign | None:
         """The reigning champion, or None before the first."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -75,18 +76,49 @@ SNAPSHOTS = _table(
 FREEZES = _table("freezes", {"model": _text, "sequence": _number}, frozen=_number, who=_text, why=_text, at=_text)
 
 
-class Database:
-    """One workspace's ``records.db``."""
+def local_records(folder: Path) -> str:
+    """The URL of the records that lie in a folder of this machine."""
+    return f"sqlite:///{folder / 'records.db'}"
 
-    def __init__(self, folder: Path) -> None:
-        """Open it, and create it where it is not there.
+
+def open_database(url: str) -> Database:
+    """The records at a URL, opened once a process.
+
+    A file that was removed or put in the place of another since then is opened anew.
+
+    Raises:
+        StoreError: they cannot be written, or are of another layout.
+    """
+    key = url, os.getpid()
+    opened = _opened.get(key)
+    if opened is None or opened.file != _identity(opened.path):
+        opened = _opened[key] = Database(url)
+    return opened
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file lies there."""
+    try:
+        facts = path.stat()
+    except OSError:
+        return None
+    return facts.st_dev, facts.st_ino
+
+
+class Database:
+    """One workspace's records."""
+
+    def __init__(self, url: str) -> None:
+        """Open them, and create them where they are not there.
 
         Raises:
-            StoreError: the folder cannot be written, or holds records of another layout.
+            StoreError: they cannot be written, or are of another layout.
         """
+        self.path = Path(sql.make_url(url).database or "")
+        folder = self.path.parent
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._engine = sql.create_engine(f"sqlite:///{folder / 'records.db'}", connect_args={"timeout": 30})
+            self._engine = sql.create_engine(url, connect_args={"timeout": 30})
             with self._engine.begin() as connection:
                 layout = int(connection.exec_driver_sql("PRAGMA user_version").scalar() or 0)
                 if not layout and sql.inspect(connection).has_table(CHAMPIONS.name):
@@ -106,8 +138,8 @@ class Database:
                 with self._engine.begin() as connection:
                     connection.exec_driver_sql(f"PRAGMA user_version={LAYOUT}")
         except (OSError, sql.exc.OperationalError, sql.exc.DatabaseError) as error:
-            raise unwritable(folder / "records.db", error) from None
-        self._folder = folder
+            raise unwritable(self.path, error) from None
+        self.file = _identity(self.path)
 
     @contextmanager
     def begin(self) -> Iterator[sql.Connection]:
@@ -120,7 +152,7 @@ class Database:
             with self._engine.begin() as connection:
                 yield connection
         except sql.exc.OperationalError as error:
-            raise unwritable(self._folder / "records.db", error) from error
+            raise unwritable(self.path, error) from error
 
     def rows(self, query: sql.Select[Any]) -> list[Any]:
         """The rows of a query as mappings."""
@@ -133,6 +165,9 @@ class Database:
             command = sql.insert(table).prefix_with("OR IGNORE") if keep else sql.insert(table)
             with self.begin() as connection:
                 connection.execute(command, list(rows))
+
+
+_opened: dict[tuple[str, int], Database] = {}
 
 
 def now() -> str:

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Literal
 
 import sqlalchemy as sql
 
-from evergreen.io.records.database import LABELS, SCORINGS, Database, moment, now
+from evergreen.io.records.database import LABELS, SCORINGS, moment, now, open_database
 
 #: Who scored: the champion serves; the previous champion and challengers only run beside it.
 Role = Literal["champion", "previous", "challenger"]
@@ -52,13 +51,13 @@ class LabelBatch:
 class Ledger:
     """What was predicted, and what turned out to be true."""
 
-    def __init__(self, folder: Path) -> None:
-        """Open ``records.db`` in ``folder``.
+    def __init__(self, url: str) -> None:
+        """Open the database at this URL; it is made where it is not there.
 
         Raises:
-            StoreError: the folder cannot be written, or holds records of another layout.
+            StoreError: it cannot be written, or holds records of another layout.
         """
-        self._database = Database(folder)
+        self._database = open_database(url)
 
     def replace(self, scoring: Scoring) -> None:
         """Enter predictions for a range of cut-offs; what was there for any of them is replaced, in one transaction."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 import sqlalchemy as sql
 
@@ -15,9 +14,9 @@ from evergreen.io.records.database import (
     FREEZES,
     HEALTH,
     VERDICTS,
-    Database,
     moment,
     now,
+    open_database,
     who,
 )
 from evergreen.io.records.texts import health_of, retraining_decision_of, text_of
@@ -36,13 +35,13 @@ class Freeze:
 class MonitoringRecords:
     """What the monitor saw, what the rules decided, and which of their causes are still open."""
 
-    def __init__(self, folder: Path) -> None:
-        """Open ``records.db`` in ``folder``.
+    def __init__(self, url: str) -> None:
+        """Open the database at this URL; it is made where it is not there.
 
         Raises:
-            StoreError: the folder cannot be written, or holds records of another layout.
+            StoreError: it cannot be written, or holds records of another layout.
         """
-        self._database = Database(folder)
+        self._database = open_database(url)
 
     def keep_health(self, health: Health) -> None:
         """Enter what was known of a window at a time; the same again changes nothing."""

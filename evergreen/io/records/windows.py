@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 import sqlalchemy as sql
 
-from evergreen.io.records.database import SNAPSHOTS, Database, moment, now
+from evergreen.io.records.database import SNAPSHOTS, moment, now, open_database
 
 #: Snapshots that are looked at for the one that shares most with a window.
 _NEWEST = 50
@@ -27,13 +26,13 @@ class ReadWindow:
 class Windows:
     """What was read, by model and window."""
 
-    def __init__(self, folder: Path) -> None:
-        """Open ``records.db`` in ``folder``.
+    def __init__(self, url: str) -> None:
+        """Open the database at this URL; it is made where it is not there.
 
         Raises:
-            StoreError: the folder cannot be written, or holds records of another layout.
+            StoreError: it cannot be written, or holds records of another layout.
         """
-        self._database = Database(folder)
+        self._database = open_database(url)
 
     def keep(self, model: str, start: datetime | None, end: datetime | None, as_of: datetime, uri: str) -> None:
         """Enter a snapshot; the same window as of the same moment is replaced."""

@@ -8,10 +8,10 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from functools import cache, wraps
+from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, cast
 
 from evergreen.io.disk import FAILURES, cause, unwritable
-from evergreen.settings import Settings
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -54,22 +54,26 @@ def writes(method: Callable[P, R]) -> Callable[P, R]:
 
 
 class TrackingClient:
-    """The workspace's ``mlflow.db`` and ``artifacts/``."""
+    """MLflow's database, and the place of its files."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Open the workspace's MLflow store; it is created on the first use.
+    def __init__(self, uri: str, artifacts: str, project: Path) -> None:
+        """Open MLflow's store; it is created on the first use.
+
+        Args:
+            uri: The database: ``sqlite:////.../mlflow.db``.
+            artifacts: Where new experiments keep their files: ``file:///.../artifacts``.
+            project: The project's folder, whose functions stored models may use.
 
         Raises:
-            StoreError: the workspace cannot be written.
+            StoreError: the database cannot be written.
         """
-        self.project, self.workspace = settings.project, settings.workspace
+        self.uri, self._artifacts, self.project = uri, artifacts, project
+        self._place = Path(uri.removeprefix("sqlite:///"))
         with self.writing():
-            settings.workspace.mkdir(parents=True, exist_ok=True)
+            self._place.parent.mkdir(parents=True, exist_ok=True)
             # MLflow would try to open a file that it cannot open for two minutes.
-            with closing(sqlite3.connect(settings.workspace / "mlflow.db", timeout=30)) as database:
+            with closing(sqlite3.connect(self._place, timeout=30)) as database:
                 database.execute("PRAGMA user_version")
-        self.uri = f"sqlite:///{settings.workspace / 'mlflow.db'}"
-        self._artifacts = (settings.workspace / "artifacts").as_uri()
         mlflow().set_tracking_uri(self.uri)
         mlflow().set_registry_uri(self.uri)
         self._client = mlflow().MlflowClient(self.uri, self.uri)
@@ -82,5 +86,5 @@ class TrackingClient:
         except (*FAILURES, mlflow().MlflowException) as error:
             failure = cause(error) or ("sqlite3." in str(error) and error)
             if failure:
-                raise unwritable(self.workspace, failure) from error
+                raise unwritable(self._place.parent, failure) from error
             raise

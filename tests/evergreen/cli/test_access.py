@@ -12,20 +12,20 @@ import pytest
 
 from evergreen.cli import access
 from evergreen.cli.processes import Up, only_up, record
-from evergreen.settings import Settings
 from evergreen.web.keys import Keys
+from evergreen.workspace import Workspace
 
 HEADERS, URL = "PREFECT_CLIENT_CUSTOM_HEADERS", "PREFECT_API_URL"
 OURS = "http://127.0.0.1:4321"
 
 
 @pytest.fixture
-def here(tmp_path: Path) -> Iterator[Settings]:
+def here(tmp_path: Path) -> Iterator[Workspace]:
     """A workspace with a living ``up``, which is this process."""
     with only_up(tmp_path):
         record(tmp_path, Up(os.getpid(), "token", OURS, "http://127.0.0.1:4322"))
         access.keep(tmp_path, "the-key")
-        yield Settings(tmp_path, tmp_path)
+        yield Workspace.local(tmp_path, tmp_path)
 
 
 def shown() -> str:
@@ -48,7 +48,7 @@ def test_the_key_is_for_its_owner_alone_whatever_the_mask_says_and_is_gone_with_
 
 
 @pytest.mark.parametrize("named", ["", f"{OURS}/api", f"{OURS}/api/", "http://localhost:4321/api"])
-def test_a_command_shows_the_key_to_the_workspace_s_own_server(named: str, here: Settings) -> None:
+def test_a_command_shows_the_key_to_the_workspace_s_own_server(named: str, here: Workspace) -> None:
     if named:
         os.environ[URL] = named
     assert access.join(here) == os.environ[URL] == (named or f"{OURS}/api")
@@ -56,21 +56,21 @@ def test_a_command_shows_the_key_to_the_workspace_s_own_server(named: str, here:
 
 
 @pytest.mark.parametrize("named", ["http://127.0.0.1:4322/api", "https://prefect.test/api", f"{OURS}.prefect.test/api"])
-def test_no_other_server_is_shown_the_key_but_what_a_person_has_set_for_it(named: str, here: Settings) -> None:
+def test_no_other_server_is_shown_the_key_but_what_a_person_has_set_for_it(named: str, here: Workspace) -> None:
     os.environ |= {URL: named, "PREFECT_API_AUTH_STRING": "user:word"}
     assert access.join(here) == named
     assert shown() == ""
     assert access.authorization() == f"Basic {base64.b64encode(b'user:word').decode()}"
 
 
-def test_headers_that_a_person_has_set_go_along(here: Settings) -> None:
+def test_headers_that_a_person_has_set_go_along(here: Workspace) -> None:
     os.environ[HEADERS] = '{"X-Proxy": "yes"}'
     access.join(here)
     assert json.loads(os.environ[HEADERS]) == {"X-Proxy": "yes", "Authorization": Keys("the-key").authorization()}
 
 
 def test_without_an_up_nothing_is_shown_and_nothing_named(tmp_path: Path) -> None:
-    assert access.join(Settings(tmp_path, tmp_path)) == ""
+    assert access.join(Workspace.local(tmp_path, tmp_path)) == ""
     assert (shown(), access.authorization()) == ("", "")
 
 

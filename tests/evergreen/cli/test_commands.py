@@ -158,7 +158,7 @@ def test_ctrl_c_is_one_sentence_that_says_what_is_kept(
     def interrupted() -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("evergreen.cli.checking.settings", interrupted)
+    monkeypatch.setattr("evergreen.cli.checking.open_workspace", interrupted)
     monkeypatch.setattr(sys, "argv", ["evergreen", "check"])
     with pytest.raises(SystemExit) as end:
         main()

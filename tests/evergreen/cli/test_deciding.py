@@ -15,10 +15,9 @@ from evergreen.cli import app
 from evergreen.cli.outlook import OutlookFacts, outlook
 from evergreen.errors import UsageError
 from evergreen.handoffs import ModelVersion, RetrainingDecision, Rule, Verdict
-from evergreen.io.records import ChampionHistory, MonitoringRecords
-from evergreen.locks import ANSWER, APPROVAL, alone
+from evergreen.io.locks import ANSWER, APPROVAL
 from evergreen.retraining import PastTraining, Situation, decide_retraining
-from evergreen.settings import settings
+from evergreen.settings import open_workspace
 from evergreen.spec import Retraining
 
 DAY = timedelta(days=1)
@@ -117,10 +116,8 @@ def test_every_trigger_and_every_bar_of_the_rules_has_words() -> None:
 
 
 def test_why_says_what_calls_what_bars_and_what_is_next(project: Path) -> None:
-    watching = MonitoringRecords(settings().workspace)
-    ChampionHistory(settings().workspace).settle(
-        "key", version(), Verdict(True, (Rule("gain", True, "gains"),)), None, None
-    )
+    watching = open_workspace().monitoring
+    open_workspace().champions.settle("key", version(), Verdict(True, (Rule("gain", True, "gains"),)), None, None)
     assert "nothing was decided yet" in run("why", "churn")
     recent = PastTraining(JUNE, "", True, None)
     quiet = decided(False, OutlookFacts(JUNE, [recent], []))
@@ -143,16 +140,16 @@ def test_why_says_what_calls_what_bars_and_what_is_next(project: Path) -> None:
 
 
 def test_why_says_what_became_of_a_decision_to_train(project: Path) -> None:
-    watching, records = MonitoringRecords(settings().workspace), ChampionHistory(settings().workspace)
+    watching, records = open_workspace().monitoring, open_workspace().champions
     fired = decided(True, OutlookFacts(JUNE - WEEK, [], []))
     assert fired.fire
     watching.keep_firing(fired)
     assert "has not ended yet" in run("why", "churn")
-    with alone(ANSWER, "churn"):
+    with open_workspace().locks.alone(ANSWER, "churn"):
         assert "under way, or waits for a person's word" in run("why", "churn")
-    with alone(APPROVAL, "churn", "http://page"):
+    with open_workspace().locks.alone(APPROVAL, "churn", "http://page"):
         assert "after the one that waits for a person's word in the Prefect UI (process" in run("why", "churn")
-    with alone("training", "churn"):
+    with open_workspace().locks.alone("training", "churn"):
         assert "after one that was begun by hand (process" in run("why", "churn")
     watching.close("churn", fired.cause, JUNE, "the data failed validation")
     assert "without a verdict: the data failed validation" in run("why", "churn")
@@ -162,7 +159,7 @@ def test_why_says_what_became_of_a_decision_to_train(project: Path) -> None:
 
 
 def test_why_is_told_without_the_giants(project: Path) -> None:
-    MonitoringRecords(settings().workspace).keep_firing(decided(True, OutlookFacts(JUNE - WEEK, [], [])))
+    open_workspace().monitoring.keep_firing(decided(True, OutlookFacts(JUNE - WEEK, [], [])))
     code = (
         "import sys; from evergreen.cli import app; app(['why', 'churn'], standalone_mode=False); "
         "print([m for m in ('prefect','mlflow','great_expectations','lightgbm','sklearn') if m in sys.modules])"
@@ -175,7 +172,7 @@ def test_why_is_told_without_the_giants(project: Path) -> None:
 
 
 def test_a_freeze_needs_a_reason_holds_until_it_is_ended_and_is_shown(project: Path) -> None:
-    watching = MonitoringRecords(settings().workspace)
+    watching = open_workspace().monitoring
     with pytest.raises(UsageError, match="--why"):
         run("freeze", "churn", "--why", " ")
     assert watching.frozen("churn") is None
@@ -199,9 +196,7 @@ def test_a_misspelt_model_is_refused(command: tuple[str, ...], project: Path) ->
 def test_without_a_champion_before_there_is_nothing_to_go_back_to(project: Path) -> None:
     with pytest.raises(UsageError, match="has no champion"):
         run("rollback", "churn", "--why", "x")
-    ChampionHistory(settings().workspace).settle(
-        "key", version(), Verdict(True, (Rule("gain", True, "gains"),)), None, None
-    )
+    open_workspace().champions.settle("key", version(), Verdict(True, (Rule("gain", True, "gains"),)), None, None)
     with pytest.raises(UsageError, match="version 1 is its first champion"):
         run("rollback", "churn", "--why", "x")
 
@@ -209,15 +204,14 @@ def test_without_a_champion_before_there_is_nothing_to_go_back_to(project: Path)
 @pytest.mark.timeout(600)
 def test_a_person_promotes_rolls_back_and_is_stopped_by_a_freeze(project: Path) -> None:
     """Through the real flow, as commands in processes of their own."""
-    from evergreen.io.registry import Registry
     from flows.promote import promote
     from flows.train import train
 
     spec = project / "deployments" / "churn.yaml"
     spec.write_text(spec.read_text().replace("[lightgbm, linear]", "[linear]"))
     first = train("churn", datetime(2026, 3, 10, tzinfo=UTC)).version
-    here = settings()
-    records, registry = ChampionHistory(here.workspace), Registry(here)
+    here = open_workspace()
+    records, registry = here.champions, here.registry
     second = registry.register(first, {})
     records.settle("other", second, Verdict(False, (Rule("gain", False, "does not gain"),)), None, None)
 

@@ -14,11 +14,9 @@ import pytest
 
 from evergreen.cli.predicting import predict
 from evergreen.errors import DataError, EmptyWindow, RegistryError, UsageError
-from evergreen.io.predictions import predict_file
-from evergreen.io.records import ChampionHistory
 from evergreen.io.sources import text
-from evergreen.settings import settings
-from evergreen.spec import load_spec
+from evergreen.predictions import predict_file
+from evergreen.settings import open_workspace
 
 MARCH = datetime(2026, 3, 10, tzinfo=UTC)
 
@@ -71,18 +69,15 @@ def test_keys_classes_and_probabilities_come_out_in_the_files_order(root: Path, 
 def test_predictions_are_those_of_the_training_table(root: Path, content: dict[str, Any]) -> None:
     from evergreen import training
     from evergreen.handoffs import KEY
-    from evergreen.io.records import ChampionHistory
-    from evergreen.io.registry import Registry
-    from evergreen.io.store import Store
     from evergreen.orchestration.runs import TABLE_TAG
 
     rows = content["rows"]
     rows.to_csv(root / "all.csv", index=False)
     predict("churn", "all.csv", root / "all-out.csv")
-    version = ChampionHistory(settings().workspace).champions("churn")[-1].version
-    (uri,) = {run[TABLE_TAG] for run in Registry(settings()).tagged("churn", TABLE_TAG)}
-    table = Store(str(settings().store)).read(uri)
-    expected = training.predict(Registry(settings()).load(version), "binary", table, 2)
+    version = open_workspace().champions.champions("churn")[-1].version
+    (uri,) = {run[TABLE_TAG] for run in open_workspace().registry.tagged("churn", TABLE_TAG)}
+    table = open_workspace().store.read(uri)
+    expected = training.predict(open_workspace().registry.load(version), "binary", table, 2)
     ours = pd.read_csv(root / "all-out.csv").set_index("id")["p_1"]
     np.testing.assert_allclose(ours.loc[table[KEY]], expected, rtol=1e-12)
 
@@ -108,11 +103,11 @@ def test_batches_change_nothing_and_memory_does_not_grow_with_the_file(
 
 
 def test_the_class_is_decided_from_the_versions_own_threshold_as_in_the_ledger(root: Path, fresh: pd.DataFrame) -> None:
-    champion = ChampionHistory(settings().workspace).champions("churn")[-1].version
+    champion = open_workspace().champions.champions("churn")[-1].version
     eager = replace(champion, recipe=json.dumps({**json.loads(champion.recipe), "threshold": 0.2}))
     fresh.to_csv(root / "fresh.csv", index=False)
-    spec = load_spec(settings().deployments / "churn.yaml")
-    predict_file(settings(), spec, eager, "fresh.csv", root / "eager.csv", MARCH)
+    spec = open_workspace().spec("churn")
+    predict_file(open_workspace(), spec, eager, "fresh.csv", root / "eager.csv", MARCH)
     said = pd.read_csv(root / "eager.csv")
     assert (said["prediction"] == (said["p_1"] >= 0.2)).all()
     assert said["p_1"].between(0.2, 0.5).any()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from evergreen.handoffs import Evidence, Health, Interval, ModelVersion, RetrainingDecision, Rule, Verdict, WindowValue
-from evergreen.io.records import ChampionHistory, MonitoringRecords
+from evergreen.io.records import ChampionHistory, MonitoringRecords, local_records
 
 EVERGREEN = str(Path(sys.executable).parent / "evergreen")
 MARCH = datetime(2026, 3, 1, tzinfo=UTC)
@@ -29,7 +29,7 @@ def watched(project: Path) -> Path:
     gain = Interval(0.01, 0.02, 0.03)
     evidence = Evidence("roc_auc", 900, 14, gain, Interval(0.7, 0.8, 0.9), gain, "trivial")
     version = ModelVersion("churn", 1, "m-1", "run", "abc", "{}", MARCH, MARCH)
-    records, watching = ChampionHistory(workspace), MonitoringRecords(workspace)
+    records, watching = ChampionHistory(local_records(workspace)), MonitoringRecords(local_records(workspace))
     records.settle("key", version, Verdict(True, (Rule("gain", True, "gains"),)), evidence, None)
     records.quarantine("churn", "snapshot", [("c1", "amount"), ("c2", "amount")])
     records.release("churn", ["c1"], "a refund")

@@ -15,8 +15,8 @@ import pytest
 START = """
 import sys
 from evergreen.cli import temporary
-from evergreen.settings import settings
-server = temporary.begin(settings())
+from evergreen.settings import open_workspace
+server = temporary.begin(open_workspace())
 print(server.process.pid if server else "none", flush=True)
 sys.stdin.read()
 """
@@ -121,9 +121,9 @@ def test_a_server_that_dies_at_its_start_is_told_with_its_log(project: Path, tmp
     code = f"""
 from pathlib import Path
 from evergreen.cli import temporary
-from evergreen.settings import settings
+from evergreen.settings import open_workspace
 temporary._PROGRAM = Path({str(broken)!r})
-with temporary.prefect(settings()):
+with temporary.prefect(open_workspace()):
     pass
 """
     refused = subprocess.run(

@@ -22,7 +22,7 @@ import pytest
 from evergreen.cli import access
 from evergreen.cli.processes import MARK, Up, end, marked, only_up, recorded, running
 from evergreen.errors import UsageError
-from evergreen.io.records import ChampionHistory, Ledger, MonitoringRecords
+from evergreen.io.records import ChampionHistory, Ledger, MonitoringRecords, local_records
 from evergreen.web.keys import Keys
 from flows.train import train
 
@@ -168,7 +168,7 @@ def test_left_alone_it_scores_watches_fires_and_retrains(root: Path, up: Started
     assert any("1 models" in line for line in lines.seen)
     assert f"runs already, as process {process.pid}" in told(root, "up", code=2)
 
-    records, watching = ChampionHistory(workspace), MonitoringRecords(workspace)
+    records, watching = ChampionHistory(local_records(workspace)), MonitoringRecords(local_records(workspace))
     until(lambda: len(records.champions("churn")) > 1)
     fired = [one for one in watching.firings("churn") if one.fire]
     first, second_ = records.champions("churn")[:2]
@@ -204,7 +204,7 @@ def test_left_alone_it_scores_watches_fires_and_retrains(root: Path, up: Started
     flows = json.loads(told(root, "status", "--json"))["models"][0]["flows"]
     assert all(flows[name]["last"] is not None for name in ("score", "monitor", "train"))
     # Scored with the new champion, rows that did not exist when the test began.
-    ledger = Ledger(workspace)
+    ledger = Ledger(local_records(workspace))
     until(lambda: ledger.scorings("churn")[-1].version == second_.version.version)
 
 
@@ -241,7 +241,7 @@ def kill(workspace: Path, part: str) -> int:
 
 def goes_on(workspace: Path) -> None:
     """Wait until a scoring and a decision that nobody has seen before are in the records."""
-    ledger, watching = Ledger(workspace), MonitoringRecords(workspace)
+    ledger, watching = Ledger(local_records(workspace)), MonitoringRecords(local_records(workspace))
     scored, decided = ledger.last_cut_off("churn"), len(watching.firings("churn"))
     until(lambda: ledger.last_cut_off("churn") != scored and len(watching.firings("churn")) > decided)
 
@@ -265,8 +265,8 @@ def test_a_killed_up_is_followed_by_one_that_goes_on_and_ctrl_c_leaves_nothing_r
         under_way = "SELECT count(*) FROM flow_run WHERE state_type IN ('RUNNING', 'PENDING')"
         assert server.execute(under_way).fetchone() == (0,)
     # Whatever was killed: one cause, one training, one promotion.
-    assert [one.fire for one in MonitoringRecords(workspace).firings("churn")].count(True) <= 1
-    assert len(ChampionHistory(workspace).champions("churn")) <= 2
+    assert [one.fire for one in MonitoringRecords(local_records(workspace)).firings("churn")].count(True) <= 1
+    assert len(ChampionHistory(local_records(workspace)).champions("churn")) <= 2
 
 
 def test_what_a_killed_up_left_is_ended_by_its_mark_and_nothing_else() -> None:

@@ -14,8 +14,8 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from evergreen.errors import RegistryError, TamperedModel
 from evergreen.handoffs import ModelVersion
 from evergreen.io.registry import Registry
-from evergreen.settings import Settings
 from evergreen.training.families.adjusted import pipeline_of
+from evergreen.workspace import Workspace
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 FACTS = ModelVersion("churn", 0, "", "", "", "{}", NOON, NOON)
@@ -24,7 +24,7 @@ ROWS = pd.DataFrame({"a": np.linspace(-1, 1, 60), "b": np.tile([0.0, 1.0, 2.0], 
 
 @pytest.fixture
 def registry(tmp_path: Path) -> Registry:
-    return Registry(Settings(tmp_path, tmp_path / "workspace"))
+    return Workspace.local(tmp_path, tmp_path / "workspace").registry
 
 
 def fitted() -> Pipeline:

@@ -10,11 +10,11 @@ import pandas as pd
 import pytest
 
 from evergreen.errors import DataError, StoreError
+from evergreen.housekeeping import holdings, remove
 from evergreen.io.filesystems import open_place
-from evergreen.io.housekeeping import holdings, remove
 from evergreen.io.sources import read
 from evergreen.io.store import Store
-from evergreen.settings import settings
+from evergreen.settings import open_workspace
 from evergreen.spec import ModelSpec
 from tasks.data import take_snapshot
 
@@ -148,8 +148,8 @@ def test_the_store_lives_on_s3_and_is_cleaned_there(
     monkeypatch.setenv("EVERGREEN_PROJECT", str(tmp_path))
     monkeypatch.setenv("EVERGREEN_WORKSPACE", str(tmp_path / "workspace"))
     monkeypatch.setenv("EVERGREEN_STORE", "s3://bucket/tables/")
-    here = settings()
-    store = Store(str(here.store))
+    here = open_workspace()
+    store = here.store
     written = store.write(ROWS, "snapshots")
     assert written.uri.startswith("s3://bucket/tables/snapshots/")
     assert store.write(ROWS, "snapshots") == written
@@ -157,7 +157,7 @@ def test_the_store_lives_on_s3_and_is_cleaned_there(
     assert store.span(written.uri, "id") == (1, 3)
     items = holdings(here, []).items
     assert [item.name for item in items] == [written.uri]
-    assert not list(here.workspace.glob("store*"))
+    assert not list(here.folder.glob("store*"))
     remove(here, items[0])
     with pytest.raises(StoreError, match=rf"{written.uri}: no such table"):
         store.read(written.uri)
@@ -175,9 +175,9 @@ def test_late_rows_of_an_old_window_make_a_new_snapshot_and_are_named(
         }
     )
     put(ROWS.assign(y=0), bucket.folder / "late" / "in" / "1.parquet")
-    first = take_snapshot.fn(spec, datetime(2024, 1, 3, tzinfo=UTC))
+    first = take_snapshot.fn(open_workspace(), spec, datetime(2024, 1, 3, tzinfo=UTC))
     put(ROWS.assign(y=1, id=[4, 5, 6]).head(2), bucket.folder / "late" / "in" / "2.parquet")
-    again = take_snapshot.fn(spec, datetime(2024, 1, 4, tzinfo=UTC))
+    again = take_snapshot.fn(open_workspace(), spec, datetime(2024, 1, 4, tzinfo=UTC))
     assert (again.rows, again.digest != first.digest) == (first.rows + 2, True)
     assert again.uri.startswith("s3://bucket/late/tables/snapshots/")
     assert "2 rows came late, of 2023-12-31 23:59 to 2024-01-01 00:00 UTC" in caplog.text

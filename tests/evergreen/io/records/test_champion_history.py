@@ -9,7 +9,7 @@ import pytest
 
 from evergreen.errors import ChampionMoved, StoreError
 from evergreen.handoffs import Evidence, Interval, ModelVersion, Rule, SliceEvidence, Verdict
-from evergreen.io.records import ChampionHistory
+from evergreen.io.records import ChampionHistory, local_records
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 FIRST = ModelVersion("churn", 1, "m-1", "run", "abc", "{}", NOON, NOON, "multiclass", ("a", "b", "c"))
@@ -23,17 +23,17 @@ EVIDENCE = Evidence("roc_auc", 900, 14, GAIN, GAIN, GAIN, "trivial", {"f1": 0.5}
 
 
 def test_what_was_settled_is_read_back_as_it_was(tmp_path: Path) -> None:
-    ChampionHistory(tmp_path).settle("key", FIRST, PASSED, EVIDENCE, None)
-    decision = ChampionHistory(tmp_path).decision("churn", "key")
+    ChampionHistory(local_records(tmp_path)).settle("key", FIRST, PASSED, EVIDENCE, None)
+    decision = ChampionHistory(local_records(tmp_path)).decision("churn", "key")
     assert decision is not None
     assert (decision.version, decision.verdict, decision.evidence) == (FIRST, PASSED, EVIDENCE)
-    reign = ChampionHistory(tmp_path).champion("churn")
+    reign = ChampionHistory(local_records(tmp_path)).champion("churn")
     assert reign is not None
     assert (reign.version, reign.sequence, reign.evidence) == (FIRST, 1, EVIDENCE)
 
 
 def test_a_kept_champion_stays_in_the_history_alone(tmp_path: Path) -> None:
-    records = ChampionHistory(tmp_path)
+    records = ChampionHistory(local_records(tmp_path))
     records.settle("one", FIRST, PASSED, EVIDENCE, None)
     records.settle("two", SECOND, FAILED, EVIDENCE, records.champion("churn"))
     assert [reign.version.version for reign in records.champions("churn")] == [1]
@@ -41,14 +41,14 @@ def test_a_kept_champion_stays_in_the_history_alone(tmp_path: Path) -> None:
 
 
 def test_the_same_training_settled_again_changes_nothing(tmp_path: Path) -> None:
-    records = ChampionHistory(tmp_path)
+    records = ChampionHistory(local_records(tmp_path))
     records.settle("one", FIRST, PASSED, EVIDENCE, None)
     records.settle("one", SECOND, PASSED, EVIDENCE, None)
     assert [reign.version.version for reign in records.champions("churn")] == [1]
 
 
 def test_a_verdict_against_a_deposed_champion_promotes_nobody_and_leaves_no_record(tmp_path: Path) -> None:
-    records = ChampionHistory(tmp_path)
+    records = ChampionHistory(local_records(tmp_path))
     records.settle("one", FIRST, PASSED, EVIDENCE, None)
     judged_against = records.champion("churn")
     records.settle("two", SECOND, PASSED, EVIDENCE, judged_against)
@@ -59,12 +59,14 @@ def test_a_verdict_against_a_deposed_champion_promotes_nobody_and_leaves_no_reco
 
 
 def test_of_many_that_race_for_the_crown_one_wins(tmp_path: Path) -> None:
-    ChampionHistory(tmp_path)
+    ChampionHistory(local_records(tmp_path))
     lost: list[int] = []
 
     def race(number: int) -> None:
         try:
-            ChampionHistory(tmp_path).settle(f"key-{number}", replace(FIRST, version=number), PASSED, EVIDENCE, None)
+            ChampionHistory(local_records(tmp_path)).settle(
+                f"key-{number}", replace(FIRST, version=number), PASSED, EVIDENCE, None
+            )
         except ChampionMoved:
             lost.append(number)
 
@@ -73,12 +75,12 @@ def test_of_many_that_race_for_the_crown_one_wins(tmp_path: Path) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(ChampionHistory(tmp_path).champions("churn")) == 1
+    assert len(ChampionHistory(local_records(tmp_path)).champions("churn")) == 1
     assert len(lost) == 7
 
 
 def test_quarantined_rows_are_kept_once_and_released_with_a_reason(tmp_path: Path) -> None:
-    records = ChampionHistory(tmp_path)
+    records = ChampionHistory(local_records(tmp_path))
     for _ in range(2):
         records.quarantine("churn", "digest", [("c1", "rule"), ("c2", "rule")])
     assert [row["row_key"] for row in records.quarantined("churn")] == ["c1", "c2"]
@@ -91,4 +93,4 @@ def test_quarantined_rows_are_kept_once_and_released_with_a_reason(tmp_path: Pat
 def test_a_workspace_that_cannot_be_written_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(StoreError, match="EVERGREEN_WORKSPACE"):
-        ChampionHistory(tmp_path / "file" / "workspace")
+        ChampionHistory(local_records(tmp_path / "file" / "workspace"))

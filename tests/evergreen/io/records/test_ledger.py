@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from evergreen.io.records import LabelBatch, Ledger, Scoring
+from evergreen.io.records import LabelBatch, Ledger, Scoring, local_records
 
 ZERO = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -25,7 +25,7 @@ def held(ledger: Ledger) -> list[tuple[datetime, datetime, str]]:
 
 
 def test_entries_that_follow_each_other_stand_side_by_side(tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path)
+    ledger = Ledger(local_records(tmp_path))
     assert ledger.last_cut_off("churn") is None
     ledger.replace(entry(0, 24, "a"))
     ledger.replace(entry(24, 48, "b"))
@@ -34,7 +34,7 @@ def test_entries_that_follow_each_other_stand_side_by_side(tmp_path: Path) -> No
 
 
 def test_the_same_range_again_replaces_and_never_doubles(tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path)
+    ledger = Ledger(local_records(tmp_path))
     for uri in ("a", "b", "b"):
         ledger.replace(entry(0, 24, uri))
     assert held(ledger) == [(hour(0), hour(24), "b")]
@@ -55,7 +55,7 @@ def test_the_same_range_again_replaces_and_never_doubles(tmp_path: Path) -> None
 def test_a_range_that_overlaps_trims_or_splits_what_was_there(
     since: int, until: int, left: list[tuple[int, int, str]], tmp_path: Path
 ) -> None:
-    ledger = Ledger(tmp_path)
+    ledger = Ledger(local_records(tmp_path))
     ledger.replace(entry(0, 24))
     ledger.replace(entry(since, until, "new"))
     assert held(ledger) == [(hour(first), hour(last), uri) for first, last, uri in left]
@@ -63,7 +63,7 @@ def test_a_range_that_overlaps_trims_or_splits_what_was_there(
 
 @pytest.mark.parametrize("seed", range(6))
 def test_any_sequence_of_ranges_leaves_for_each_cut_off_its_last_writer(seed: int, tmp_path: Path) -> None:
-    chance, ledger, expected = random.Random(seed), Ledger(tmp_path), dict[int, str]()
+    chance, ledger, expected = random.Random(seed), Ledger(local_records(tmp_path)), dict[int, str]()
     for number in range(25):
         since = chance.randrange(0, 40)
         until = since + chance.randrange(1, 20)
@@ -79,7 +79,7 @@ def test_any_sequence_of_ranges_leaves_for_each_cut_off_its_last_writer(seed: in
 
 
 def test_only_entries_with_a_cut_off_in_the_range_are_given(tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path)
+    ledger = Ledger(local_records(tmp_path))
     ledger.replace(entry(0, 24, "a"))
     ledger.replace(entry(24, 48, "b"))
     assert [one.uri for one in ledger.scorings("churn", since=hour(24), until=hour(48))] == ["b"]
@@ -88,7 +88,7 @@ def test_only_entries_with_a_cut_off_in_the_range_are_given(tmp_path: Path) -> N
 
 
 def test_roles_and_models_do_not_touch_each_other(tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path)
+    ledger = Ledger(local_records(tmp_path))
     ledger.replace(entry(0, 24, "a"))
     ledger.replace(entry(0, 24, "b", role="previous"))
     ledger.replace(entry(0, 24, "c", model="fraud"))
@@ -98,12 +98,12 @@ def test_roles_and_models_do_not_touch_each_other(tmp_path: Path) -> None:
 
 def test_an_entry_is_read_back_as_it_was(tmp_path: Path) -> None:
     written = Scoring("churn", "challenger", hour(0), hour(24), "p", "f", 7, 3, hour(25), 1.5, 210.4)
-    Ledger(tmp_path).replace(written)
-    assert Ledger(tmp_path).scorings("churn", "challenger") == [written]
+    Ledger(local_records(tmp_path)).replace(written)
+    assert Ledger(local_records(tmp_path)).scorings("churn", "challenger") == [written]
 
 
 def test_batches_of_labels_are_kept_once_and_given_as_known_at_a_time(tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path)
+    ledger = Ledger(local_records(tmp_path))
     first, second = LabelBatch(hour(1), "a", 10, 0), LabelBatch(hour(2), "b", 4, 1)
     for batch in (second, first, LabelBatch(hour(1), "again", 10, 0)):
         ledger.keep_labels("churn", batch)

@@ -18,7 +18,7 @@ from evergreen.handoffs import (
     WindowSlice,
     WindowValue,
 )
-from evergreen.io.records import ChampionHistory, MonitoringRecords, TrialRecord
+from evergreen.io.records import ChampionHistory, MonitoringRecords, TrialRecord, local_records
 
 START = datetime(2026, 5, 4, tzinfo=UTC)
 WEEK = timedelta(days=7)
@@ -48,13 +48,13 @@ def settle(records: ChampionHistory, number: int, cause: str = "", promote: bool
 
 
 def test_health_comes_back_as_it_was_kept(tmp_path: Path) -> None:
-    watching = MonitoringRecords(tmp_path)
+    watching = MonitoringRecords(local_records(tmp_path))
     watching.keep_health(health(START + WEEK, 90))
     assert watching.healths("m") == [health(START + WEEK, 90)]
 
 
 def test_a_window_is_as_it_was_last_known_at_a_time(tmp_path: Path) -> None:
-    watching = MonitoringRecords(tmp_path)
+    watching = MonitoringRecords(local_records(tmp_path))
     early, late = START + WEEK, START + WEEK + timedelta(days=1)
     watching.keep_health(health(early))
     watching.keep_health(health(late, 90))
@@ -65,14 +65,14 @@ def test_a_window_is_as_it_was_last_known_at_a_time(tmp_path: Path) -> None:
 
 
 def test_the_first_decision_for_a_moment_stands(tmp_path: Path) -> None:
-    watching = MonitoringRecords(tmp_path)
+    watching = MonitoringRecords(local_records(tmp_path))
     assert watching.keep_firing(firing(START, True)).fire
     assert watching.keep_firing(firing(START, False)).fire
     assert [one.fire for one in watching.firings("m")] == [True]
 
 
 def test_a_decision_to_train_is_open_until_a_verdict_or_a_refusal_answers_it(tmp_path: Path) -> None:
-    watching, records = MonitoringRecords(tmp_path), ChampionHistory(tmp_path)
+    watching, records = MonitoringRecords(local_records(tmp_path)), ChampionHistory(local_records(tmp_path))
     settle(records, 1)
     for number, day in enumerate((1, 2, 3)):
         watching.keep_firing(firing(START + timedelta(days=day), True, f"cause{number}"))
@@ -86,7 +86,7 @@ def test_a_decision_to_train_is_open_until_a_verdict_or_a_refusal_answers_it(tmp
 
 
 def test_a_freeze_holds_until_it_is_taken_back(tmp_path: Path) -> None:
-    watching = MonitoringRecords(tmp_path)
+    watching = MonitoringRecords(local_records(tmp_path))
     assert watching.frozen("m") is None
     watching.freeze("m", True, "audit")
     frozen = watching.frozen("m")
@@ -97,7 +97,7 @@ def test_a_freeze_holds_until_it_is_taken_back(tmp_path: Path) -> None:
 
 
 def test_a_failed_probation_is_ended_and_rolled_back_at_once_and_once(tmp_path: Path) -> None:
-    records = ChampionHistory(tmp_path)
+    records = ChampionHistory(local_records(tmp_path))
     settle(records, 1)
     settle(records, 2)
     reign = records.champions("m")[-1]
@@ -111,7 +111,7 @@ def test_a_failed_probation_is_ended_and_rolled_back_at_once_and_once(tmp_path: 
 
 
 def test_a_rollback_that_comes_too_late_leaves_no_trace(tmp_path: Path) -> None:
-    records = ChampionHistory(tmp_path)
+    records = ChampionHistory(local_records(tmp_path))
     settle(records, 1)
     settle(records, 2)
     reign = records.champions("m")[-1]
@@ -123,7 +123,7 @@ def test_a_rollback_that_comes_too_late_leaves_no_trace(tmp_path: Path) -> None:
 
 
 def test_nan_figures_survive_the_records(tmp_path: Path) -> None:
-    watching = MonitoringRecords(tmp_path)
+    watching = MonitoringRecords(local_records(tmp_path))
     kept = health(START + WEEK)
     watching.keep_health(Health(**{**kept.__dict__, "estimated": Interval(math.nan, math.nan, math.nan)}))
     estimated = watching.healths("m")[0].estimated
@@ -134,8 +134,7 @@ def test_nan_figures_survive_the_records(tmp_path: Path) -> None:
 def test_records_of_another_layout_are_refused(tmp_path: Path) -> None:
     import sqlite3
 
-    ChampionHistory(tmp_path)
     with sqlite3.connect(tmp_path / "records.db") as connection:
         connection.execute("PRAGMA user_version=99")
     with pytest.raises(StoreError, match="layout 99"):
-        ChampionHistory(tmp_path)
+        ChampionHistory(local_records(tmp_path))

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from evergreen.io.filesystems import open_place
-from evergreen.io.records import ChampionHistory, Ledger, Role
+from evergreen.io.records import Role
 from evergreen.io.registry import Registry
 from evergreen.retention import Item
-from evergreen.settings import Settings
+from evergreen.workspace import Workspace
 
 logger = logging.getLogger(__name__)
 
@@ -27,24 +27,24 @@ class Holdings:
     protected: set[str] = field(default_factory=set)
 
 
-def holdings(here: Settings, models: Sequence[str]) -> Holdings:
+def holdings(workspace: Workspace, models: Sequence[str]) -> Holdings:
     """Everything that could be removed, and the names of what must not be.
 
     Protected are the tables that the ledgers name, the snapshots of quarantined rows that nobody has released yet, each
     version that ever was champion and the newest challenger, with their runs and the tables that these runs name.
 
     Args:
-        here: The project and the workspace.
+        workspace: Where they are.
         models: The project's models; runs and versions of others are not looked at.
     """
-    held = Holdings([*_tables(here), *_backtests(here), *_logs(here)])
+    held = Holdings([*_tables(workspace), *_backtests(workspace), *_logs(workspace)])
     for model in models:
-        held.protected |= _in_ledgers(here, model) | _in_quarantine(here, model, held.items)
-        _add_registered(here, model, held)
+        held.protected |= _in_ledgers(workspace, model) | _in_quarantine(workspace, model, held.items)
+        _add_registered(workspace, model, held)
     return held
 
 
-def remove(here: Settings, item: Item) -> None:
+def remove(workspace: Workspace, item: Item) -> None:
     """Remove one item for good; what is half removed is removed by the next call.
 
     Raises:
@@ -53,7 +53,7 @@ def remove(here: Settings, item: Item) -> None:
     if item.kind in ("table", "backtest", "log"):
         _delete(item.name)
         return
-    registry = Registry(here)
+    registry = workspace.registry
     runs, numbers = registry.runs(item.model), _numbers(registry, item.model)
     for run in runs:
         for model_id, folder in run.models.items():
@@ -72,42 +72,42 @@ def disk_used(folder: Path) -> int:
     return sum(_size(path) for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
 
 
-def _tables(here: Settings) -> Iterator[Item]:
-    fs, root = open_place(str(here.store))
-    near = "://" not in str(here.store)
+def _tables(workspace: Workspace) -> Iterator[Item]:
+    fs, root = open_place(workspace.store_url)
+    near = "://" not in workspace.store_url
     for path, facts in fs.glob(f"{root}/*/*.parquet", detail=True).items():
         name = path if near else fs.unstrip_protocol(path)
         written = facts["LastModified"] if "LastModified" in facts else datetime.fromtimestamp(facts["mtime"], UTC)
         yield Item("table", name, int(facts["size"]), written)
 
 
-def _backtests(here: Settings) -> Iterator[Item]:
+def _backtests(workspace: Workspace) -> Iterator[Item]:
     """The finished parts of each backtest: nothing rests on them, a later one makes them again."""
-    for folder in (here.workspace / "backtests").glob("*/"):
+    for folder in (workspace.folder / "backtests").glob("*/"):
         written = max(_touched(path) for path in (folder, *folder.iterdir()))
         yield Item("backtest", str(folder), disk_used(folder), written)
 
 
-def _logs(here: Settings) -> Iterator[Item]:
+def _logs(workspace: Workspace) -> Iterator[Item]:
     """What servers and workers have written; whoever knows what runs protects theirs."""
-    for path in (here.workspace / "logs").glob("*.log"):
+    for path in (workspace.folder / "logs").glob("*.log"):
         yield Item("log", str(path), _size(path), _touched(path))
 
 
-def _in_ledgers(here: Settings, model: str) -> set[str]:
-    ledger = Ledger(here.workspace)
+def _in_ledgers(workspace: Workspace, model: str) -> set[str]:
+    ledger = workspace.ledger
     named = {uri for role in _ROLES for one in ledger.scorings(model, role) for uri in (one.uri, one.features)}
     return named | {batch.uri for batch in ledger.label_batches(model)}
 
 
-def _in_quarantine(here: Settings, model: str, items: Sequence[Item]) -> set[str]:
-    waiting = {row["snapshot"] for row in ChampionHistory(here.workspace).quarantined(model) if not row["released"]}
+def _in_quarantine(workspace: Workspace, model: str, items: Sequence[Item]) -> set[str]:
+    waiting = {row["snapshot"] for row in workspace.champions.quarantined(model) if not row["released"]}
     return {item.name for item in items if Path(item.name).stem in waiting}
 
 
-def _add_registered(here: Settings, model: str, held: Holdings) -> None:
+def _add_registered(workspace: Workspace, model: str, held: Holdings) -> None:
     """Add a model's runs and versions, and of them what must not be removed."""
-    registry, records = Registry(here), ChampionHistory(here.workspace)
+    registry, records = workspace.registry, workspace.champions
     champions = {reign.version.version for reign in records.champions(model)}
     decided = {decision.version.version for decision in records.decisions(model)}
     kept = champions | set(sorted(decided - champions)[-1:])

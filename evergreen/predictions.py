@@ -23,12 +23,11 @@ from evergreen.data.columns import join_stem
 from evergreen.errors import DataError, EmptyWindow, UsageError, did_you_mean
 from evergreen.features.expressions import expression_columns
 from evergreen.handoffs import KEY, TIME, ModelVersion
-from evergreen.io.registry import Registry
 from evergreen.io.sources import read
 from evergreen.io.sources.batches import batches
 from evergreen.learning_tasks import TASKS
-from evergreen.settings import Settings
 from evergreen.spec import ModelSpec
+from evergreen.workspace import Workspace
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +39,14 @@ _PLACE = "__place"
 
 
 def predict_file(
-    here: Settings, spec: ModelSpec, version: ModelVersion, file: str, out: Path, as_of: datetime, *, raw: bool = False
+    workspace: Workspace,
+    spec: ModelSpec,
+    version: ModelVersion,
+    file: str,
+    out: Path,
+    as_of: datetime,
+    *,
+    raw: bool = False,
 ) -> int:
     """Score every row of a file, in its order, and write key, prediction and the probability of each class.
 
@@ -51,7 +57,7 @@ def predict_file(
     ``q_0.1``, ...
 
     Args:
-        here: The project, whose sources the joins read.
+        workspace: Where the model is, and the project, whose sources the joins read.
         spec: The model's file.
         version: Which version predicts.
         file: CSV, JSON lines, Parquet or Feather; a path from the current folder or any fsspec URL.
@@ -68,8 +74,8 @@ def predict_file(
     """
     _check_history(spec)
     _check_out(file, out)
-    pipeline = Registry(here).load(version)
-    joins = _joins(here, spec, as_of)
+    pipeline = workspace.registry.load(version)
+    joins = _joins(workspace, spec, as_of)
     written = 0
     with _written(out, raw) as write:
         for rows in batches(file, Path.cwd(), _texts(spec, pipeline, joins), spec.data.read):
@@ -102,14 +108,14 @@ def _said(spec: ModelSpec, version: ModelVersion, rows: pd.DataFrame, values: An
     return pd.DataFrame({**columns, **TASKS[version.task].table(values, version.classes, version.threshold)})
 
 
-def _joins(here: Settings, spec: ModelSpec, as_of: datetime) -> list[pd.DataFrame]:
+def _joins(workspace: Workspace, spec: ModelSpec, as_of: datetime) -> list[pd.DataFrame]:
     found = []
     for join in spec.data.join:
         columns = None if join.columns is None else (*join.on, *join.columns)
         end = as_of + timedelta(microseconds=1) if join.as_of else None
         found.append(
             read(
-                join.source, here.project, columns=columns, time=join.as_of, end=end, timezone=spec.data.timezone,
+                join.source, workspace.project, columns=columns, time=join.as_of, end=end, timezone=spec.data.timezone,
                 repeated="second", may_be_empty=bool(join.as_of), how=join.read,
                 as_of=as_of,
             )

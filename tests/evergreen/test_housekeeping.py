@@ -15,13 +15,12 @@ from sklearn.linear_model import LogisticRegression
 from evergreen.cache import Cache
 from evergreen.errors import RegistryError
 from evergreen.handoffs import Evidence, Interval, ModelVersion, Rule, Snapshot, Verdict
-from evergreen.io.housekeeping import disk_used, holdings, remove
-from evergreen.io.records import ChampionHistory, LabelBatch, Ledger, Scoring
+from evergreen.housekeeping import disk_used, holdings, remove
+from evergreen.io.records import LabelBatch, Scoring
 from evergreen.io.registry import Registry
 from evergreen.io.registry.entries import StoredRun
-from evergreen.io.store import Store
 from evergreen.retention import Item, removable
-from evergreen.settings import Settings
+from evergreen.workspace import Workspace
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 FACTS = ModelVersion("churn", 0, "", "", "", "{}", NOON, NOON)
@@ -31,17 +30,17 @@ EVIDENCE = Evidence("roc_auc", 900, 14, GAIN, GAIN, GAIN, "trivial")
 
 
 @dataclass
-class Workspace:
+class Trained:
     """A workspace whose trainings are made by hand."""
 
-    here: Settings
+    here: Workspace
 
     def table(self, number: int, kind: str) -> str:
-        return Store(str(self.here.store)).write(pd.DataFrame({kind: [number]}), kind).uri
+        return self.here.store.write(pd.DataFrame({kind: [number]}), kind).uri
 
     def train(self, number: int, promote: bool) -> ModelVersion:
         """One training: two tables, and two stored models, as a challenger that is refitted leaves them."""
-        registry, records = Registry(self.here), ChampionHistory(self.here.workspace)
+        registry, records = self.here.registry, self.here.champions
         pipeline = LogisticRegression().fit(ROWS, ROWS["a"] > 0)
         with registry.run("churn", "train", {"evergreen.feature_table": self.table(number, "features")}) as run_id:
             registry.log_child(run_id, "a candidate", {}, {}, 0.1)
@@ -56,11 +55,11 @@ class Workspace:
 
 
 @pytest.fixture
-def workspace(tmp_path: Path) -> Workspace:
-    return Workspace(Settings(tmp_path, tmp_path / "workspace"))
+def workspace(tmp_path: Path) -> Trained:
+    return Trained(Workspace.local(tmp_path, tmp_path / "workspace"))
 
 
-def clean(here: Settings) -> list[Item]:
+def clean(here: Workspace) -> list[Item]:
     held = holdings(here, ["churn"])
     gone = removable(held.items, held.protected, datetime.now(UTC) + timedelta(days=100), timedelta(days=90))
     for item in gone:
@@ -68,13 +67,13 @@ def clean(here: Settings) -> list[Item]:
     return list(gone)
 
 
-def test_only_the_old_challenger_goes_with_all_that_it_left(workspace: Workspace) -> None:
+def test_only_the_old_challenger_goes_with_all_that_it_left(workspace: Trained) -> None:
     first, kept = workspace.train(1, promote=True), workspace.train(2, promote=False)
     second, newest = workspace.train(3, promote=True), workspace.train(4, promote=False)
-    before = disk_used(workspace.here.workspace / "artifacts")
+    before = disk_used(workspace.here.folder / "artifacts")
     gone = clean(workspace.here)
     assert sorted(item.kind for item in gone) == ["run", "table", "table", "version"]
-    registry = Registry(workspace.here)
+    registry = workspace.here.registry
     for version in (first, second, newest):
         registry.load(version)
         assert [Path(uri).exists() for uri in _run(registry, version).tables] == [True, True]
@@ -83,8 +82,8 @@ def test_only_the_old_challenger_goes_with_all_that_it_left(workspace: Workspace
     assert {run.run_id for run in registry.runs("churn")} == {v.run_id for v in (first, second, newest)}
     assert [one.version for one in registry.versions("churn")] == [4, 3, 1]
     # The challenger that had been refitted went with its run.
-    assert disk_used(workspace.here.workspace / "artifacts") < 0.8 * before
-    assert [one.version.version for one in ChampionHistory(workspace.here.workspace).decisions("churn")] == [1, 2, 3, 4]
+    assert disk_used(workspace.here.folder / "artifacts") < 0.8 * before
+    assert [one.version.version for one in workspace.here.champions.decisions("churn")] == [1, 2, 3, 4]
     assert clean(workspace.here) == []
 
 
@@ -92,8 +91,8 @@ def _run(registry: Registry, version: ModelVersion) -> StoredRun:
     return next(run for run in registry.runs("churn") if run.run_id == version.run_id)
 
 
-def test_parts_of_old_backtests_and_old_logs_go_and_what_was_used_today_stays(workspace: Workspace) -> None:
-    root, long_ago = workspace.here.workspace, (NOON - timedelta(days=300)).timestamp()
+def test_parts_of_old_backtests_and_old_logs_go_and_what_was_used_today_stays(workspace: Trained) -> None:
+    root, long_ago = workspace.here.folder, (NOON - timedelta(days=300)).timestamp()
     for name in ("old", "used"):
         Cache(root / "backtests" / name).write("fit", {"a": np.arange(3)})
         os.utime(root / "backtests" / name / "fit.npz", (long_ago, long_ago))
@@ -113,15 +112,15 @@ def test_parts_of_old_backtests_and_old_logs_go_and_what_was_used_today_stays(wo
     assert [path.name for path in (root / "logs").iterdir()] == ["worker.log"]
 
 
-def test_what_ledgers_and_quarantine_name_stays(workspace: Workspace) -> None:
+def test_what_ledgers_and_quarantine_name_stays(workspace: Trained) -> None:
     names = ("predictions", "features", "labels", "snapshots")
     predictions, features, labels, quarantined = (workspace.table(1, kind) for kind in names)
     for kind in names:
         workspace.table(2, kind)
-    ledger = Ledger(workspace.here.workspace)
+    ledger = workspace.here.ledger
     ledger.replace(Scoring("churn", "previous", NOON, NOON + timedelta(days=1), predictions, features, 1, 1, NOON))
     ledger.keep_labels("churn", LabelBatch(NOON, labels, 1, 0))
-    records = ChampionHistory(workspace.here.workspace)
+    records = workspace.here.champions
     records.quarantine("churn", Path(quarantined).stem, [("c1", "amount")])
     assert len(clean(workspace.here)) == 4
     assert [Path(uri).exists() for uri in (predictions, features, labels, quarantined)] == [True] * 4
