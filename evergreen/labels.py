@@ -9,6 +9,7 @@ import pandas as pd
 
 from evergreen.handoffs import KEY, KNOWN_AT, TARGET, TIME
 from evergreen.spec import Target
+from evergreen.whole_numbers import as_text, comparable
 
 #: The columns of the label ledger; without ``__time`` where a model has none.
 COLUMNS = (KEY, TIME, TARGET, KNOWN_AT)
@@ -120,5 +121,5 @@ def _alike(ours: pd.Series, theirs: pd.Series) -> tuple[pd.Series, pd.Series]:
     if ours.dtype == theirs.dtype:
         return ours, theirs
     if pd.api.types.is_numeric_dtype(ours.dtype) and pd.api.types.is_numeric_dtype(theirs.dtype):
-        return ours.astype("float64"), theirs.astype("float64")
-    return ours.astype("str"), theirs.astype("str")
+        return comparable(ours, theirs)
+    return as_text(ours), as_text(theirs)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from evergreen.errors import SpecError, did_you_mean
 from evergreen.handoffs import CUT_OFF, DAY, KEY, TARGET, TIME, ModelVersion
 from evergreen.learning_tasks import DECISION, PREDICTION, TASKS
+from evergreen.whole_numbers import as_text
 
 #: Columns of a prediction beside those of its row.
 SCORED_AT, VERSION, LATE = "scored_at", "version", "late"
@@ -87,7 +88,7 @@ def predictions(
         if name not in rows or name in table:
             what = "is a column of the ledger itself" if name in table else "the rows have no such column"
             raise SpecError(f"monitoring.slices: {name}: {what}{did_you_mean(name, map(str, rows.columns))}")
-        table[name] = rows[name].astype("str")
+        table[name] = as_text(rows[name])
     return table[~table[KEY].duplicated().to_numpy()].reset_index(drop=True)
 
 
@@ -114,7 +115,7 @@ def nothing(timed: bool) -> pd.DataFrame:
 def _late(rows: pd.DataFrame, version: ModelVersion, as_of: pd.Timestamp, known: Before) -> NDArray[np.bool_]:
     keys, before = rows[KEY], known.rows
     if keys.dtype != before[KEY].dtype:
-        keys, before = keys.astype("str"), before.assign(**{KEY: before[KEY].astype("str")})
+        keys, before = as_text(keys), before.assign(**{KEY: as_text(before[KEY])})
     new = ~keys.isin(before[KEY]).to_numpy()
     was_late = keys.isin(before.loc[before[LATE], KEY]).to_numpy()
     if TIME not in rows:

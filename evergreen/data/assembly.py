@@ -15,6 +15,7 @@ from evergreen.data.times import local_day, to_utc, within_reach
 from evergreen.errors import DataError
 from evergreen.handoffs import CUT_OFF, DAY, GROUP, KEY, KNOWN_AT, RESERVED, TARGET, TIME
 from evergreen.spec import Data, ModelSpec
+from evergreen.whole_numbers import nullable, settled
 
 #: When labels were known that carry no time at all: always.
 _EVER = pd.Timestamp(0, tz="UTC")
@@ -26,7 +27,8 @@ def assemble(rows: pd.DataFrame, joins: Sequence[pd.DataFrame], data: Data, as_o
     Beside the raw columns the result holds ``__key``, ``__target`` and ``__known_at``, with an event time ``__time``,
     ``__cut_off`` and ``__day``, and ``__group`` where the spec names one. Values of `later` columns that were not known
     at ``as_of`` are null, the label too (under both its names). Columns that may be masked change their type once and
-    for all: integers and booleans become float64, so that the type does not depend on ``as_of``. Without a time of
+    for all: integers and booleans become float64, so that the type does not depend on ``as_of`` (integers of which one
+    that is known would be rounded so are nullable). Without a time of
     their own labels count as known since 1970. A table without a single label is fine here: it may be there to be
     scored; training refuses it.
 
@@ -133,11 +135,9 @@ def _masked(table: pd.DataFrame, data: Data, as_of: pd.Timestamp) -> pd.DataFram
     columns[TARGET] = table[TARGET].where(known_label)
     target = columns.get(data.target.column, table[TARGET])
     columns[data.target.column] = target.where(known_label)
-    return table.assign(**columns)
+    return table.assign(**{name: settled(values) for name, values in columns.items()})
 
 
 def _maskable(values: pd.Series) -> pd.Series:
     """The same values in a type that has nulls."""
-    if pd.api.types.is_bool_dtype(values.dtype) or pd.api.types.is_integer_dtype(values.dtype):
-        return values.astype("float64")
-    return values
+    return values.astype("float64") if pd.api.types.is_bool_dtype(values.dtype) else nullable(values)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from evergreen.data.together import put_together
 from evergreen.errors import DataError
 from evergreen.spec import Read
+from evergreen.whole_numbers import as_text
 
 logger = logging.getLogger(__name__)
 
@@ -107,7 +108,7 @@ def _cleaned(values: pd.Series, name: str, how: Read) -> pd.Series:
     if name in how.dates:
         values = _times(values, name, how.dates[name])
     if name in how.texts and not isinstance(values.dtype, pd.StringDtype):
-        values = values.astype("str")
+        values = as_text(values)
     return _sentinels(values, name, how.sentinels[name]) if name in how.sentinels else values
 
 

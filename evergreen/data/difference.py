@@ -8,6 +8,7 @@ from datetime import datetime
 import pandas as pd
 
 from evergreen.handoffs import KEY, TIME
+from evergreen.whole_numbers import as_text
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,8 @@ def difference(before: pd.DataFrame, after: pd.DataFrame, start: datetime | None
         end: The first event time after what both hold; None for no end.
     """
     ours, theirs = (_between(rows, start, end) for rows in (after, before))
-    late = ours[~ours[KEY].astype("str").isin(theirs[KEY].astype("str")).to_numpy()]
-    gone = theirs[~theirs[KEY].astype("str").isin(ours[KEY].astype("str")).to_numpy()]
+    late = ours[~as_text(ours[KEY]).isin(as_text(theirs[KEY])).to_numpy()]
+    gone = theirs[~as_text(theirs[KEY]).isin(as_text(ours[KEY])).to_numpy()]
     times = pd.concat([late[TIME], gone[TIME]])
     if times.empty:
         return Difference(0, 0)

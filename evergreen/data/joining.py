@@ -12,6 +12,7 @@ from evergreen.data.times import to_utc
 from evergreen.errors import DataError
 from evergreen.handoffs import CUT_OFF
 from evergreen.spec import Join
+from evergreen.whole_numbers import comparable, nullable, settled
 
 _PARTNER = "__partner"
 
@@ -20,8 +21,9 @@ def join_table(rows: pd.DataFrame, other: pd.DataFrame, join: Join, as_of: pd.Ti
     """Add the columns of one table: by key or, with ``join.as_of``, its newest row known at each row's cut-off.
 
     A row of the other table is never used before its own time, at the cut-off or at ``as_of``, nor when it is older
-    than the tolerance. Rows without a partner get nulls, null keys have none. Joined integers become float64 and
-    booleans nullable whether or not a partner is missing, so that types never depend on the window.
+    than the tolerance. Rows without a partner get nulls, null keys have none. Joined integers become float64 (or
+    nullable, where that would round them) and booleans nullable whether or not a partner is missing, so that types do
+    not depend on the window.
 
     Args:
         rows: Sorted by the cut-off where there is one.
@@ -55,21 +57,36 @@ def join_table(rows: pd.DataFrame, other: pd.DataFrame, join: Join, as_of: pd.Ti
 
 
 def _partner_by_key(rows: pd.DataFrame, other: pd.DataFrame, keys: list[str]) -> pd.Series:
-    right = other[keys].assign(**{_PARTNER: np.arange(len(other))})
-    return rows[keys].merge(right, on=keys, how="left", validate="many_to_one")[_PARTNER]
+    left, right = _alike(rows[keys], other[keys], keys)
+    right = right.assign(**{_PARTNER: np.arange(len(other))})
+    return left.merge(right, on=keys, how="left", validate="many_to_one")[_PARTNER]
 
 
 def _partner_by_time(rows: pd.DataFrame, other: pd.DataFrame, join: Join) -> pd.Series:
     keys, moment = list(join.on), str(join.as_of)
-    right = other[[*keys, moment]].assign(**{_PARTNER: np.arange(len(other))})
-    right = right.rename(columns={moment: CUT_OFF})
-    left = rows[[CUT_OFF, *keys]]
-    for name in keys:  # merge_asof wants keys of one type on both sides, merge does not mind
-        if left[name].dtype != right[name].dtype:
-            common = "float64" if pd.api.types.is_numeric_dtype(left[name].dtype) else "str"
-            left, right = left.astype({name: common}), right.astype({name: common})
+    left, right = _alike(rows[[CUT_OFF, *keys]], other[[*keys, moment]], keys)
+    right = right.assign(**{_PARTNER: np.arange(len(other))}).rename(columns={moment: CUT_OFF})
     tolerance = None if join.tolerance is None else pd.Timedelta(join.tolerance)
     return pd.merge_asof(left, right, on=CUT_OFF, by=keys, direction="backward", tolerance=tolerance)[_PARTNER]
+
+
+def _alike(left: pd.DataFrame, right: pd.DataFrame, keys: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Both sides with keys of one type, in which no two different ones become equal."""
+    for name in keys:
+        if left[name].dtype == right[name].dtype:
+            continue
+        if _kind(left[name]) == _kind(right[name]) == "numbers":
+            ours, theirs = comparable(_uncategorised(left[name]), _uncategorised(right[name]))
+        elif _kind(left[name]) == "times":
+            continue
+        else:
+            ours, theirs = left[name].astype("str"), right[name].astype("str")
+        left, right = left.assign(**{name: ours}), right.assign(**{name: theirs})
+    return left, right
+
+
+def _uncategorised(values: pd.Series) -> pd.Series:
+    return values.astype(values.cat.categories.dtype) if isinstance(values.dtype, pd.CategoricalDtype) else values
 
 
 def _beside(rows: pd.DataFrame, other: pd.DataFrame, partner: pd.Series, join: Join) -> pd.DataFrame:
@@ -79,9 +96,7 @@ def _beside(rows: pd.DataFrame, other: pd.DataFrame, partner: pd.Series, join: J
     for name, values in other.reset_index(drop=True).items():
         if pd.api.types.is_bool_dtype(values.dtype):
             values = values.astype("boolean")
-        elif pd.api.types.is_integer_dtype(values.dtype):
-            values = values.astype("float64")
-        columns[names[str(name)]] = values.reindex(positions).set_axis(rows.index)
+        columns[names[str(name)]] = settled(nullable(values).reindex(positions).set_axis(rows.index))
     return pd.concat([rows, pd.DataFrame(columns, index=rows.index)], axis=1)
 
 

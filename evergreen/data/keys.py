@@ -8,6 +8,7 @@ import pandas as pd
 from evergreen.data.columns import later_columns
 from evergreen.errors import DataError
 from evergreen.spec import Data
+from evergreen.whole_numbers import as_text, lost_digits
 
 
 def named_key(rows: pd.DataFrame, data: Data) -> pd.Series:
@@ -38,6 +39,9 @@ def content_key(rows: pd.DataFrame, data: Data) -> pd.Series:
     for name in sorted(str(column) for column in rows.columns if column not in hidden):
         total = _mixed(total ^ pd.util.hash_array(np.array([name], dtype=object))[0])
         total = _mixed(total ^ pd.util.hash_array(_plain(rows[name])))
+        rounded = lost_digits(rows[name])
+        if rounded is not None:
+            total = np.where(rounded != 0, _mixed(total ^ rounded), total)
     digits = np.char.zfill(np.array([f"{value:x}" for value in total.tolist()], dtype="U16"), 16)
     return pd.Series(digits, index=rows.index, dtype="str")
 
@@ -47,11 +51,7 @@ def group_names(groups: pd.Series, key: pd.Series) -> pd.Series:
 
     Whole numbers are written without a point, so that a group keeps its name when a null turns its column to floats.
     """
-    names = groups.astype("str")
-    if pd.api.types.is_float_dtype(groups.dtype):
-        whole = (groups % 1 == 0).fillna(False).astype(bool)
-        names = names.mask(whole, groups.where(whole, 0).astype("int64").astype("str"))
-    return names.where(groups.notna(), "\0" + key.astype("str"))
+    return as_text(groups).where(groups.notna(), "\0" + key.astype("str"))
 
 
 def _plain(values: pd.Series) -> np.ndarray:

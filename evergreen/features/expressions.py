@@ -12,6 +12,7 @@ import pandas as pd
 from evergreen.errors import SpecError
 from evergreen.spec.expressions import ColumnName, Constant, Node, Operation, Type, columns_of, parse, type_of
 from evergreen.spec.operations import Kind
+from evergreen.whole_numbers import is_whole, nullable, settled, whole
 
 _OBJECTS: dict[str, Kind] = {"string": "text", "boolean": "truth", "empty": "unknown", "decimal": "number",
                              "integer": "number", "floating": "number", "mixed-integer-float": "number"}  # fmt: skip
@@ -22,15 +23,15 @@ def add_expressions(frame: pd.DataFrame, expressions: dict[str, str]) -> pd.Data
 
     The language: columns by name, numbers, texts, ``+ - * / // % **``, comparisons, ``and or not``, and functions
     (``where(condition, yes, no)``, ``isnull(x)``, ``hours(time - time)``, ...). A comparison with null is false;
-    infinite results (a division by zero) become null. Whole numbers are compared and divided with a rest exactly;
-    any other arithmetic is that of float64.
+    infinite results (a division by zero) become null. Whole numbers are compared, chosen from and divided with a rest
+    exactly; any other arithmetic is that of float64.
 
     Args:
         frame: Rows with the columns that the expressions use.
         expressions: Text by the name of the new column.
 
     Returns:
-        A new frame; results are float64, bool, text or times.
+        A new frame; results are float64 (nullable where that would round whole numbers), bool, text or times.
 
     Raises:
         SpecError: an expression that cannot be read, uses a missing column or an unknown function, or mixes kinds.
@@ -81,6 +82,8 @@ def _evaluate(frame: pd.DataFrame, parts: dict[str, int], text: str, where: str)
     column = result if isinstance(result, pd.Series) else pd.Series(result, index=frame.index)
     if pd.api.types.is_bool_dtype(column.dtype):
         return column.fillna(False).astype(bool), 1
+    if is_whole(column):
+        return settled(nullable(column)), 1
     if pd.api.types.is_numeric_dtype(column.dtype):
         return column.astype("float64").replace([np.inf, -np.inf], np.nan), 1
     return column, kind.parts
@@ -193,7 +196,10 @@ def _where(condition: Any, yes: Any, no: Any) -> Any:
     if _is_nothing(yes) and not _is_nothing(no):
         yes, no, held = no, np.nan, ~held
     chosen = yes if isinstance(yes, pd.Series) else pd.Series(yes, index=condition.index)
-    return chosen.where(held, np.nan if _is_nothing(no) else no)
+    other = pd.Series(np.nan if _is_nothing(no) else no, index=condition.index)
+    if is_whole(chosen) or is_whole(other):  # the floats of one must not round the other
+        chosen, other = whole(chosen), whole(other)
+    return chosen.where(held, other)
 
 
 def _cased(name: str) -> Callable[[Any], Any]:

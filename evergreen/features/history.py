@@ -18,6 +18,7 @@ from evergreen import spec
 from evergreen.errors import DataError, SpecError, did_you_mean
 from evergreen.features.windows import NEVER, Windows
 from evergreen.handoffs import CUT_OFF, KEY, KNOWN_AT, TIME
+from evergreen.whole_numbers import nullable, settled
 
 _MICROSECOND = timedelta(microseconds=1)
 _UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
@@ -50,7 +51,8 @@ def add_history(
         delay: How long labels take at least: added to the patience for the target's column.
 
     Returns:
-        A new frame with one float64 column an aggregate (``last`` of text stays text). Where the window is empty,
+        A new frame with one float64 column an aggregate (``last`` of text stays text, and of whole numbers that float64
+        would round, nullable). Where the window is empty,
         ``count`` is 0 and the others are null; where a key is null all are null.
 
     Raises:
@@ -130,11 +132,11 @@ def _last(frame: pd.DataFrame, windows: Windows, of: str) -> pd.Series:
     # Values that became known at the same instant stand in the order of their event times, then of their keys.
     rows = windows.last(_microseconds(frame[TIME], "UTC"), frame.get(KEY))
     values = frame[of]
-    if _is_number(values):
-        numbers = values.to_numpy(dtype=float, na_value=np.nan)
-        return pd.Series(np.where(rows >= 0, numbers[rows], np.nan), index=frame.index)
-    taken = values.astype("str").reset_index(drop=True).reindex(np.where(rows >= 0, rows, len(frame)))
-    return taken.set_axis(frame.index)
+    values = nullable(values) if _is_number(values) else values.astype("str")
+    if pd.api.types.is_bool_dtype(values.dtype):
+        values = values.astype("float64")
+    taken = values.reset_index(drop=True).reindex(np.where(rows >= 0, rows, len(frame)))
+    return settled(taken.set_axis(frame.index))
 
 
 def _check(frame: pd.DataFrame, rule: spec.History, known_at: Mapping[str, str], where: str) -> None:

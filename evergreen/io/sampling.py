@@ -17,12 +17,13 @@ from evergreen.errors import DataError
 from evergreen.functions import is_function
 from evergreen.io.sources import read
 from evergreen.io.sources.batches import batches
-from evergreen.io.sources.kinds import kind_of, of_kind
+from evergreen.io.sources.kinds import has_lost_digits, kind_of, of_kind, with_all_digits
 from evergreen.io.sources.listing import File, find
 from evergreen.io.sources.opening import parse, separator_of
 from evergreen.io.text_samples import TextPart, block_of, decoded, one_encoding, part_of, texts_of
 from evergreen.spec import Read
 from evergreen.spec.source import Source
+from evergreen.whole_numbers import concat_exactly
 
 #: Cells that a sample holds at most, bytes of files that are read for it, and how many files.
 _CELLS, _BYTES, _FILES = 6_000_000, 96 * 2**20, 32
@@ -76,6 +77,10 @@ class Sample:
                 except pd.errors.ParserWarning:
                     said = f"{len(part.names)} columns ({', '.join(part.names[:5])}, ...)"
                     raise DataError(f"lines have more fields than the header has names: {said}; correct it") from None
+            lost = [str(name) for name in rows if name not in texts and has_lost_digits(rows[name])]
+            if lost:
+                again = parse(io.StringIO(part.text), part.separator, part.names, dtype=dict.fromkeys(lost, "str"))
+                rows = rows.assign(**{name: with_all_digits(again[name]) for name in lost})
             frames.append(rows.assign(**part.folders))
         rows = _together(frames)
         return clean(of_kind(rows, {str(name): kind_of(values) for name, values in rows.items()}), how)
@@ -164,7 +169,7 @@ def _together(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """Frames of several files or pieces, beneath each other; a column that holds texts in one holds texts in all."""
     if len(frames) == 1:
         return frames[0].reset_index(drop=True)
-    mixed = pd.concat(frames, ignore_index=True)
+    mixed = concat_exactly(frames)
     texts = [name for name in mixed.columns if mixed[name].dtype == object and _holds_texts(frames, str(name))]
     return mixed.astype(dict.fromkeys(texts, "str"))
 

@@ -14,9 +14,11 @@ import pyarrow.parquet as pq
 from evergreen.data import clean
 from evergreen.errors import DataError
 from evergreen.io.filesystems import FAILURES, what_broke
+from evergreen.io.sources.arrow_types import is_opaque, plain
 from evergreen.io.sources.lines import pieces as objects_of
 from evergreen.io.sources.listing import File, find
-from evergreen.io.sources.parquet import flattened, hive_fields, is_opaque, plain
+from evergreen.io.sources.names import told_apart
+from evergreen.io.sources.parquet import flattened, hive_fields
 from evergreen.io.sources.text import pieces_of
 from evergreen.io.sources.values import Rows
 from evergreen.spec import Read
@@ -76,15 +78,16 @@ def _tables(fs: Any, file: File) -> Iterator[pd.DataFrame]:
             if file.kind == "Feather":
                 opened = ipc.open_file(handle)
                 for number in range(opened.num_record_batches):
-                    yield _rows(pa.Table.from_batches([opened.get_batch(number)]))
+                    yield _rows(opened.get_batch(number))
             else:
                 for batch in pq.ParquetFile(handle).iter_batches(_ROWS):
-                    yield _rows(pa.Table.from_batches([batch]))
+                    yield _rows(batch)
     except (pa.ArrowException, *FAILURES) as error:
         broken = what_broke(error) or f"cannot be read as {file.kind} ({error}); write the file again"
         raise DataError(f"{file.path}: {broken}") from error
 
 
-def _rows(table: pa.Table) -> pd.DataFrame:
+def _rows(batch: pa.RecordBatch) -> pd.DataFrame:
+    table = pa.Table.from_batches([batch]).rename_columns(told_apart(batch.schema.names))
     flat = flattened(table.replace_schema_metadata(None))  # an index or a type of pandas is none of the file's
     return plain(flat.select([field.name for field in flat.schema if not is_opaque(field.type)]))

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import inspect
+import logging
 import traceback
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pandas as pd
 import pyarrow as pa
 
 from evergreen.errors import DataError, EvergreenError, did_you_mean
 from evergreen.functions import find_function, project_first
-from evergreen.io.sources.parquet import plain
+from evergreen.io.sources.arrow_types import LEFT_OUT, is_opaque, plain
+from evergreen.io.sources.parquet import flattened
+from evergreen.io.sources.values import packed
+from evergreen.whole_numbers import settled
+
+logger = logging.getLogger(__name__)
 
 
 def call(source: str, root: Path, columns: Sequence[str] | None, window: dict[str, datetime | None]) -> pd.DataFrame:
@@ -41,7 +49,7 @@ def call(source: str, root: Path, columns: Sequence[str] | None, window: dict[st
             raise DataError(
                 f"{source}: raised {type(error).__name__} at {where}: {error}; correct the function"
             ) from None
-    rows = plain(found) if isinstance(found, pa.Table) else found
+    rows = _table(found, source) if isinstance(found, pa.Table) else found
     if not isinstance(rows, pd.DataFrame):
         raise DataError(f"{source}: returned {type(found).__name__}; return a pandas DataFrame or a pyarrow Table")
     rows = rows.reset_index(drop=True).rename(columns=str)
@@ -52,11 +60,41 @@ def call(source: str, root: Path, columns: Sequence[str] | None, window: dict[st
     for one in columns or ():
         if one not in names:
             raise DataError(f"{source}: no column {one}{did_you_mean(one, names)}")
-    for name, values in rows.items():
-        held = sorted({type(value).__name__ for value in values.dropna()}) if values.dtype == object else []
-        if "str" in held and len(held) > 1:
-            raise DataError(f"{source}: column {name} mixes {' and '.join(held)}; give it one type")
-    return rows if columns is None else rows[list(columns)]
+    rows = rows if columns is None else rows[list(columns)]
+    typed = {name: _typed(values, f"{source}: column {name}") for name, values in rows.items()}
+    return pd.DataFrame(typed, index=rows.index)
+
+
+def _table(found: pa.Table, source: str) -> pd.DataFrame:
+    """An Arrow table as a file would give it."""
+    flat = flattened(found)
+    opaque = [field.name for field in flat.schema if is_opaque(field.type)]
+    for name in opaque:
+        logger.warning(LEFT_OUT, source, name)
+    return plain(flat.drop_columns(opaque))
+
+
+def _typed(values: pd.Series, where: str) -> pd.Series:
+    """A column of a type that only Python, Arrow or pandas knows, as a file would give it.
+
+    Raises:
+        DataError: it mixes types.
+    """
+    if isinstance(values.dtype, pd.ArrowDtype):
+        table = pa.Table.from_pandas(values.to_frame("of"), preserve_index=False)
+        return plain(table)["of"]
+    if isinstance(values.dtype, pd.PeriodDtype):
+        return pd.Series(values.dt.to_timestamp())
+    if values.dtype != object:
+        return settled(values)
+    present = values.dropna()
+    held = sorted({type(value).__name__ for value in present})
+    if "str" in held and len(held) > 1:
+        raise DataError(f"{where} mixes {' and '.join(held)}; give it one type")
+    if len(present) and isinstance(present.iloc[0], Decimal | UUID | int) and not isinstance(present.iloc[0], bool):
+        array = packed(list(values.astype("object").where(values.notna(), None)), where)
+        return plain(pa.table({"of": array}))["of"]
+    return values
 
 
 def _accepted(

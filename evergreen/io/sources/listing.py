@@ -64,7 +64,7 @@ def find(source: str, root: Path) -> tuple[Any, list[File]]:
 
 
 def _files(source: str, fs: Any, path: str) -> list[File]:
-    if any(sign in path for sign in "*?["):
+    if any(sign in path for sign in "*?[") and not fs.exists(path):  # else that is its name
         base, found = posixpath.dirname(path[: min(path.find(sign) for sign in "*?[" if sign in path)]), fs.glob(path)
     elif fs.isdir(path):
         base, found = path, fs.find(path)

@@ -16,6 +16,7 @@ import pyarrow as pa
 from evergreen.errors import DataError
 from evergreen.io.filesystems import what_broke
 from evergreen.io.sources.listing import File
+from evergreen.io.sources.names import told_apart
 from evergreen.spec import Read
 
 #: Characters of a line, and lines of a header, after which this is no table.
@@ -34,7 +35,7 @@ def begin(handle: Any, file: File, how: Read | None) -> tuple[str, list[str], Li
     """The separator, the names, and the lines of data that follow.
 
     Raises:
-        DataError: the file is empty or no text, its first line does not end, or a name stands twice.
+        DataError: the file is empty or no text, or its first line does not end.
     """
     skip = how.skip if how else 0
     for _ in range(skip):
@@ -73,7 +74,7 @@ def named(line: str, separator: str, path: str, names: Sequence[str] = ()) -> li
     """The columns' names by a header's line; or those given, of which there must be as many as the line has fields.
 
     Raises:
-        DataError: a name stands twice, or too many or too few are given.
+        DataError: too many or too few are given.
     """
     cells = line.split() if separator == " " else next(csv.reader([line], delimiter=separator, skipinitialspace=True))
     if names:
@@ -81,11 +82,7 @@ def named(line: str, separator: str, path: str, names: Sequence[str] = ()) -> li
             raise DataError(f"{path}: has {len(cells)} columns; data.read.names gives {len(names)} names")
         return list(names)
     # A column without a name, as row numbers have, is called as pandas calls it.
-    found = [cell.strip() or f"Unnamed: {at}" for at, cell in enumerate(cells)]
-    for name in found:
-        if found.count(name) > 1:
-            raise DataError(f"{path}: column {name} stands twice; rename one of them")
-    return found
+    return told_apart([cell.strip() or f"Unnamed: {at}" for at, cell in enumerate(cells)])
 
 
 def parse(lines: Any, separator: str, names: Sequence[str], **more: Any) -> Any:

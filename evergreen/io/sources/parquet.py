@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from typing import Any
 
 import pandas as pd
@@ -16,13 +17,12 @@ import pyarrow.parquet as pq
 
 from evergreen.errors import DataError, did_you_mean
 from evergreen.io.filesystems import FAILURES, is_near, what_broke
+from evergreen.io.sources.arrow_types import LEFT_OUT, is_opaque, plain, simple_table, simple_type
 from evergreen.io.sources.listing import File
+from evergreen.io.sources.names import renamed, told_apart
 
 #: Local times differ from UTC by less; the exact window is cut after they have become moments.
 _SLACK = timedelta(days=1)
-_TICKS = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
-#: What is said of a column that holds nothing which a model can look at.
-LEFT_OUT = "%s: column %s holds lists or bytes and is left out; make columns of it where it matters"
 
 logger = logging.getLogger(__name__)
 
@@ -30,44 +30,88 @@ logger = logging.getLogger(__name__)
 def read_parquet(
     fs: Any,
     files: Sequence[File],
-    schema: pa.Schema,
     columns: Sequence[str] | None,
     hive: Sequence[str],
-    window: pc.Expression | None,
+    window: tuple[str | None, datetime | None, datetime | None] = (None, None, None),
 ) -> pd.DataFrame:
     """Read files of one source; a column that only some of them have is null in the others.
 
     Args:
         fs: Their fsspec file system.
         files: At least one.
-        schema: The one that fits them, from :func:`unified_schema`.
         columns: The columns to read; all by default.
         hive: Columns that the folders' names give.
-        window: Which rows to read, from :func:`window_filter`.
+        window: The event time, and the first moments of and after the window, with a zone; None for no bound. Rows
+            within a day of it are read, too.
 
     Raises:
-        DataError: a file is damaged, or a column is missing or nested.
+        DataError: a file is empty, damaged or no table, or a column is missing, nested, or of another type than in the
+            files before.
     """
-    folders = [field for field in hive_fields(files) if field.name in hive and field.name not in schema.names]
-    for field in folders:
-        schema = schema.append(field)
-    flat = dict(_flat(schema))
-    names = _useful(flat, files[0].path) if columns is None else list(columns)
+    schemas = [_schema(fs, file) for file in files]
+    unified = _unified(files, schemas)
+    folders = [field for field in hive_fields(files) if field.name in hive and field.name not in unified.names]
+    kinds = {field.name: field.type for field in [*unified, *folders]}
+    names = _useful(kinds, files[0].path) if columns is None else list(columns)
     for name in names:
-        if name not in flat:
-            raise DataError(f"{files[0].path}: no column {name}{did_you_mean(name, flat)}")
-        if is_opaque(flat[name][1]):
-            raise DataError(f"{files[0].path}: column {name} holds {flat[name][1]}; flatten it, or leave it out")
-    partitioning = ds.partitioning(pa.schema(folders), flavor="hive") if folders else None
+        if name not in kinds:
+            raise DataError(f"{files[0].path}: no column {name}{did_you_mean(name, kinds)}")
+        if is_opaque(kinds[name]):
+            raise DataError(f"{files[0].path}: column {name} holds {kinds[name]}; flatten it, or leave it out")
+    pieces = [pa.schema([(name, kinds[name]) for name in names]).empty_table()]
     try:
-        dataset = ds.dataset(
-            [file.path for file in files], schema=schema, format=_format(fs, files[0].kind), filesystem=fs,
-            partitioning=partitioning,
-        )  # fmt: skip
-        taken = list(dict.fromkeys(flat[name][0] for name in names))
-        return plain(flattened(dataset.to_table(columns=taken, filter=window)).select(names))
+        # Files of one schema are read together, and the values made simple before they meet those of another.
+        for schema, run in groupby(range(len(files)), schemas.__getitem__):
+            some = [files[number] for number in run]
+            pieces.append(_piece(fs, some, pa.schema([*schema, *folders]), folders, names, window))
+        return plain(pa.concat_tables(_emptied(pieces), promote_options="permissive"))
     except (pa.ArrowException, *FAILURES) as error:
         raise _unreadable(files[0], error) from error
+
+
+def _emptied(pieces: list[pa.Table]) -> Iterator[pa.Table]:
+    """The pieces, of which the list then holds none: nobody else keeps a table that is being taken over."""
+    while pieces:
+        yield pieces.pop(0)
+
+
+def _piece(
+    fs: Any,
+    files: Sequence[File],
+    schema: pa.Schema,
+    folders: Sequence[pa.Field],
+    names: Sequence[str],
+    window: tuple[str | None, datetime | None, datetime | None],
+) -> pa.Table:
+    """The simple columns of files of one schema, as far as they have them."""
+    flat = {name: top for name, (top, _) in _flat(schema)}
+    own = [name for name in names if name in flat]
+    if len(set(schema.names)) < len(schema.names):  # no data set reads files in which a name stands twice
+        tables = [_in_folders(_whole(fs, file), file, folders) for file in files]
+        return simple_table(flattened(pa.concat_tables(tables)).select(own))
+    time, start, end = window
+    chosen = window_filter(schema.field(time).type, time, start, end) if time and time in schema.names else None
+    dataset = ds.dataset(
+        [file.path for file in files], schema=schema, format=_format(fs, files[0].kind), filesystem=fs,
+        partitioning=ds.partitioning(pa.schema(folders), flavor="hive") if folders else None,
+    )  # fmt: skip
+    taken = list(dict.fromkeys(flat[name] for name in own))
+    return simple_table(flattened(dataset.to_table(columns=taken, filter=chosen)).select(own))
+
+
+def _whole(fs: Any, file: File) -> pa.Table:
+    """A file, of which columns of one name are told apart."""
+    with fs.open(file.path, "rb") as handle:
+        table = ipc.open_file(handle).read_all() if file.kind == "Feather" else pq.ParquetFile(handle).read()
+    return table.rename_columns(told_apart(table.column_names)).replace_schema_metadata(None)
+
+
+def _in_folders(table: pa.Table, file: File, folders: Sequence[pa.Field]) -> pa.Table:
+    """A table with the columns that its folders' names give."""
+    for field in folders:
+        value = pa.scalar(file.hive.get(field.name)).cast(field.type)
+        table = table.append_column(field, pa.array([value.as_py()] * len(table), field.type))
+    return table
 
 
 def _format(fs: Any, kind: str) -> ds.FileFormat:
@@ -78,26 +122,20 @@ def _format(fs: Any, kind: str) -> ds.FileFormat:
 
 
 def _flat(schema: pa.Schema, before: str = "", top: str = "") -> Iterator[tuple[str, tuple[str, pa.DataType]]]:
-    """Columns, objects' keys as ``object.key``, each with the column that it stands in and its type."""
-    for field in schema:
-        name = before + field.name
+    """Columns, objects' keys as ``object.key``, each with the column that it stands in and its simple type."""
+    for own, field in zip(told_apart(schema.names), schema, strict=True):
+        name = before + own
         if pa.types.is_struct(field.type):
             yield from _flat(pa.schema(list(field.type)), f"{name}.", top or name)
         else:
-            yield name, (top or name, field.type)
+            yield name, (top or name, simple_type(field.type))
 
 
-def is_opaque(kind: pa.DataType) -> bool:
-    """Whether values of this type are nothing that a model can look at."""
-    binary = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary)
-    return pa.types.is_nested(kind) or any(is_one(kind) for is_one in binary)
-
-
-def _useful(flat: Mapping[str, tuple[str, pa.DataType]], path: str) -> list[str]:
-    for name, (_, kind) in flat.items():
+def _useful(kinds: Mapping[str, pa.DataType], path: str) -> list[str]:
+    for name, kind in kinds.items():
         if is_opaque(kind):
             logger.warning(LEFT_OUT, path, name)
-    return [name for name, (_, kind) in flat.items() if not is_opaque(kind)]
+    return [name for name, kind in kinds.items() if not is_opaque(kind)]
 
 
 def flattened(table: pa.Table) -> pa.Table:
@@ -107,18 +145,17 @@ def flattened(table: pa.Table) -> pa.Table:
     return table
 
 
-def unified_schema(fs: Any, files: Sequence[File]) -> pa.Schema:
-    """The schema that fits all files; integers beside floats become floats.
+def _unified(files: Sequence[File], schemas: Sequence[pa.Schema]) -> pa.Schema:
+    """The simple schema that fits all files; integers beside floats become floats.
 
     Raises:
-        DataError: a file is empty or no Parquet, has a column twice, or one of another type than the files before it.
+        DataError: a file has a column of another type than the files before it.
     """
     unified: pa.Schema | None = None
-    for file in files:
-        schema = _schema(fs, file)
-        for name in schema.names:
-            if schema.names.count(name) > 1:
-                raise DataError(f"{file.path}: column {name} stands twice; rename one of them")
+    for file, own in zip(files, schemas, strict=True):
+        if names := renamed(own.names):
+            logger.info("%s: %s", file.path, "; ".join(names))
+        schema = pa.schema([(name, kind) for name, (_, kind) in _flat(own)])
         try:
             unified = schema if unified is None else pa.unify_schemas([unified, schema], promote_options="permissive")
         except (pa.ArrowInvalid, pa.ArrowTypeError):
@@ -185,37 +222,3 @@ def hive_fields(files: Sequence[File]) -> list[pa.Field]:
         pa.field(name, pa.int64() if all(v.isdecimal() and str(int(v)) == v for v in found) else pa.string())
         for name, found in values.items()
     ]
-
-
-def plain(table: pa.Table) -> pd.DataFrame:
-    """The table with types that models understand.
-
-    Decimals become floats, dates datetimes, times of day and durations seconds, dictionaries what they stand for, and
-    booleans with nulls nullable.
-    """
-    column = None
-    for index, field in enumerate(table.schema):
-        column, kind = table.column(index), field.type
-        if pa.types.is_dictionary(kind):
-            column = column.cast(kind.value_type)
-        elif pa.types.is_decimal(kind) or pa.types.is_float16(kind):
-            column = column.cast(pa.float64())
-        elif pa.types.is_date(kind):
-            column = column.cast(pa.timestamp("us"))
-        elif pa.types.is_time(kind) or pa.types.is_duration(kind):
-            ticks = column.cast(pa.int32() if pa.types.is_time32(kind) else pa.int64()).cast(pa.float64())
-            column = pc.divide(ticks, _TICKS[kind.unit])
-        else:
-            continue
-        table = table.set_column(index, field.name, column)
-    nullable = {
-        field.name: "boolean"
-        for field in table.schema
-        if pa.types.is_boolean(field.type) and table.column(field.name).null_count
-    }
-    # A table of its own: the one that was given may still be looked at, this one may not. Each column goes as its
-    # values are taken over, unless somebody else holds it.
-    taken = pa.Table.from_arrays(table.columns, schema=table.schema)
-    del table, column
-    frame: pd.DataFrame = taken.to_pandas(split_blocks=True, self_destruct=True)
-    return frame.astype(nullable) if nullable else frame

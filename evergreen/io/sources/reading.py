@@ -18,7 +18,7 @@ from evergreen.io.sources.database import read_query
 from evergreen.io.sources.function import call
 from evergreen.io.sources.lines import read_lines
 from evergreen.io.sources.listing import File, find, in_days
-from evergreen.io.sources.parquet import read_parquet, unified_schema, window_filter
+from evergreen.io.sources.parquet import read_parquet
 from evergreen.io.sources.text import read_text
 from evergreen.io.sources.window import Window
 from evergreen.spec import BOUND, Read, Source, Sql
@@ -155,11 +155,8 @@ def _read(
         return read_text(fs, files, columns, hive, keep, how)
     if files[0].kind == "JSON lines":
         return read_lines(fs, files, columns, hive, time, keep)
-    schema = unified_schema(fs, files)
-    rows = None
-    if window is not None and window.time in schema.names:
-        rows = window_filter(schema.field(window.time).type, window.time, window.start, window.end)
-    return read_parquet(fs, files, schema, columns, hive, rows)
+    bounds = (None, None, None) if window is None else (window.time, window.start, window.end)
+    return read_parquet(fs, files, columns, hive, bounds)
 
 
 def _sift(window: Window, how: Read | None, rows: pd.DataFrame) -> pd.DataFrame:

@@ -11,7 +11,17 @@ import pandas as pd
 
 from evergreen.errors import DataError, EmptyWindow, did_you_mean
 from evergreen.io.filesystems import FAILURES
-from evergreen.io.sources.kinds import NULL, TEXT, common_kind, joined, kind_of
+from evergreen.io.sources.kinds import (
+    NULL,
+    TEXT,
+    Kind,
+    common_kind,
+    has_lost_digits,
+    in_words,
+    joined,
+    kind_of,
+    with_all_digits,
+)
 from evergreen.io.sources.listing import File
 from evergreen.io.sources.opening import begin, opened, parse, unreadable
 from evergreen.spec import Read
@@ -58,7 +68,7 @@ def read_text(
             raise DataError(f"{files[0].path}: no column {name}{did_you_mean(name, present)}")
     wanted = present if columns is None else list(columns)
     parts: list[pd.DataFrame] = []
-    kinds: list[tuple[str, dict[str, str]]] = []
+    kinds: list[tuple[str, dict[str, Kind]]] = []
     for file, names in zip(files, headers, strict=True):
         part, found = _table(fs, file, [name for name in names if name in wanted], keep or _all, how)
         given = {name: file.hive.get(name) for name in hive if name in wanted and name not in names}
@@ -88,12 +98,12 @@ def _header(fs: Any, file: File, how: Read | None = None) -> list[str]:
 
 def _table(
     fs: Any, file: File, names: list[str], keep: Keep, how: Read | None = None
-) -> tuple[pd.DataFrame, dict[str, str] | None]:
+) -> tuple[pd.DataFrame, dict[str, Kind] | None]:
     """The kept rows of a file, and each column's kind by all its rows, as if parsed at once; None without a row."""
     texts = {*_left_as_text(how)}
     while True:
         kept: list[pd.DataFrame] = []
-        seen: dict[str, set[str]] = {name: set() for name in names}
+        seen: dict[str, set[Kind]] = {name: set() for name in names}
         for piece in _pieces(fs, file, texts, how):
             if piece.empty:
                 return piece[names], None
@@ -102,7 +112,7 @@ def _table(
             kept.append(keep(piece[names]))
         kinds = {name: common_kind(found) or TEXT for name, found in seen.items()}
         # What was read as a number in one piece is text by another: 007 must stay 007, so it is read once more.
-        mixed = {name for name in names if kinds[name] == TEXT and not seen[name] <= {TEXT, NULL}}
+        mixed = {name for name in names if kinds[name] >= TEXT and not Kind().union(*seen[name]) <= TEXT | NULL}
         if not mixed:
             return joined(kept, kinds), kinds
         texts |= mixed
@@ -114,7 +124,27 @@ def _left_as_text(how: Read | None) -> tuple[str, ...]:
 
 
 def _pieces(fs: Any, file: File, texts: Collection[str], how: Read | None = None) -> Iterator[pd.DataFrame]:
-    """A file piece by piece, the types of each by itself but for ``texts``; with one empty piece for a header alone."""
+    """A file piece by piece, the types of each by itself but for ``texts``; with one empty piece for a header alone.
+
+    A column of whole numbers that pandas has rounded is read once more, from texts.
+    """
+    rounded, done = set[str](), 0
+    while True:
+        for number, piece in enumerate(_parsed(fs, file, {*texts, *rounded}, how)):
+            if number < done:
+                continue
+            lost = {name for name in {*piece} - {*texts} - rounded if has_lost_digits(piece[name])}
+            if lost:
+                rounded |= lost
+                break
+            yield piece.assign(**{name: with_all_digits(piece[name]) for name in rounded})
+            done = number + 1
+        else:
+            return
+
+
+def _parsed(fs: Any, file: File, texts: Collection[str], how: Read | None) -> Iterator[pd.DataFrame]:
+    """What pandas makes of a file piece by piece."""
     above = 0
     try:
         with opened(fs, file, how) as handle:
@@ -148,12 +178,13 @@ def pieces_of(fs: Any, file: File, texts: Collection[str], how: Read | None) -> 
     yield from _pieces(fs, file, [name for name in names if name in kept], how)
 
 
-def _common(name: str, kinds: Sequence[tuple[str, dict[str, str]]]) -> str:
+def _common(name: str, kinds: Sequence[tuple[str, dict[str, Kind]]]) -> Kind:
     """The kind that a column has in all files that have rows."""
     common, first = NULL, ""
     for number, (path, found) in enumerate(kinds, 1):
         held = common_kind(one[name] for _, one in kinds[:number])
         if held is None:
-            raise DataError(f"{path}: column {name} holds {found[name]} here and {common} in {first}; write it one way")
-        common, first = held, first if common != NULL else path
+            here, there = in_words(found[name]), in_words(common)
+            raise DataError(f"{path}: column {name} holds {here} here and {there} in {first}; write it one way")
+        common, first = held, first if not common <= NULL else path
     return common

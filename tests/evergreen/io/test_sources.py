@@ -7,8 +7,6 @@ from typing import Any
 
 import fsspec
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from evergreen.errors import DataError, EmptyWindow
@@ -115,7 +113,6 @@ def written(path: Path, text: str | bytes) -> None:
     [
         ("", "t.csv: the file is empty"),
         ("id,at\n", "t.csv: no rows in 1 file"),
-        ("id,id,at\n1,2,2024-01-01\n", "t.csv: column id stands twice"),
         ("id,time\n1,2024-01-01\n", r"t.csv: no column at"),
         ("id,at\n1,2024-01-01T10:00Z\n2,2024-01-01T10:00\n", "t.csv: at: mixes times with a zone"),
         ("id,at\n1,yesterday\n", "t.csv: at: 'yesterday' is no time"),
@@ -150,12 +147,6 @@ def test_a_column_of_two_types_is_refused_with_the_file(tmp_path: Path, ending: 
         frame.to_parquet(path) if ending == "parquet" else frame.to_csv(path, index=False)
     with pytest.raises(DataError, match=rf"1.{ending}: column x holds (text|large_string|string) here"):
         read(".", tmp_path)
-
-
-def test_a_parquet_file_with_a_column_twice_is_refused(tmp_path: Path) -> None:
-    pq.write_table(pa.table([pa.array([1]), pa.array([2])], names=["x", "x"]), tmp_path / "t.parquet")
-    with pytest.raises(DataError, match="column x stands twice"):
-        read("t.parquet", tmp_path)
 
 
 def test_csv_and_parquet_side_by_side_are_refused(tmp_path: Path) -> None:
