@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numbers
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -11,6 +11,9 @@ import numpy as np
 import pandas as pd
 
 from evergreen.errors import DataError, did_you_mean
+
+#: The years that nanoseconds since 1970 reach as a whole.
+YEARS = (1678, 2261)
 
 
 def column_kinds(frame: pd.DataFrame, columns: Sequence[str], categorical: Sequence[str] = ()) -> dict[str, str]:
@@ -24,7 +27,7 @@ def column_kinds(frame: pd.DataFrame, columns: Sequence[str], categorical: Seque
     Raises:
         DataError: a column is missing.
     """
-    _check(frame, columns)
+    check_columns(columns, frame.columns)
     return {name: "text" if name in categorical else _kind(frame[name]) for name in columns}
 
 
@@ -43,7 +46,7 @@ def signature_frame(frame: pd.DataFrame, inputs: Sequence[str], kinds: Mapping[s
     Raises:
         DataError: an input is missing.
     """
-    _check(frame, inputs)
+    check_columns(inputs, frame.columns)
     kinds = kinds or column_kinds(frame, inputs)
     return pd.DataFrame({name: _CASTS[kinds[name]](frame[name]) for name in inputs}, index=frame.index)
 
@@ -62,7 +65,7 @@ class SignatureRows:
     """
 
     def __init__(self, frame: pd.DataFrame, kinds: Mapping[str, str]) -> None:
-        _check(frame, list(kinds))
+        check_columns(kinds, frame.columns)
         self._frame, self._kinds = frame, kinds
         self._kept: dict[str, pd.Series] = {}
 
@@ -84,10 +87,19 @@ class SignatureRows:
         return pd.DataFrame({name: self[name] for name in names}, index=self._frame.index)
 
 
-def _check(frame: pd.DataFrame, columns: Sequence[str]) -> None:
+def check_columns(columns: Iterable[str], there: Collection[Any]) -> None:
+    """Refuse rows that lack a column.
+
+    Args:
+        columns: Those that the model needs.
+        there: Names of those that the rows have.
+
+    Raises:
+        DataError: the message names the column, and the nearest one that is there.
+    """
     for name in columns:
-        if name not in frame:
-            near = did_you_mean(name, (str(column) for column in frame.columns))
+        if name not in there:
+            near = did_you_mean(name, map(str, there))
             raise DataError(f"{name}: the rows have no such column, but the model needs it{near}")
 
 
@@ -135,9 +147,12 @@ def _as_text(level: Any) -> str:
 
 def _time(values: pd.Series) -> pd.Series:
     if not pd.api.types.is_datetime64_any_dtype(values.dtype):
-        values = pd.to_datetime(values, errors="coerce", utc=True)
+        clock = values.astype("str").str.strip().str.lower().isin(["now", "today"])  # no time that a row says
+        values = pd.to_datetime(values.mask(clock), errors="coerce", utc=True)
     if values.dt.tz is not None:
         values = values.dt.tz_convert("UTC").dt.tz_localize(None)
+    if values.dt.unit != "ns":  # what no count of nanoseconds reaches is a placeholder or an error
+        values = values.where(values.dt.year.between(*YEARS))
     return values.astype("datetime64[ns]")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
@@ -24,6 +25,21 @@ CYCLES = {"minute_of_day": 1440.0, "weekday": 7.0, "month": 12.0, "day_of_year":
 TREND = "trend"
 #: Times beyond which the number of pairs grows past what their differences tell.
 _MOST_PAIRED = 6
+
+
+@dataclass(frozen=True)
+class TimeColumn:
+    """What a column is made of: the hours from ``start`` (None: from 1970) to ``end``, or a part of ``end`` alone.
+
+    ``part`` is one of the calendar, or the row's age.
+    """
+
+    name: str
+    source: str
+    end: str
+    start: str | None
+    part: str = ""
+    period: float = 0.0
 
 
 class Times(Piece):
@@ -52,35 +68,40 @@ class Times(Piece):
         if event and len(rows):
             days = _days(rows[event])
             self.age = float(np.nanmin(days)), float(np.nanmax(days))
-        for name, source, period, values in self._made(rows):
-            self.columns.append(number_column(name, source, values, self.plan, period))
+        for column, values in zip(self.described(), self.values(rows), strict=True):
+            self.columns.append(number_column(column.name, column.source, values, self.plan, column.period))
             yield values
 
     def values(self, rows: SignatureRows) -> Iterator[Floats]:
         """The values of each column, (n,)."""
-        return (values for _, _, _, values in self._made(rows))
+        end, local = "", pd.DatetimeIndex([])
+        for column in self.described():
+            if column.part == TREND:
+                first, last = self.age
+                yield np.clip(_days(rows[column.end]), first, last) - first
+            elif column.part:
+                if column.end != end:
+                    end, local = column.end, pd.DatetimeIndex(rows[column.end]).tz_localize("UTC")
+                    local = local.tz_convert(self.plan.timezone)
+                yield part_of(local, column.part)
+            else:
+                yield _hours(rows[column.end] - (rows[column.start] if column.start else pd.Timestamp(0)))
 
-    def _made(self, rows: SignatureRows) -> Iterator[tuple[str, str, float, Floats]]:
-        """Name, source, period and values of each column."""
+    def described(self) -> Iterator[TimeColumn]:
+        """What each column is made of, in their order."""
         event = self.plan.time_column
         for name in self.names:
-            origin = rows[event] if event else pd.Timestamp(0)
-            yield f"{name}_hours", name, 0.0, _hours(rows[name] - origin)
+            yield TimeColumn(f"{name}_hours", name, name, event)
         for name, parts in self.parts.items():
-            local = pd.DatetimeIndex(rows[name]).tz_localize("UTC").tz_convert(self.plan.timezone)
             for part in parts:
-                values = _part(local, part)
-                if name == event:
-                    yield part, part, CYCLES[part], values
-                else:
-                    yield f"{name}_{part}", name, CYCLES[part], values
+                own, source = (part, part) if name == event else (f"{name}_{part}", name)
+                yield TimeColumn(own, source, name, None, part, CYCLES[part])
         if self.plan.dates and len(self.names) <= _MOST_PAIRED:
             for one, other in combinations(self.names, 2):
                 name = f"{one}_to_{other}_hours"
-                yield name, name, 0.0, _hours(rows[other] - rows[one])
+                yield TimeColumn(name, name, other, one)
         if event and self.plan.trend == "always":
-            first, last = self.age
-            yield TREND, TREND, 0.0, np.clip(_days(rows[event]), first, last) - first
+            yield TimeColumn(TREND, TREND, event, None, TREND)
 
 
 def _parts(times: pd.Series) -> list[str]:
@@ -90,10 +111,11 @@ def _parts(times: pd.Series) -> list[str]:
     return [*_WEEKLY, *(_SEASONAL if span >= _YEAR else ())]
 
 
-def _part(local: pd.DatetimeIndex, part: str) -> Floats:
+def part_of(local: Any, part: str) -> Any:
+    """A part of the calendar of local times: numbers (n,), or one of a single time."""
     if part == "minute_of_day":
         return np.asarray(local.hour * 60 + local.minute, dtype=float)
-    names = {"day_of_year": "dayofyear"}
+    names = {"day_of_year": "dayofyear", "weekday": "dayofweek"}
     return np.asarray(getattr(local, names.get(part, part)), dtype=float)
 
 

@@ -33,12 +33,17 @@ def predict_matrix(model: Any, task: Task, matrix: Any, n_classes: int = 0) -> F
         Binary: the probability of class 1, of shape (n,). Multiclass: probabilities of shape (n, k). Quantiles: (n, k).
         Else the quantity, of shape (n,); of counts and amounts the mean for an exposure of 1.
     """
+    method = model.predict_proba if TASKS[task].classes else model.predict
+    return shaped(model, task, in_halves(model, method, matrix), n_classes)
+
+
+def shaped(model: Any, task: Task, values: Floats, n_classes: int = 0) -> Floats:
+    """A prediction from what a fitted estimator says: numbers, or probabilities of the classes that it has seen."""
     if not TASKS[task].classes:
-        return TASKS[task].of_numbers(in_halves(model, model.predict, matrix))
-    probabilities = in_halves(model, model.predict_proba, matrix)
+        return TASKS[task].of_numbers(values)
     places = np.asarray(model.classes_, dtype=int)
-    full = np.zeros((len(matrix), max(n_classes, int(places.max()) + 1, 2)))
-    full[:, places] = probabilities
+    full = np.zeros((len(values), max(n_classes, int(places.max()) + 1, 2)))
+    full[:, places] = values
     return TASKS[task].of_probabilities(full)
 
 

@@ -193,3 +193,9 @@ def test_a_column_of_nulls_keeps_the_kind_it_had_in_training() -> None:
     empty = pd.DataFrame({"city": pd.Series([None, None], dtype=object), "made": [None, None]})
     cast = signature_frame(empty, ["city", "made"], {"city": "text", "made": "time"})
     assert [str(kind) for kind in cast.dtypes] == ["str", "datetime64[ns]"]
+
+
+def test_a_time_that_nanoseconds_do_not_reach_is_missing_and_so_is_the_clock_of_the_machine() -> None:
+    texts = ["0001-01-12", "9999-12-31", "now", " Today", "2013-01-01"]
+    cast = [signature_frame(pd.DataFrame({"made": [text]}), ["made"], {"made": "time"})["made"][0] for text in texts]
+    assert pd.isna(cast).tolist() == [True, True, True, True, False]
