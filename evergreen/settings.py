@@ -14,12 +14,14 @@ from evergreen.workspace import Workspace
 def open_workspace(new: bool = False) -> Workspace:
     """Where this project's things are, by ``EVERGREEN_*``.
 
-    ``EVERGREEN_PROJECT`` (by default the nearest folder upwards that holds ``deployments/``), ``EVERGREEN_WORKSPACE``
-    (by default ``.evergreen`` in the project), ``EVERGREEN_STORE`` (another place for the tables: a URL such as
-    ``s3://bucket/prefix``, or a folder), ``EVERGREEN_PREFECT_URL`` and ``EVERGREEN_MLFLOW_URL`` (where people open the
-    UIs), ``EVERGREEN_THREADS`` (how many threads a fit may use, by default as many as there are processors to run on),
-    ``EVERGREEN_HOSTS`` (names, with commas, by which people reach the servers beside those of this machine).
-    The project's functions are looked for in its folder from here on.
+    - ``EVERGREEN_PROJECT``: by default the nearest folder upwards that holds ``deployments/``. The project's functions
+      are looked for there from here on.
+    - ``EVERGREEN_WORKSPACE``: by default ``.evergreen`` in the project.
+    - ``EVERGREEN_STORE``: another place for the tables, a URL such as ``s3://bucket/prefix`` or a folder.
+    - ``EVERGREEN_RECORDS``: another database for the records, ``postgresql+psycopg://user:${PASSWORD}@host/name``.
+    - ``EVERGREEN_PREFECT_URL`` and ``EVERGREEN_MLFLOW_URL``: where people open the UIs.
+    - ``EVERGREEN_THREADS``: how many threads a fit may use, by default as many as there are processors to run on.
+    - ``EVERGREEN_HOSTS``: names, with commas, by which people reach the servers beside those of this machine.
 
     Args:
         new: A folder that holds no project yet becomes one.
@@ -36,6 +38,7 @@ def open_workspace(new: bool = False) -> Workspace:
         project,
         Path(folder).resolve() if folder else project / ".evergreen",
         store if not store or "://" in store else str(Path(store).resolve()),
+        os.environ.get("EVERGREEN_RECORDS", ""),
         threads=_threads(os.environ.get("EVERGREEN_THREADS")),
         hosts=tuple(name.strip().lower() for name in os.environ.get("EVERGREEN_HOSTS", "").split(",") if name.strip()),
         **{name: url.rstrip("/") for name, url in urls.items() if url},

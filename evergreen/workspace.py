@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from evergreen.errors import UsageError
 from evergreen.masking import masked
+from evergreen.secrets import shows_a_secret
 from evergreen.spec import ModelSpec, load_spec
 from evergreen.threads import usable_threads
 
@@ -26,7 +27,7 @@ class Workspace:
     Attributes:
         project: The folder that holds ``deployments/`` and ``expectations/``.
         folder: What the program writes on this machine: logs, caches, process numbers, Prefect's home.
-        records_url: The database of what is never rewritten: ``sqlite:////.../records.db``.
+        records_url: The database of what is never rewritten: ``sqlite:////.../records.db`` or ``postgresql+psycopg://...``.
         store_url: Tables by digest: a folder, or a prefix such as ``s3://bucket/evergreen``.
         artifacts_url: Where MLflow keeps files and models: ``file:///.../artifacts``.
         tracking_url: MLflow's database: ``sqlite:////.../mlflow.db``.
@@ -57,10 +58,11 @@ class Workspace:
     def __post_init__(self) -> None:
         for name in ("records_url", "store_url", "artifacts_url", "tracking_url", "prefect_url", "mlflow_url"):
             url = getattr(self, name)
-            if masked(url) != url:
+            if shows_a_secret(url):
                 raise UsageError(
-                    f"{name}: {masked(url)}: holds a password, which would stand in logs and databases; take it out "
-                    "and let the environment say who you are (AWS_PROFILE, AWS_ACCESS_KEY_ID, ...)"
+                    f"{name}: {masked(url)}: holds a password, which would stand in logs and databases; write the name "
+                    "of a variable in its place, as in ${DB_PASSWORD}, or let the environment say who you are "
+                    "(AWS_PROFILE, PGPASSFILE, ...)"
                 )
 
     @classmethod
@@ -69,6 +71,7 @@ class Workspace:
         project: Path,
         folder: Path,
         store_url: str = "",
+        records_url: str = "",
         threads: int | None = None,
         hosts: tuple[str, ...] = (),
         **pages: str,
@@ -79,6 +82,7 @@ class Workspace:
             project: The project's folder.
             folder: The workspace's folder.
             store_url: Another place for the tables.
+            records_url: Another database for the records.
             threads: How many a fit may use; by default as many as there are processors to run on.
             hosts: Further names of the servers.
             pages: ``prefect_url`` and ``mlflow_url``, where they are not the defaults.
@@ -86,7 +90,7 @@ class Workspace:
         return cls(
             project,
             folder,
-            records_url=f"sqlite:///{folder / 'records.db'}",
+            records_url=records_url or f"sqlite:///{folder / 'records.db'}",
             store_url=store_url or str(folder / "store"),
             artifacts_url=(folder / "artifacts").as_uri(),
             tracking_url=f"sqlite:///{folder / 'mlflow.db'}",

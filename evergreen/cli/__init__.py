@@ -18,6 +18,7 @@ from evergreen.cli import (
     deploying,
     discovery,
     explanation,
+    migrating,
     models,
     operating,
     predicting,
@@ -47,7 +48,7 @@ _GROUPS: dict[str, tuple[Callable[..., None], ...]] = {
         status.status, deciding.why, models.models, models.show, explanation.explain, quarantine.quarantine,
     ),
     "Decide": (deciding.promote, deciding.rollback, deciding.freeze),
-    "Run": (running.up, deploying.deploy, servers.ui, checking.doctor, cleaning.clean),
+    "Run": (running.up, deploying.deploy, servers.ui, checking.doctor, cleaning.clean, migrating.migrate),
     "See it on real flights": (demo.demo, year.year),
 }  # fmt: skip
 

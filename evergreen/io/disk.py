@@ -13,7 +13,7 @@ from evergreen.errors import StoreError
 FAILURES = (OSError, sqlite3.Error, SQLAlchemyError)
 
 
-def unwritable(place: Path, error: BaseException) -> StoreError:
+def unwritable(place: Path | str, error: BaseException) -> StoreError:
     """The refusal for a place in the workspace, with the reason in the system's or the database's own words."""
     reason = getattr(error, "strerror", None) or getattr(error, "orig", None) or str(error).split("\n")[0]
     return StoreError(f"{place}: cannot be written ({reason}); free space or set EVERGREEN_WORKSPACE")

@@ -1,7 +1,7 @@
 """Records that are never rewritten, in one small database of the workspace."""
 
 from evergreen.io.records.champion_history import ChampionHistory
-from evergreen.io.records.database import local_records
+from evergreen.io.records.database import local_records, migrate
 from evergreen.io.records.entries import Kind, Reign, TrainingOutcome, TrialRecord
 from evergreen.io.records.ledger import LabelBatch, Ledger, Role, Scoring
 from evergreen.io.records.monitoring import Freeze, MonitoringRecords
@@ -22,4 +22,5 @@ __all__ = [
     "TrialRecord",
     "Windows",
     "local_records",
+    "migrate",
 ]

@@ -13,18 +13,7 @@ import sqlalchemy as sql
 
 from evergreen.errors import ChampionMoved, RegistryError
 from evergreen.handoffs import Evidence, ModelVersion, Verdict
-from evergreen.io.records.database import (
-    CHAMPIONS,
-    MEASUREMENTS,
-    QUARANTINE,
-    RELEASES,
-    TRIALS,
-    VERDICTS,
-    moment,
-    now,
-    open_database,
-    who,
-)
+from evergreen.io.records.database import moment, now, open_database, who
 from evergreen.io.records.entries import (
     Kind,
     Reign,
@@ -35,6 +24,7 @@ from evergreen.io.records.entries import (
     outcome_of,
     reign_of,
 )
+from evergreen.io.records.tables import CHAMPIONS, MEASUREMENTS, QUARANTINE, RELEASES, TRIALS, VERDICTS
 from evergreen.io.records.texts import evidence_of, text_of
 
 
@@ -45,7 +35,7 @@ class ChampionHistory:
         """Open the database at this URL; it is made where it is not there.
 
         Raises:
-            StoreError: it cannot be written, or holds records of another layout.
+            StoreError: it cannot be written, or is of another revision.
         """
         self._database = open_database(url)
 
@@ -99,13 +89,17 @@ class ChampionHistory:
         """
         if self.decision(version.model, run_key):
             return
-        row = {
+        row: dict[str, str | int | None] = {
             "model": version.model, "run_key": run_key, "as_of": moment(version.fitted_as_of), "cause": cause,
             "at": now(), "detail": text_of(version), "verdict": text_of(verdict),
             "evidence": text_of(evidence) if evidence else None,
         }  # fmt: skip
         try:
-            with self._database.begin() as connection:
+            with self._database.writing(version.model) as connection:
+                last = sql.select(sql.func.coalesce(sql.func.max(VERDICTS.c.sequence), 0)).where(
+                    VERDICTS.c.model == version.model
+                )
+                row["sequence"] = connection.execute(last).scalar_one() + 1
                 connection.execute(sql.insert(VERDICTS), [row])
                 if verdict.promote:
                     crowned = crowning(
@@ -143,7 +137,7 @@ class ChampionHistory:
             "why": trial.why, "as_of": moment(trial.as_of), "at": now(),
         }  # fmt: skip
         try:
-            with self._database.begin() as connection:
+            with self._database.writing(model) as connection:
                 connection.execute(sql.insert(TRIALS), [row])
                 if trial.worse:
                     back = crowning(previous, reign, "rollback", trial.as_of, trial.why)
@@ -177,7 +171,7 @@ class ChampionHistory:
 
     def decisions(self, model: str) -> list[TrainingOutcome]:
         """Every recorded outcome of a model's trainings, oldest first."""
-        query = sql.select(VERDICTS).where(VERDICTS.c.model == model).order_by(VERDICTS.c.at)
+        query = sql.select(VERDICTS).where(VERDICTS.c.model == model).order_by(VERDICTS.c.sequence)
         return [outcome_of(row) for row in self._database.rows(query)]
 
     def measurement(self, version: ModelVersion, run_key: str) -> Evidence | None:

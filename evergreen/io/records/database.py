@@ -1,79 +1,28 @@
-"""The tables of the workspace's records, and how they are opened, read and written."""
+"""How the records are opened, read and written: SQLite on one machine, PostgreSQL for a team."""
 
 from __future__ import annotations
 
 import getpass
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sql
+from sqlalchemy.dialects import postgresql, sqlite
 
-from evergreen.errors import StoreError
+from evergreen.errors import UsageError
 from evergreen.io.disk import unwritable
+from evergreen.io.records.migration import NEWEST, bring_up_to_date, current_revision, refuse_other
+from evergreen.secrets import resolved
 
-#: Raised whenever a table changes its columns: records of another layout are never guessed at.
-LAYOUT = 2
-
-_tables = sql.MetaData()
-
-
-def _table(name: str, keys: dict[str, Any], **columns: Any) -> sql.Table:
-    """A table of texts and numbers; optional columns are given as a tuple ``(type,)``."""
-    return sql.Table(
-        name,
-        _tables,
-        *(sql.Column(key, kind, primary_key=True, autoincrement=False) for key, kind in keys.items()),
-        *(
-            sql.Column(column, kind[0]) if isinstance(kind, tuple) else sql.Column(column, kind, nullable=False)
-            for column, kind in columns.items()
-        ),
-    )
-
-
-_text, _number = sql.Text, sql.Integer
-
-CHAMPIONS = _table(
-    "champion_history", {"model": _text, "sequence": _number},
-    version=_number, detail=_text, kind=_text, as_of=_text, who=_text, at=_text, why=_text, evidence=(_text,),
-)  # fmt: skip
-VERDICTS = _table(
-    "verdicts", {"model": _text, "run_key": _text},
-    as_of=_text, cause=_text, at=_text, detail=_text, verdict=_text, evidence=(_text,),
-)  # fmt: skip
-MEASUREMENTS = _table(
-    "measurements", {"model": _text, "version": _number, "run_key": _text}, evidence=_text, at=_text
-)  # fmt: skip
-QUARANTINE = _table("quarantine", {"model": _text, "snapshot": _text, "row_key": _text, "rule": _text}, at=_text)
-RELEASES = _table("quarantine_releases", {"model": _text, "row_key": _text}, who=_text, why=_text, at=_text)
-#: The index of the prediction ledger: one stored table covers the cut-offs in (since, until] of one role.
-SCORINGS = _table(
-    "scorings", {"model": _text, "role": _text, "until": _text},
-    since=_text, uri=_text, features=_text, rows=_number, version=_number, as_of=_text, at=_text, seconds=sql.Float,
-    peak_mb=sql.Float,
-)  # fmt: skip
-#: The index of the label ledger: one stored table holds the labels that became known in a run as of ``as_of``.
-LABELS = _table(
-    "label_batches", {"model": _text, "as_of": _text}, uri=_text, rows=_number, corrected=_number, at=_text
-)  # fmt: skip
-HEALTH = _table("health", {"model": _text, "start": _text, "as_of": _text}, version=_number, detail=_text, at=_text)
-FIRINGS = _table(
-    "retraining_decisions", {"model": _text, "as_of": _text}, cause=_text, fire=_number, detail=_text, at=_text
-)
-#: Causes whose training ended without a verdict, and why.
-CLOSINGS = _table("closed_causes", {"model": _text, "cause": _text}, as_of=_text, why=_text, at=_text)
-TRIALS = _table(
-    "probations", {"model": _text, "sequence": _number},
-    worse=_number, better=_number, why=_text, as_of=_text, at=_text,
-)  # fmt: skip
-#: Windows of event time that were read, without their run-up; texts that sort, empty for no bound.
-SNAPSHOTS = _table(
-    "snapshots", {"model": _text, "since": _text, "until": _text, "as_of": _text}, uri=_text, at=_text
-)  # fmt: skip
-FREEZES = _table("freezes", {"model": _text, "sequence": _number}, frozen=_number, who=_text, why=_text, at=_text)
+#: Whether a transaction of SQLite will write, and waits at its beginning for the one that writes now.
+_WRITES = "evergreen_writes"
+#: How long it waits, in seconds.
+_PATIENCE = 30
+_INSERT: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
 def local_records(folder: Path) -> str:
@@ -87,7 +36,7 @@ def open_database(url: str) -> Database:
     A file that was removed or put in the place of another since then is opened anew.
 
     Raises:
-        StoreError: they cannot be written, or are of another layout.
+        StoreError: they cannot be written, or are of another revision.
     """
     key = url, os.getpid()
     opened = _opened.get(key)
@@ -96,78 +45,122 @@ def open_database(url: str) -> Database:
     return opened
 
 
-def _identity(path: Path) -> tuple[int, int] | None:
+def migrate(url: str) -> tuple[str, str]:
+    """Bring records that others use up to date; which revision they had (empty for none), and have.
+
+    Raises:
+        StoreError: they cannot be reached or written, or are of a newer revision.
+    """
+    database = Database(url, migrate=True)
+    database.close()
+    return database.before, NEWEST
+
+
+def _identity(path: Path | None) -> tuple[int, int] | None:
     """Which file lies there."""
     try:
-        facts = path.stat()
+        facts = path.stat() if path else None
     except OSError:
         return None
-    return facts.st_dev, facts.st_ino
+    return (facts.st_dev, facts.st_ino) if facts else None
 
 
 class Database:
     """One workspace's records."""
 
-    def __init__(self, url: str) -> None:
-        """Open them, and create them where they are not there.
+    def __init__(self, url: str, *, migrate: bool = False) -> None:
+        """Open them; a file of this machine is made where it is not there, and brought up to date.
+
+        Args:
+            url: ``sqlite:///...`` or ``postgresql+psycopg://...``.
+            migrate: Bring a database that others use up to date too.
 
         Raises:
-            StoreError: they cannot be written, or are of another layout.
+            StoreError: they cannot be written, are of a newer revision, or of an older one that others use.
         """
-        self.path = Path(sql.make_url(url).database or "")
-        folder = self.path.parent
+        place = sql.make_url(url)
+        self.path = Path(place.database or "") if place.get_backend_name() == "sqlite" else None
+        self._place = str(self.path or place.render_as_string(hide_password=True))
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._engine = sql.create_engine(url, connect_args={"timeout": 30})
-            with self._engine.begin() as connection:
-                layout = int(connection.exec_driver_sql("PRAGMA user_version").scalar() or 0)
-                if not layout and sql.inspect(connection).has_table(CHAMPIONS.name):
-                    layout = 1
-                if layout not in (0, LAYOUT):
-                    raise StoreError(
-                        f"{folder}: holds records of another version of Evergreen (layout {layout}, here {LAYOUT}); "
-                        "set EVERGREEN_WORKSPACE to another folder, or remove this one to begin anew"
-                    )
-                if not layout:
-                    connection.exec_driver_sql("PRAGMA journal_mode=WAL")
-            if not layout or not sql.inspect(self._engine).has_table(SNAPSHOTS.name):  # the table that came last
-                # Two processes that create the same table at once: the second finds it there.
-                with suppress(sql.exc.OperationalError):
-                    _tables.create_all(self._engine)
-                _tables.create_all(self._engine)
-                with self._engine.begin() as connection:
-                    connection.exec_driver_sql(f"PRAGMA user_version={LAYOUT}")
-        except (OSError, sql.exc.OperationalError, sql.exc.DatabaseError) as error:
-            raise unwritable(self.path, error) from None
+            self._engine = _engine(resolved(url), self.path)
+            with self._engine.connect() as connection:
+                self.before = current_revision(connection, self._place)
+            if self.before != NEWEST:
+                if self.path is None and not migrate:
+                    refuse_other(self._place, self.before)
+                with self.writing() as connection:
+                    bring_up_to_date(connection, self._place, self.path)
+        except (OSError, sql.exc.SQLAlchemyError) as error:
+            raise unwritable(self._place, error) from None
         self.file = _identity(self.path)
 
     @contextmanager
-    def begin(self) -> Iterator[sql.Connection]:
-        """A transaction as a context manager: all of its writes, or none.
+    def writing(self, model: str = "") -> Iterator[sql.Connection]:
+        """A transaction as a context manager: all of its writes, or none; for one model one at a time.
+
+        Args:
+            model: What it reads before it writes belongs to this model: others wait until it is over. Without one
+                nothing that was read may decide what is written.
 
         Raises:
-            StoreError: the disk is full, or the file cannot be read or written.
+            StoreError: the disk is full, or the database cannot be reached, read or written.
         """
         try:
-            with self._engine.begin() as connection:
+            with self._engine.connect().execution_options(**{_WRITES: True}) as connection, connection.begin():
+                if model and self.path is None:
+                    connection.execute(sql.text("SELECT pg_advisory_xact_lock(hashtextextended(:m, 0))"), {"m": model})
                 yield connection
         except sql.exc.OperationalError as error:
-            raise unwritable(self.path, error) from error
+            raise unwritable(self._place, error) from error
+
+    def close(self) -> None:
+        """End its connections; the next use opens new ones."""
+        self._engine.dispose()
 
     def rows(self, query: sql.Select[Any]) -> list[Any]:
         """The rows of a query as mappings."""
-        with self.begin() as connection:
-            return list(connection.execute(query).mappings())
+        try:
+            with self._engine.connect() as connection:
+                return list(connection.execute(query).mappings())
+        except sql.exc.OperationalError as error:
+            raise unwritable(self._place, error) from error
 
     def insert(self, table: sql.Table, rows: Sequence[dict[str, Any]], *, keep: bool = False) -> None:
         """Write rows in one transaction; with ``keep`` those whose key is there already stay as they are."""
         if rows:
-            command = sql.insert(table).prefix_with("OR IGNORE") if keep else sql.insert(table)
-            with self.begin() as connection:
-                connection.execute(command, list(rows))
+            with self.writing() as connection:
+                command = _INSERT[connection.dialect.name](table)
+                connection.execute(command.on_conflict_do_nothing() if keep else command, list(rows))
 
 
 _opened: dict[tuple[str, int], Database] = {}
+
+
+def _engine(url: str, path: Path | None) -> sql.Engine:
+    """The engine of a database; with SQLite's own transactions, which hold for changes of tables too."""
+    if path is None:
+        try:
+            return sql.create_engine(url, pool_pre_ping=True, isolation_level="READ COMMITTED")
+        except ModuleNotFoundError as error:
+            raise UsageError(f"{error.name} is not installed; run: pip install 'evergreen[postgres]'") from None
+    path.parent.mkdir(parents=True, exist_ok=True)
+    engine = sql.create_engine(url, connect_args={"timeout": _PATIENCE})
+
+    @sql.event.listens_for(engine, "connect")
+    def _by_hand(connection: Any, _: Any) -> None:
+        connection.isolation_level = None  # the driver begins nothing by itself
+
+    @sql.event.listens_for(engine, "begin")
+    def _begin(connection: sql.Connection) -> None:
+        writes = connection.get_execution_options().get(_WRITES)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    if not path.exists() or not path.stat().st_size:
+        with engine.connect() as connection:
+            connection.exec_driver_sql("ROLLBACK")
+            connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+            connection.exec_driver_sql("BEGIN")
+    return engine
 
 
 def now() -> str:
@@ -181,5 +174,8 @@ def moment(time: datetime) -> str:
 
 
 def who() -> str:
-    """Who runs the program."""
-    return getpass.getuser()
+    """Who runs the program: the user's name, or the number of one that the system does not know (in a container)."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"

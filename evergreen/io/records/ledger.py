@@ -12,7 +12,8 @@ from typing import Any, Literal
 
 import sqlalchemy as sql
 
-from evergreen.io.records.database import LABELS, SCORINGS, moment, now, open_database
+from evergreen.io.records.database import moment, now, open_database
+from evergreen.io.records.tables import LABELS, SCORINGS
 
 #: Who scored: the champion serves; the previous champion and challengers only run beside it.
 Role = Literal["champion", "previous", "challenger"]
@@ -55,13 +56,13 @@ class Ledger:
         """Open the database at this URL; it is made where it is not there.
 
         Raises:
-            StoreError: it cannot be written, or holds records of another layout.
+            StoreError: it cannot be written, or is of another revision.
         """
         self._database = open_database(url)
 
     def replace(self, scoring: Scoring) -> None:
         """Enter predictions for a range of cut-offs; what was there for any of them is replaced, in one transaction."""
-        with self._database.begin() as connection:
+        with self._database.writing(scoring.model) as connection:
             where = _overlapping(scoring.model, scoring.role, scoring.since, scoring.until)
             old = [_scoring(row) for row in connection.execute(sql.select(SCORINGS).where(*where)).mappings()]
             connection.execute(sql.delete(SCORINGS).where(*where))

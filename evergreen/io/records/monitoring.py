@@ -8,17 +8,8 @@ from datetime import datetime
 import sqlalchemy as sql
 
 from evergreen.handoffs import Health, RetrainingDecision
-from evergreen.io.records.database import (
-    CLOSINGS,
-    FIRINGS,
-    FREEZES,
-    HEALTH,
-    VERDICTS,
-    moment,
-    now,
-    open_database,
-    who,
-)
+from evergreen.io.records.database import moment, now, open_database, who
+from evergreen.io.records.tables import CLOSINGS, FIRINGS, FREEZES, HEALTH, VERDICTS
 from evergreen.io.records.texts import health_of, retraining_decision_of, text_of
 
 
@@ -39,7 +30,7 @@ class MonitoringRecords:
         """Open the database at this URL; it is made where it is not there.
 
         Raises:
-            StoreError: it cannot be written, or holds records of another layout.
+            StoreError: it cannot be written, or is of another revision.
         """
         self._database = open_database(url)
 

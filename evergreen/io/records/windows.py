@@ -7,7 +7,8 @@ from datetime import datetime
 
 import sqlalchemy as sql
 
-from evergreen.io.records.database import SNAPSHOTS, moment, now, open_database
+from evergreen.io.records.database import moment, now, open_database
+from evergreen.io.records.tables import SNAPSHOTS
 
 #: Snapshots that are looked at for the one that shares most with a window.
 _NEWEST = 50
@@ -30,14 +31,14 @@ class Windows:
         """Open the database at this URL; it is made where it is not there.
 
         Raises:
-            StoreError: it cannot be written, or holds records of another layout.
+            StoreError: it cannot be written, or is of another revision.
         """
         self._database = open_database(url)
 
     def keep(self, model: str, start: datetime | None, end: datetime | None, as_of: datetime, uri: str) -> None:
         """Enter a snapshot; the same window as of the same moment is replaced."""
         key = {"model": model, "since": _said(start), "until": _said(end), "as_of": moment(as_of)}
-        with self._database.begin() as connection:
+        with self._database.writing(model) as connection:
             connection.execute(
                 sql.delete(SNAPSHOTS).where(*(SNAPSHOTS.c[name] == value for name, value in key.items()))
             )

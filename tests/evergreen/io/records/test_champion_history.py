@@ -22,33 +22,33 @@ SLICES = (SliceEvidence("a=b", 9, GAIN, GAIN),)
 EVIDENCE = Evidence("roc_auc", 900, 14, GAIN, GAIN, GAIN, "trivial", {"f1": 0.5}, SLICES)
 
 
-def test_what_was_settled_is_read_back_as_it_was(tmp_path: Path) -> None:
-    ChampionHistory(local_records(tmp_path)).settle("key", FIRST, PASSED, EVIDENCE, None)
-    decision = ChampionHistory(local_records(tmp_path)).decision("churn", "key")
+def test_what_was_settled_is_read_back_as_it_was(records_url: str) -> None:
+    ChampionHistory(records_url).settle("key", FIRST, PASSED, EVIDENCE, None)
+    decision = ChampionHistory(records_url).decision("churn", "key")
     assert decision is not None
     assert (decision.version, decision.verdict, decision.evidence) == (FIRST, PASSED, EVIDENCE)
-    reign = ChampionHistory(local_records(tmp_path)).champion("churn")
+    reign = ChampionHistory(records_url).champion("churn")
     assert reign is not None
     assert (reign.version, reign.sequence, reign.evidence) == (FIRST, 1, EVIDENCE)
 
 
-def test_a_kept_champion_stays_in_the_history_alone(tmp_path: Path) -> None:
-    records = ChampionHistory(local_records(tmp_path))
+def test_a_kept_champion_stays_in_the_history_alone(records_url: str) -> None:
+    records = ChampionHistory(records_url)
     records.settle("one", FIRST, PASSED, EVIDENCE, None)
     records.settle("two", SECOND, FAILED, EVIDENCE, records.champion("churn"))
     assert [reign.version.version for reign in records.champions("churn")] == [1]
     assert [decision.version.version for decision in records.decisions("churn")] == [1, 2]
 
 
-def test_the_same_training_settled_again_changes_nothing(tmp_path: Path) -> None:
-    records = ChampionHistory(local_records(tmp_path))
+def test_the_same_training_settled_again_changes_nothing(records_url: str) -> None:
+    records = ChampionHistory(records_url)
     records.settle("one", FIRST, PASSED, EVIDENCE, None)
     records.settle("one", SECOND, PASSED, EVIDENCE, None)
     assert [reign.version.version for reign in records.champions("churn")] == [1]
 
 
-def test_a_verdict_against_a_deposed_champion_promotes_nobody_and_leaves_no_record(tmp_path: Path) -> None:
-    records = ChampionHistory(local_records(tmp_path))
+def test_a_verdict_against_a_deposed_champion_promotes_nobody_and_leaves_no_record(records_url: str) -> None:
+    records = ChampionHistory(records_url)
     records.settle("one", FIRST, PASSED, EVIDENCE, None)
     judged_against = records.champion("churn")
     records.settle("two", SECOND, PASSED, EVIDENCE, judged_against)
@@ -58,15 +58,13 @@ def test_a_verdict_against_a_deposed_champion_promotes_nobody_and_leaves_no_reco
     assert [reign.version.version for reign in records.champions("churn")] == [1, 2]
 
 
-def test_of_many_that_race_for_the_crown_one_wins(tmp_path: Path) -> None:
-    ChampionHistory(local_records(tmp_path))
+def test_of_many_that_race_for_the_crown_one_wins(records_url: str) -> None:
+    ChampionHistory(records_url)
     lost: list[int] = []
 
     def race(number: int) -> None:
         try:
-            ChampionHistory(local_records(tmp_path)).settle(
-                f"key-{number}", replace(FIRST, version=number), PASSED, EVIDENCE, None
-            )
+            ChampionHistory(records_url).settle(f"key-{number}", replace(FIRST, version=number), PASSED, EVIDENCE, None)
         except ChampionMoved:
             lost.append(number)
 
@@ -75,12 +73,12 @@ def test_of_many_that_race_for_the_crown_one_wins(tmp_path: Path) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(ChampionHistory(local_records(tmp_path)).champions("churn")) == 1
+    assert len(ChampionHistory(records_url).champions("churn")) == 1
     assert len(lost) == 7
 
 
-def test_quarantined_rows_are_kept_once_and_released_with_a_reason(tmp_path: Path) -> None:
-    records = ChampionHistory(local_records(tmp_path))
+def test_quarantined_rows_are_kept_once_and_released_with_a_reason(records_url: str) -> None:
+    records = ChampionHistory(records_url)
     for _ in range(2):
         records.quarantine("churn", "digest", [("c1", "rule"), ("c2", "rule")])
     assert [row["row_key"] for row in records.quarantined("churn")] == ["c1", "c2"]

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import random
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 
-from evergreen.io.records import LabelBatch, Ledger, Scoring, local_records
+from evergreen.io.records import LabelBatch, Ledger, Scoring
 
 ZERO = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -24,8 +24,8 @@ def held(ledger: Ledger) -> list[tuple[datetime, datetime, str]]:
     return [(one.since, one.until, one.uri) for one in ledger.scorings("churn")]
 
 
-def test_entries_that_follow_each_other_stand_side_by_side(tmp_path: Path) -> None:
-    ledger = Ledger(local_records(tmp_path))
+def test_entries_that_follow_each_other_stand_side_by_side(records_url: str) -> None:
+    ledger = Ledger(records_url)
     assert ledger.last_cut_off("churn") is None
     ledger.replace(entry(0, 24, "a"))
     ledger.replace(entry(24, 48, "b"))
@@ -33,8 +33,8 @@ def test_entries_that_follow_each_other_stand_side_by_side(tmp_path: Path) -> No
     assert ledger.last_cut_off("churn") == hour(48)
 
 
-def test_the_same_range_again_replaces_and_never_doubles(tmp_path: Path) -> None:
-    ledger = Ledger(local_records(tmp_path))
+def test_the_same_range_again_replaces_and_never_doubles(records_url: str) -> None:
+    ledger = Ledger(records_url)
     for uri in ("a", "b", "b"):
         ledger.replace(entry(0, 24, uri))
     assert held(ledger) == [(hour(0), hour(24), "b")]
@@ -53,17 +53,17 @@ def test_the_same_range_again_replaces_and_never_doubles(tmp_path: Path) -> None
     ],
 )
 def test_a_range_that_overlaps_trims_or_splits_what_was_there(
-    since: int, until: int, left: list[tuple[int, int, str]], tmp_path: Path
+    since: int, until: int, left: list[tuple[int, int, str]], records_url: str
 ) -> None:
-    ledger = Ledger(local_records(tmp_path))
+    ledger = Ledger(records_url)
     ledger.replace(entry(0, 24))
     ledger.replace(entry(since, until, "new"))
     assert held(ledger) == [(hour(first), hour(last), uri) for first, last, uri in left]
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_any_sequence_of_ranges_leaves_for_each_cut_off_its_last_writer(seed: int, tmp_path: Path) -> None:
-    chance, ledger, expected = random.Random(seed), Ledger(local_records(tmp_path)), dict[int, str]()
+def test_any_sequence_of_ranges_leaves_for_each_cut_off_its_last_writer(seed: int, records_url: str) -> None:
+    chance, ledger, expected = random.Random(seed), Ledger(records_url), dict[int, str]()
     for number in range(25):
         since = chance.randrange(0, 40)
         until = since + chance.randrange(1, 20)
@@ -78,8 +78,8 @@ def test_any_sequence_of_ranges_leaves_for_each_cut_off_its_last_writer(seed: in
         assert first.until <= second.since
 
 
-def test_only_entries_with_a_cut_off_in_the_range_are_given(tmp_path: Path) -> None:
-    ledger = Ledger(local_records(tmp_path))
+def test_only_entries_with_a_cut_off_in_the_range_are_given(records_url: str) -> None:
+    ledger = Ledger(records_url)
     ledger.replace(entry(0, 24, "a"))
     ledger.replace(entry(24, 48, "b"))
     assert [one.uri for one in ledger.scorings("churn", since=hour(24), until=hour(48))] == ["b"]
@@ -87,8 +87,8 @@ def test_only_entries_with_a_cut_off_in_the_range_are_given(tmp_path: Path) -> N
     assert ledger.scorings("churn", since=hour(48)) == []
 
 
-def test_roles_and_models_do_not_touch_each_other(tmp_path: Path) -> None:
-    ledger = Ledger(local_records(tmp_path))
+def test_roles_and_models_do_not_touch_each_other(records_url: str) -> None:
+    ledger = Ledger(records_url)
     ledger.replace(entry(0, 24, "a"))
     ledger.replace(entry(0, 24, "b", role="previous"))
     ledger.replace(entry(0, 24, "c", model="fraud"))
@@ -96,17 +96,29 @@ def test_roles_and_models_do_not_touch_each_other(tmp_path: Path) -> None:
     assert [one.uri for one in ledger.scorings("churn", "previous")] == ["b"]
 
 
-def test_an_entry_is_read_back_as_it_was(tmp_path: Path) -> None:
+def test_an_entry_is_read_back_as_it_was(records_url: str) -> None:
     written = Scoring("churn", "challenger", hour(0), hour(24), "p", "f", 7, 3, hour(25), 1.5, 210.4)
-    Ledger(local_records(tmp_path)).replace(written)
-    assert Ledger(local_records(tmp_path)).scorings("churn", "challenger") == [written]
+    Ledger(records_url).replace(written)
+    assert Ledger(records_url).scorings("churn", "challenger") == [written]
 
 
-def test_batches_of_labels_are_kept_once_and_given_as_known_at_a_time(tmp_path: Path) -> None:
-    ledger = Ledger(local_records(tmp_path))
+def test_batches_of_labels_are_kept_once_and_given_as_known_at_a_time(records_url: str) -> None:
+    ledger = Ledger(records_url)
     first, second = LabelBatch(hour(1), "a", 10, 0), LabelBatch(hour(2), "b", 4, 1)
     for batch in (second, first, LabelBatch(hour(1), "again", 10, 0)):
         ledger.keep_labels("churn", batch)
     assert ledger.label_batches("churn") == [first, second]
     assert ledger.label_batches("churn", hour(1)) == [first]
     assert ledger.label_batches("fraud") == []
+
+
+def test_writers_of_overlapping_ranges_at_once_leave_no_overlap(records_url: str) -> None:
+    def write(number: int) -> None:
+        for turn in range(10):
+            Ledger(records_url).replace(entry(turn, turn + 3 + number % 3, f"{number}-{turn}"))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(write, range(8)))
+    left = Ledger(records_url).scorings("churn")
+    assert all(one.until <= other.since for one, other in pairwise(left))
+    assert (left[0].since, left[-1].until) == (entry(0, 1, "").since, entry(0, 14, "").until)

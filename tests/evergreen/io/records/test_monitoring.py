@@ -47,14 +47,14 @@ def settle(records: ChampionHistory, number: int, cause: str = "", promote: bool
     records.settle(f"key{number}", version(number), verdict, None, records.champion("m"), cause)
 
 
-def test_health_comes_back_as_it_was_kept(tmp_path: Path) -> None:
-    watching = MonitoringRecords(local_records(tmp_path))
+def test_health_comes_back_as_it_was_kept(records_url: str) -> None:
+    watching = MonitoringRecords(records_url)
     watching.keep_health(health(START + WEEK, 90))
     assert watching.healths("m") == [health(START + WEEK, 90)]
 
 
-def test_a_window_is_as_it_was_last_known_at_a_time(tmp_path: Path) -> None:
-    watching = MonitoringRecords(local_records(tmp_path))
+def test_a_window_is_as_it_was_last_known_at_a_time(records_url: str) -> None:
+    watching = MonitoringRecords(records_url)
     early, late = START + WEEK, START + WEEK + timedelta(days=1)
     watching.keep_health(health(early))
     watching.keep_health(health(late, 90))
@@ -64,15 +64,15 @@ def test_a_window_is_as_it_was_last_known_at_a_time(tmp_path: Path) -> None:
     assert watching.healths("m", early - WEEK) == []
 
 
-def test_the_first_decision_for_a_moment_stands(tmp_path: Path) -> None:
-    watching = MonitoringRecords(local_records(tmp_path))
+def test_the_first_decision_for_a_moment_stands(records_url: str) -> None:
+    watching = MonitoringRecords(records_url)
     assert watching.keep_firing(firing(START, True)).fire
     assert watching.keep_firing(firing(START, False)).fire
     assert [one.fire for one in watching.firings("m")] == [True]
 
 
-def test_a_decision_to_train_is_open_until_a_verdict_or_a_refusal_answers_it(tmp_path: Path) -> None:
-    watching, records = MonitoringRecords(local_records(tmp_path)), ChampionHistory(local_records(tmp_path))
+def test_a_decision_to_train_is_open_until_a_verdict_or_a_refusal_answers_it(records_url: str) -> None:
+    watching, records = MonitoringRecords(records_url), ChampionHistory(records_url)
     settle(records, 1)
     for number, day in enumerate((1, 2, 3)):
         watching.keep_firing(firing(START + timedelta(days=day), True, f"cause{number}"))
@@ -85,8 +85,8 @@ def test_a_decision_to_train_is_open_until_a_verdict_or_a_refusal_answers_it(tmp
     assert watching.closed("m") == {"cause1": (START, "validation failed")}
 
 
-def test_a_freeze_holds_until_it_is_taken_back(tmp_path: Path) -> None:
-    watching = MonitoringRecords(local_records(tmp_path))
+def test_a_freeze_holds_until_it_is_taken_back(records_url: str) -> None:
+    watching = MonitoringRecords(records_url)
     assert watching.frozen("m") is None
     watching.freeze("m", True, "audit")
     frozen = watching.frozen("m")
@@ -96,8 +96,8 @@ def test_a_freeze_holds_until_it_is_taken_back(tmp_path: Path) -> None:
     assert watching.frozen("m") is None
 
 
-def test_a_failed_probation_is_ended_and_rolled_back_at_once_and_once(tmp_path: Path) -> None:
-    records = ChampionHistory(local_records(tmp_path))
+def test_a_failed_probation_is_ended_and_rolled_back_at_once_and_once(records_url: str) -> None:
+    records = ChampionHistory(records_url)
     settle(records, 1)
     settle(records, 2)
     reign = records.champions("m")[-1]
@@ -110,8 +110,8 @@ def test_a_failed_probation_is_ended_and_rolled_back_at_once_and_once(tmp_path: 
     assert records.trials("m") == {2: trial}
 
 
-def test_a_rollback_that_comes_too_late_leaves_no_trace(tmp_path: Path) -> None:
-    records = ChampionHistory(local_records(tmp_path))
+def test_a_rollback_that_comes_too_late_leaves_no_trace(records_url: str) -> None:
+    records = ChampionHistory(records_url)
     settle(records, 1)
     settle(records, 2)
     reign = records.champions("m")[-1]
@@ -122,8 +122,8 @@ def test_a_rollback_that_comes_too_late_leaves_no_trace(tmp_path: Path) -> None:
     assert records.champions("m")[-1].version.version == 3
 
 
-def test_nan_figures_survive_the_records(tmp_path: Path) -> None:
-    watching = MonitoringRecords(local_records(tmp_path))
+def test_nan_figures_survive_the_records(records_url: str) -> None:
+    watching = MonitoringRecords(records_url)
     kept = health(START + WEEK)
     watching.keep_health(Health(**{**kept.__dict__, "estimated": Interval(math.nan, math.nan, math.nan)}))
     estimated = watching.healths("m")[0].estimated
