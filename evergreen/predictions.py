@@ -8,6 +8,7 @@ import re
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from evergreen.data import assemble, columns_needed
 from evergreen.data.columns import join_stem
 from evergreen.errors import DataError, EmptyWindow, UsageError, did_you_mean
 from evergreen.features.expressions import expression_columns
-from evergreen.handoffs import KEY, TIME, ModelVersion
+from evergreen.handoffs import KEY, TIME, Lost, ModelVersion, Unread
 from evergreen.io.sources import read
 from evergreen.io.sources.batches import batches
 from evergreen.learning_tasks import TASKS
@@ -38,6 +39,14 @@ _FORMULA = r"^[=+\-@\t\r]"
 _PLACE = "__place"
 
 
+@dataclass(frozen=True)
+class Predicted:
+    """How many rows were predicted, and what of them could not be read."""
+
+    rows: int
+    unread: Unread
+
+
 def predict_file(
     workspace: Workspace,
     spec: ModelSpec,
@@ -47,7 +56,8 @@ def predict_file(
     as_of: datetime,
     *,
     raw: bool = False,
-) -> int:
+    strict: bool = False,
+) -> Predicted:
     """Score every row of a file, in its order, and write key, prediction and the probability of each class.
 
     Memory holds a batch of rows and the joined tables, however large the file is. The result is written aside and
@@ -64,41 +74,44 @@ def predict_file(
         out: ``.csv``, ``.csv.gz`` or ``.parquet``.
         as_of: The moment whose knowledge the joined tables show.
         raw: Write texts that a spreadsheet would run as a formula as they stand, not with an apostrophe before them.
-
-    Returns:
-        The number of rows.
+        strict: Refuse a file of which a single value cannot be read, or is a level that the model does not know.
 
     Raises:
         UsageError: the model has history features, or ``out`` cannot be written so.
-        DataError: the file lacks columns that the model needs, all of which are named, or is no table.
+        DataError: the file lacks columns that the model needs, all of which are named, a column of it holds not one
+            value that can be read, or it is no table.
     """
     _check_history(spec)
     _check_out(file, out)
     pipeline = workspace.registry.load(version)
     joins = _joins(workspace, spec, as_of)
-    written = 0
+    written, unread, lost = 0, Unread(), dict[str, Lost]()
     with _written(out, raw) as write:
-        for rows in batches(file, Path.cwd(), _texts(spec, pipeline, joins), spec.data.read):
+        for rows in batches(file, Path.cwd(), _texts(spec, pipeline, joins), spec.data.read, lost):
             if not written:
                 _check_columns(spec, pipeline, joins, rows, file)
-            table = _table(spec, rows, joins, as_of, file)
+            table, inputs = _table(spec, pipeline, rows, joins, as_of, file)
+            # What is read as the spec says was null before the model looked at it.
+            unread += Unread({**inputs.columns, **{name: one for name, one in lost.items() if name in inputs.columns}})
             values = training.predict(pipeline, version.task, table, len(version.classes))
             write(_said(spec, version, rows, values, written))
             written += len(rows)
             logger.info("%s: %s rows predicted", spec.model, f"{written:,}")
         if not written:
             raise EmptyWindow(f"{file}: no rows; write some first")
-    return written
+        unread.refuse(file, strict=strict)
+    return Predicted(written, unread)
 
 
 def _table(
-    spec: ModelSpec, rows: pd.DataFrame, joins: Sequence[pd.DataFrame], as_of: datetime, file: str
-) -> pd.DataFrame:
+    spec: ModelSpec, pipeline: Any, rows: pd.DataFrame, joins: Sequence[pd.DataFrame], as_of: datetime, file: str
+) -> tuple[pd.DataFrame, Unread]:
     """A batch as the model sees it, in its own order; what is only known later is null where the file lacks it."""
     absent = {name: np.nan for name in columns_needed(spec.data) if name not in rows}
     data = spec.data.model_copy(update={"key": _PLACE, "source": file})
     table = assemble(rows.assign(**absent, **{_PLACE: np.arange(len(rows))}), joins, data, as_of)
-    return features.build(table, spec).sort_values(KEY, ignore_index=True)
+    table, unread = features.readable(table, pipeline.named_steps["rows"])
+    return features.build(table, spec).sort_values(KEY, ignore_index=True), unread
 
 
 def _said(spec: ModelSpec, version: ModelVersion, rows: pd.DataFrame, values: Any, before: int) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from prefect import flow
@@ -15,13 +16,14 @@ from tasks.validation import validate
 
 
 @flow(name="score", flow_run_name=run_name)
-def score(model: str, as_of: datetime | None = None, since: datetime | None = None) -> Scored:
+def score(model: str, as_of: datetime | None = None, since: datetime | None = None, strict: bool = False) -> Scored:
     """Apply the champion to the rows whose cut-off has come since the last run, and enter what it says in the ledger.
 
     Args:
         model: The model's name: a file in deployments/, without .yaml.
         as_of: The world as it was known then; by default the time for which the run was scheduled.
         since: Score every cut-off after this once more; what the ledger holds of them is replaced.
+        strict: Refuse rows of which a single value cannot be read, or is a level that the champion does not know.
     """
     workspace = open_workspace()
     spec = find_spec(workspace, model)
@@ -36,4 +38,4 @@ def score(model: str, as_of: datetime | None = None, since: datetime | None = No
     with logged_run(workspace, spec, "score", as_of) as run_id:
         checked = validate(workspace, spec, snapshot, run_id)
         table = build_features(workspace, spec, checked.snapshot)
-        return apply(workspace, spec, table, checked, due, run_id)
+        return apply(workspace, spec, table, checked, replace(due, strict=strict), run_id)

@@ -11,7 +11,7 @@ import typer
 from evergreen.cli import temporary
 from evergreen.cli.console import json_text, listen, say
 from evergreen.cli.deciding import print_firing
-from evergreen.cli.training import Json, Moment, Name, print_outcome
+from evergreen.cli.training import STRICT, Json, Moment, Name, print_outcome
 from evergreen.settings import open_workspace
 
 if TYPE_CHECKING:
@@ -27,27 +27,28 @@ def score(
     since: Annotated[
         datetime | None, typer.Option(help="Score every cut-off after this once more (UTC), e.g. after a repair.")
     ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help=STRICT)] = False,
     as_json: Json = False,
 ) -> None:
     """Score the rows whose cut-off has come since the last run with the champion, and enter it in the ledger.
 
     Exit codes: 0 scored, or nothing is due; 2 spec, 3 data, 4 validation (nothing was scored), 6 store, 7 registry.
     """
-    scored = run_score(name, as_of, since)
+    scored = run_score(name, as_of, since, strict)
     if as_json:
         typer.echo(json.dumps(_as_dict(scored), default=str))
     else:
         print_scored(name, scored)
 
 
-def run_score(name: str, as_of: datetime | None, since: datetime | None = None) -> Scored:
+def run_score(name: str, as_of: datetime | None, since: datetime | None = None, strict: bool = False) -> Scored:
     """Run the flow ``score`` in this process, with progress on stderr."""
     say(f"{name}: scoring what is due")
     listen()
     with temporary.prefect(open_workspace()):
         from flows.score import score as flow
 
-    return flow(name, as_of, since)
+    return flow(name, as_of, since, strict)
 
 
 def print_scored(name: str, scored: Scored) -> None:
@@ -60,7 +61,8 @@ def print_scored(name: str, scored: Scored) -> None:
         typer.echo(f"  cut-offs after {entry.since:%Y-%m-%d %H:%M} up to {entry.until:%Y-%m-%d %H:%M} UTC")
         typer.echo(f"  rows {entry.rows:,} in {entry.seconds:.1f} s; predictions {entry.uri}")
     if scored.validation:
-        typer.echo(f"\n{scored.late:,} rows late, {scored.validation.quarantined:,} quarantined")
+        lost = f"; {scored.unread}" if scored.unread else ""
+        typer.echo(f"\n{scored.late:,} rows late, {scored.validation.quarantined:,} quarantined{lost}")
     if scored.why:
         typer.echo(scored.why)
 
@@ -73,6 +75,7 @@ def _as_dict(scored: Scored) -> dict[str, object]:
         "late": scored.late,
         "quarantined": scored.validation.quarantined if scored.validation else 0,
         "why": scored.why,
+        **scored.unread.counts(),
     }
 
 

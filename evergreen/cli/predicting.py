@@ -10,7 +10,7 @@ import typer
 
 from evergreen.cli.console import json_text, listen, say
 from evergreen.cli.environment import prepare
-from evergreen.cli.training import Json, Name
+from evergreen.cli.training import STRICT, Json, Name
 from evergreen.settings import open_workspace
 
 
@@ -22,16 +22,19 @@ def predict(
     raw: Annotated[
         bool, typer.Option("--raw", help="Write texts such as =1+1 as they stand; a spreadsheet would run them.")
     ] = False,
+    strict: Annotated[bool, typer.Option("--strict", help=STRICT)] = False,
     as_json: Json = False,
 ) -> None:
     """Predict every row of a file: its key, the prediction, and the probability of each class.
 
     The file may be larger than the memory. Nothing is entered in the ledger. Models whose features look at earlier rows
     are refused: those rows are in their source, which ``evergreen score`` reads. In a CSV an apostrophe stands before
-    texts that a spreadsheet would run as a formula.
+    texts that a spreadsheet would run as a formula. Values that are no number or time where training read such, and
+    levels that the model does not know, are counted in the last line; a column without one value that can be read is
+    refused.
 
-    Exit codes: 0 written, 2 usage or spec, 3 data (columns are missing, no table), 6 store, 7 registry (no such
-    version, or one that cannot be loaded).
+    Exit codes: 0 written, 2 usage or spec, 3 data (columns are missing or not readable, no table), 6 store, 7 registry
+    (no such version, or one that cannot be loaded).
     """
     here = open_workspace()
     prepare(here)
@@ -41,8 +44,10 @@ def predict(
     chosen = here.champions.version(name, version)
     say(f"{name}: predicting {file} with version {chosen.version}")
     listen()
-    rows = predict_file(here, spec, chosen, file, out, datetime.now(UTC), raw=raw)
+    done = predict_file(here, spec, chosen, file, out, datetime.now(UTC), raw=raw, strict=strict)
     if as_json:
-        typer.echo(json_text({"model": name, "version": chosen.version, "rows": rows, "out": out}))
+        told = {"model": name, "version": chosen.version, "rows": done.rows, "out": out}
+        typer.echo(json_text(told | done.unread.counts()))
     else:
-        typer.echo(f"{name}: {rows:,} rows predicted by version {chosen.version}, written to {out}")
+        lost = f"; {done.unread}" if done.unread else ""
+        typer.echo(f"{name}: {done.rows:,} rows predicted by version {chosen.version}, written to {out}{lost}")

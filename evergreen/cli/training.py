@@ -23,6 +23,7 @@ Name = Annotated[str, typer.Argument(help="The model: a file in deployments/, wi
 Moment = Annotated[
     datetime | None, typer.Option(help="The world as it was known then (UTC); by default now, by the run's schedule.")
 ]
+STRICT = "Refuse rows of which a single value cannot be read, or is a level that the model does not know."
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 
 #: Candidates that are listed after a training.

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from evergreen.data.together import put_together
 from evergreen.errors import DataError
+from evergreen.handoffs import Lost
 from evergreen.spec import Read
 from evergreen.whole_numbers import as_text
 
@@ -27,7 +28,7 @@ _SINCE = {"seconds": (1e6, 0.0), "milliseconds": (1e3, 0.0), "microseconds": (1.
 _FARTHEST = 2.5e17
 
 
-def clean(rows: pd.DataFrame, how: Read | None) -> pd.DataFrame:
+def clean(rows: pd.DataFrame, how: Read | None, lost: dict[str, Lost] | None = None) -> pd.DataFrame:
     """Read a table's values as its spec says; each row by itself, so that parts and the whole read alike.
 
     Lines that the spec drops are gone, and the index of the others stays. Texts lose the blanks around them, and what
@@ -37,6 +38,7 @@ def clean(rows: pd.DataFrame, how: Read | None) -> pd.DataFrame:
     Args:
         rows: As a file gives them; not changed.
         how: What the spec says; None leaves everything as it is.
+        lost: Is given, by column of numbers or times, how many values are there and how many could not be read.
 
     Raises:
         DataError: a column of times has a form that none of its values fits.
@@ -44,7 +46,8 @@ def clean(rows: pd.DataFrame, how: Read | None) -> pd.DataFrame:
     if how is None:
         return rows
     rows = _without_lines(rows, how.drop)
-    columns = {name: _cleaned(rows[name], str(name), how) for name in rows.columns}
+    lost = {} if lost is None else lost
+    columns = {name: _cleaned(rows[name], str(name), how, lost) for name in rows.columns}
     for name, parts in how.together.items():
         if name not in rows and all(part in rows for part in parts):
             columns[name] = put_together([rows[part] for part in parts], list(parts.values()), name)
@@ -96,7 +99,7 @@ def _ungrouped(text: pd.Series, thousands: str) -> pd.Series:
     return text.where(~grouped.fillna(False).astype(bool), text.str.replace(sign, "", regex=True))
 
 
-def _cleaned(values: pd.Series, name: str, how: Read) -> pd.Series:
+def _cleaned(values: pd.Series, name: str, how: Read, lost: dict[str, Lost]) -> pd.Series:
     if pd.api.types.is_object_dtype(values.dtype) or isinstance(values.dtype, pd.StringDtype):
         values = _by_level(values, how, name in how.fold)
     if name in how.numbers:
@@ -104,9 +107,12 @@ def _cleaned(values: pd.Series, name: str, how: Read) -> pd.Series:
             values = values.astype("float64")
         else:
             read = _spread(values, lambda levels: read_numbers(levels, how))
-            values = _reported(values, read, name, "number")
-    if name in how.dates:
-        values = _times(values, name, how.dates[name])
+            lost[name] = _lost(values, read, "number")
+            values = _reported(read, name, lost[name])
+    if name in how.dates and not pd.api.types.is_datetime64_any_dtype(values.dtype):
+        read = _times(values, name, how.dates[name])
+        lost[name] = _lost(values, read, "time")
+        values = _reported(read, name, lost[name])
     if name in how.texts and not isinstance(values.dtype, pd.StringDtype):
         values = as_text(values)
     return _sentinels(values, name, how.sentinels[name]) if name in how.sentinels else values
@@ -145,15 +151,12 @@ def _sentinels(values: pd.Series, name: str, missing: tuple[float | str, ...]) -
 
 
 def _times(values: pd.Series, name: str, forms: tuple[str, ...]) -> pd.Series:
-    if pd.api.types.is_datetime64_any_dtype(values.dtype):
-        return values
     if forms[0] in _SINCE:
         scale, start = _SINCE[forms[0]]
         numbers = pd.to_numeric(values, errors="coerce").astype("float64")
         numbers = numbers.where(numbers.abs() * scale < _FARTHEST)
         moments = (numbers * scale + start).round().astype("Int64").astype("datetime64[us]")
-        zoned = moments if forms[0] == "excel" else moments.dt.tz_localize("UTC")
-        return _reported(values, zoned, name, "time")
+        return pd.Series(moments if forms[0] == "excel" else moments.dt.tz_localize("UTC"))
     if pd.api.types.is_numeric_dtype(values.dtype):  # a year that a typed file holds as 2013 or 2013.0
         values = values.astype("Int64").astype("str")
     zoned_forms = [form.endswith(("%z", "%Z")) or (form == "iso" and _zoned(values)) for form in forms]
@@ -171,7 +174,7 @@ def _times(values: pd.Series, name: str, forms: tuple[str, ...]) -> pd.Series:
         said = " or ".join(map(repr, forms))
         first = values.dropna().iloc[0]
         raise DataError(f"data.read.dates: {name}: {first!r} does not have the form {said}; correct the form")
-    return _reported(values, read, name, "time")
+    return read
 
 
 def _zoned(values: pd.Series) -> bool:
@@ -179,9 +182,14 @@ def _zoned(values: pd.Series) -> bool:
     return bool(len(text)) and bool(text.str.contains(r"\d[:\d.]*\s?(?:Z|[+-]\d{2}:?\d{2})$", regex=True).mean() > 0.5)
 
 
-def _reported(before: pd.Series, after: pd.Series, name: str, kind: str) -> pd.Series:
-    lost = np.asarray(before.notna()) & np.asarray(after.isna())
-    if lost.any():
-        logger.warning("%s: %s values are no %s and count as missing, e.g. %r", name, f"{int(lost.sum()):,}", kind,
-                       before[lost].iloc[0])  # fmt: skip
+def _lost(before: pd.Series, after: pd.Series, kind: str) -> Lost:
+    present = np.asarray(before.notna())
+    gone = present & np.asarray(after.isna())
+    return Lost(kind, int(present.sum()), int(gone.sum()), str(before[gone].iloc[0]) if gone.any() else "")
+
+
+def _reported(after: pd.Series, name: str, lost: Lost) -> pd.Series:
+    if lost.lost:
+        logger.warning("%s: %s values are no %s and count as missing, e.g. %r", name, f"{lost.lost:,}", lost.kind,
+                       lost.example)  # fmt: skip
     return after

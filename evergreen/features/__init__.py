@@ -8,6 +8,7 @@ from evergreen.features.expressions import add_expressions
 from evergreen.features.history import add_history, history_name
 from evergreen.features.rows import RowFeatures, check_named, listed, row_features, summarised
 from evergreen.features.signature import signature_frame
+from evergreen.features.unread import readable
 from evergreen.handoffs import KNOWN_AT, RESERVED, TARGET
 from evergreen.spec import ModelSpec
 
@@ -22,6 +23,7 @@ __all__ = [
     "build",
     "history_name",
     "listed",
+    "readable",
     "row_features",
     "signature_frame",
     "summarised",

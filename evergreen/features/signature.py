@@ -146,6 +146,8 @@ def _as_text(level: Any) -> str:
 
 
 def _time(values: pd.Series) -> pd.Series:
+    if pd.api.types.is_numeric_dtype(values.dtype):  # nobody knows what it counts, and since when
+        return pd.Series(pd.NaT, index=values.index, dtype="datetime64[ns]")
     if not pd.api.types.is_datetime64_any_dtype(values.dtype):
         clock = values.astype("str").str.strip().str.lower().isin(["now", "today"])  # no time that a row says
         values = pd.to_datetime(values.mask(clock), errors="coerce", utc=True)

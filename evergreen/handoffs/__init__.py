@@ -21,6 +21,7 @@ from evergreen.handoffs.rows import (
     Snapshot,
     ValidationReport,
 )
+from evergreen.handoffs.unread import Lost, Unread
 
 __all__ = [
     "CUT_OFF",
@@ -37,12 +38,14 @@ __all__ = [
     "Health",
     "InputSelection",
     "Interval",
+    "Lost",
     "ModelVersion",
     "RetrainingDecision",
     "Rule",
     "RuleResult",
     "SliceEvidence",
     "Snapshot",
+    "Unread",
     "ValidationReport",
     "Verdict",
     "WindowSlice",

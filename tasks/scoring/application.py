@@ -6,14 +6,14 @@ import logging
 import resource
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pandas as pd
 from prefect import task
 
-from evergreen import scoring, training
+from evergreen import features, scoring, training
 from evergreen.errors import EvergreenError
-from evergreen.handoffs import CUT_OFF, KEY, FeatureTable, ValidationReport
+from evergreen.handoffs import CUT_OFF, KEY, FeatureTable, Unread, ValidationReport
 from evergreen.io.records import Scoring
 from evergreen.spec import ModelSpec
 from evergreen.workspace import Workspace
@@ -25,12 +25,16 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Scored:
-    """What a scoring run left: ledger entries, the champion's first; or why there is nothing new."""
+    """What a scoring run left: ledger entries, the champion's first; or why there is nothing new.
+
+    ``unread`` is what of the rows the champion could not read.
+    """
 
     scorings: tuple[Scoring, ...] = ()
     late: int = 0
     validation: ValidationReport | None = None
     why: str = ""
+    unread: Unread = field(default_factory=Unread)
 
     @property
     def scoring(self) -> Scoring | None:
@@ -58,13 +62,14 @@ def apply(
     """Apply each version to its rows and enter what it says, the champion first; a shadow that fails stops nobody.
 
     Raises:
+        DataError: the champion cannot read one value of a column, or any where ``due`` is strict; nothing is entered.
         TamperedModel: the champion's files differ from what was logged; nothing is entered.
     """
     rows = workspace.store.read(table.uri)
-    late, entered = 0, []
+    late, entered, unread = 0, [], Unread()
     for turn in due.turns:
         try:
-            entry, predictions = _score(workspace, spec, table, _due_rows(workspace, spec, rows, turn), turn, due)
+            entry, predictions, lost = _score(workspace, spec, table, _due_rows(workspace, spec, rows, turn), turn, due)
         except EvergreenError as error:
             if turn.role == "champion":
                 raise
@@ -73,9 +78,9 @@ def apply(
         entered.append(entry)
         logger.info("%s: %s version %d scored %s rows", spec.model, turn.role, entry.version, f"{entry.rows:,}")
         if turn.role == "champion":
-            late = int(predictions[scoring.LATE].sum())
-            publish(workspace, spec, entry, predictions, report, run_id)
-    return Scored(tuple(entered), late, report)
+            late, unread = int(predictions[scoring.LATE].sum()), lost
+            publish(workspace, spec, entry, predictions, report, run_id, lost)
+    return Scored(tuple(entered), late, report, unread=unread)
 
 
 def _due_rows(workspace: Workspace, spec: ModelSpec, rows: pd.DataFrame, turn: Turn) -> pd.DataFrame:
@@ -90,8 +95,11 @@ def _due_rows(workspace: Workspace, spec: ModelSpec, rows: pd.DataFrame, turn: T
 
 def _score(
     workspace: Workspace, spec: ModelSpec, table: FeatureTable, rows: pd.DataFrame, turn: Turn, due: Due
-) -> tuple[Scoring, pd.DataFrame]:
+) -> tuple[Scoring, pd.DataFrame, Unread]:
     pipeline = workspace.registry.load(turn.version)
+    _, unread = features.readable(rows, pipeline.named_steps["rows"])
+    if turn.role == "champion":
+        unread.refuse(str(spec.data.source), strict=due.strict)
     values = training.predict(pipeline, turn.version.task, rows, len(turn.version.classes))
     slices = spec.promotion.slices if spec.monitoring.slices is None else spec.monitoring.slices
     # Which rows came late is the champion's to say; it has entered them before any shadow does.
@@ -103,7 +111,7 @@ def _score(
     stored = workspace.store.write(predictions, "predictions")
     entry = _entry(spec, turn, stored.uri, table.uri, stored.rows, due)
     ledger.replace(entry)
-    return entry, predictions
+    return entry, predictions, unread
 
 
 def _entry(spec: ModelSpec, turn: Turn, uri: str, features: str, rows: int, due: Due) -> Scoring:

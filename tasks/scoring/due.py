@@ -34,13 +34,15 @@ class Turn:
 class Due:
     """What a scoring run has to do, the champion first; ``why`` says what is not to be done.
 
-    ``begun`` is the wall clock (seconds since 1970) at which the run found out.
+    ``begun`` is the wall clock (seconds since 1970) at which the run found out; ``strict`` refuses rows of which a
+    single value cannot be read.
     """
 
     turns: tuple[Turn, ...]
     as_of: datetime
     why: str
     begun: float
+    strict: bool = False
 
 
 def shadows(workspace: Workspace, spec: ModelSpec) -> list[tuple[Role, ModelVersion, datetime]]:

@@ -8,11 +8,12 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from evergreen.data import assemble
+from evergreen.data import assemble, clean
 from evergreen.data.keys import content_key, group_names
-from evergreen.features import add_expressions, add_history, signature_frame
-from evergreen.handoffs import CUT_OFF, KEY, TIME
-from evergreen.spec import Data, History, Join, Target
+from evergreen.errors import DataError
+from evergreen.features import RowFeatures, add_expressions, add_history, readable, signature_frame
+from evergreen.handoffs import CUT_OFF, KEY, TIME, Lost
+from evergreen.spec import Data, History, Join, Read, Target
 
 BIG = 2**53
 NOW = datetime(2024, 6, 1, tzinfo=UTC)
@@ -95,3 +96,29 @@ def test_an_expression_compares_and_chooses_identifiers_exactly() -> None:
     assert built["either"].tolist() == [BIG + 1, BIG + 3, BIG + 1]
     assert built["small"].tolist() == [BIG, BIG + 3, 7]
     assert built["only"].tolist() == [0, 0, BIG + 1]
+
+
+def test_what_a_model_cannot_read_is_counted_by_column_over_all_batches() -> None:
+    learned = RowFeatures(["size", "when", "town"]).fit(pd.DataFrame(
+        {"size": [1.0, 2.0, 3.0] * 30, "when": list(pd.date_range("2024-01-01", periods=90, freq="31h")),
+         "town": ["Ulm", "Bonn", "Bonn"] * 30}))  # fmt: skip
+    whole = pd.DataFrame({"size": [1, 2], "when": ["2024-01-01", None], "town": ["Ulm", None]})
+    odd = pd.DataFrame({"size": ["n.v.", None], "when": [1704067200, 1704067201], "town": ["Rom", "Bonn"]})
+    _, read = readable(whole, learned)
+    mended, lost = readable(odd, learned)
+    assert not read
+    assert mended["size"].isna().all()
+    assert mended["when"].isna().all()
+    assert (read + lost).counts() == {"unread": {"size": 1, "when": 2}, "unknown": {"town": 1}}
+    (read + lost).refuse("t.csv")  # a batch of them was read
+    with pytest.raises(DataError, match=r"1 of 1 values of size are no number .*; 2 of 2 values of when are no time"):
+        lost.refuse("t.csv")
+    with pytest.raises(DataError, match="leave --strict out"):
+        (read + lost).refuse("t.csv", strict=True)
+
+
+def test_what_a_spec_says_how_to_read_is_counted_too() -> None:
+    lost: dict[str, Lost] = {}
+    clean(pd.DataFrame({"price": ["$ 5", "free", None], "day": ["1.2.2024", "3.2.2024", "soon"]}),
+          Read(numbers=("price",), dates={"day": ("%d.%m.%Y",)}), lost)  # fmt: skip
+    assert lost == {"price": Lost("number", 2, 1, "free"), "day": Lost("time", 3, 1, "soon")}

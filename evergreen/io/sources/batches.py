@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from evergreen.data import clean
 from evergreen.errors import DataError
+from evergreen.handoffs import Lost
 from evergreen.io.filesystems import FAILURES, what_broke
 from evergreen.io.sources.arrow_types import is_opaque, plain
 from evergreen.io.sources.lines import pieces as objects_of
@@ -26,7 +27,13 @@ from evergreen.spec import Read
 _ROWS = 65_536
 
 
-def batches(source: str, root: Path, texts: Collection[str] = (), how: Read | None = None) -> Iterator[pd.DataFrame]:
+def batches(
+    source: str,
+    root: Path,
+    texts: Collection[str] = (),
+    how: Read | None = None,
+    lost: dict[str, Lost] | None = None,
+) -> Iterator[pd.DataFrame]:
     """The rows of a file, a folder or a glob in their order, in frames of a size that does not grow with the file.
 
     Each batch finds its own types: what must not be read as a number although it looks like one stands in ``texts``.
@@ -37,6 +44,7 @@ def batches(source: str, root: Path, texts: Collection[str] = (), how: Read | No
         root: Where relative paths begin.
         texts: Columns of a CSV that stay text.
         how: How to read values that the files write in a way of their own.
+        lost: Is given, with each batch, what of it could not be read so.
 
     Raises:
         DataError: there is no such file, or it is no table.
@@ -56,7 +64,7 @@ def batches(source: str, root: Path, texts: Collection[str] = (), how: Read | No
         for rows in _batches(fs, file, texts, how):
             if len(rows):
                 folders = {name: value for name, value in given(file).items() if name not in rows}
-                yield clean(rows.assign(**folders), how).reset_index(drop=True)
+                yield clean(rows.assign(**folders), how, lost).reset_index(drop=True)
 
 
 def _batches(fs: Any, file: File, texts: Collection[str], how: Read | None) -> Iterator[pd.DataFrame]:

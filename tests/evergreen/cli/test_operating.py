@@ -16,10 +16,12 @@ from evergreen.cli.operating import _monitored, print_backtest, print_monitored,
 from evergreen.handoffs import (
     Health,
     Interval,
+    Lost,
     ModelVersion,
     RetrainingDecision,
     Rule,
     Snapshot,
+    Unread,
     ValidationReport,
     Verdict,
 )
@@ -42,11 +44,12 @@ VERSION = ModelVersion("churn", 2, "m-2", "run", "abc", "{}", JUNE, JUNE)
 def test_a_scoring_tells_range_rows_version_and_where_the_predictions_are(capsys: pytest.CaptureFixture[str]) -> None:
     entry = Scoring("churn", "champion", MARCH, APRIL, "/store/p.parquet", "f", 6511, 3, APRIL, 2.5, 300)
     report = ValidationReport("customers", Snapshot("u", 6515, "d", APRIL), (), 6515, 4)
-    print_scored("churn", Scored((entry,), 12, report))
+    unread = Unread({"amount": Lost("number", 10, 2, "n.v."), "fee": Lost("number", 9)})
+    print_scored("churn", Scored((entry,), 12, report, unread=unread))
     shown = capsys.readouterr().out
     for words in (
         "version 3 of churn", "after 2026-03-01 00:00 up to 2026-04-01 00:00", "6,511", "/store/p.parquet",
-        "12 rows late, 4 quarantined",
+        "12 rows late, 4 quarantined; 2 of 10 values of amount are no number and count",
     ):  # fmt: skip
         assert words in shown
 

@@ -178,3 +178,31 @@ def test_without_a_champion_predict_says_what_to_do(project: Path) -> None:
         predict("churn", "data/customers.csv", project / "out.csv")
     with pytest.raises(RegistryError, match="no version 3; there is none yet; run: evergreen train churn"):
         predict("churn", "data/customers.csv", project / "out.csv", version=3)
+
+
+@pytest.mark.parametrize("strange", ["0,123", "n.v.", "1.2 kg", "\u20ac 12"])
+def test_a_column_without_one_value_that_can_be_read_is_refused(root: Path, fresh: pd.DataFrame, strange: str) -> None:
+    fresh.assign(amount=strange).to_csv(root / "odd.csv", index=False)
+    with pytest.raises(DataError, match=r"odd.csv: 301 of 301 values of amount are no number .*e.g. '"):
+        predict("churn", "odd.csv", root / "never.csv")
+    assert not (root / "never.csv").exists()
+
+
+def test_single_values_that_cannot_be_read_and_unknown_levels_are_counted_and_refused_by_strict(
+    root: Path, fresh: pd.DataFrame, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd = fresh.astype({"amount": "str"})
+    odd.loc[[3, 70, 200], "amount"] = "abc"
+    odd.loc[5, "plan"] = "Atlantis"
+    odd.to_csv(root / "odd.csv", index=False)
+    monkeypatch.setattr(text, "_CHUNK", 64)  # whole batches are read without a loss
+    predict("churn", "odd.csv", root / "some.csv")
+    said = capsys.readouterr().out
+    assert "3 of 301 values of amount are no number and count as missing (e.g. 'abc')" in said
+    assert "1 of 301 values of plan are unknown to the model (e.g. 'Atlantis')" in said
+    predict("churn", "odd.csv", root / "some.csv", as_json=True)
+    told = json.loads(capsys.readouterr().out)
+    assert (told["unread"], told["unknown"]) == ({"amount": 3}, {"plan": 1})
+    with pytest.raises(DataError, match=r"amount .* leave --strict out"):
+        predict("churn", "odd.csv", root / "never.csv", strict=True)
+    predict("churn", "fresh.csv", root / "some.csv", strict=True)
