@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: audit learn-portfolio bench-portfolio bench-validation bench-scoring bench-threads bench-quality bench-suite bench-profile bench-tables help install check lock schema docs test year demo bench-gate bench-overhead bench-growth bench-monitor-rules bench-monitor
+.PHONY: audit learn-portfolio bench-portfolio bench-validation bench-scoring bench-threads bench-quality bench-suite bench-profile bench-tables help install check lock schema docs test soak year demo bench-gate bench-overhead bench-growth bench-monitor-rules bench-monitor
 
 help: ## say what each target does
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 30
@@ -44,7 +44,10 @@ docs: install ## write docs/spec.md, the reference of a model's file
 	$(BIN)/python -c "from evergreen.spec.reference import reference; print(reference(), end='')" > docs/spec.md
 
 test: install ## run the whole test suite, in two processes
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --durations 10
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder --durations 10
+
+soak: install ## kill runs at random moments for MINUTES=10 a test; SEED= repeats what failed
+	$(BIN)/python -m pytest -m soak --timeout 0 --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
 
 demo: install ## validate, train, judge and promote models of real flight delays
 	@$(BIN)/evergreen demo

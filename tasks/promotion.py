@@ -25,6 +25,9 @@ from evergreen.workspace import Workspace
 
 logger = logging.getLogger(__name__)
 
+#: Seconds between two looks at whether a person has answered.
+_LOOK = 2
+
 
 @task
 def find_decision(
@@ -84,7 +87,9 @@ def approve(workspace: Workspace, spec: ModelSpec, evidence: Evidence, verdict: 
     notify(spec.notify, f"{spec.model}: a promotion waits for a person", "\n".join([*verdict.reasons, asked]))
     with workspace.locks.alone(APPROVAL, spec.model, page), lock.released():
         try:
-            answer = pause_flow_run(wait_for_input=form, timeout=int(spec.approval.total_seconds()), key="approval")
+            answer = pause_flow_run(
+                wait_for_input=form, timeout=int(spec.approval.total_seconds()), poll_interval=_LOOK, key="approval"
+            )
             word = "approved by a person" if answer.approve else "refused by a person"
             rule = Rule("approval", answer.approve, f"{word}{f': {answer.why}' if answer.why else ''}")
         except FlowPauseTimeout:

@@ -28,7 +28,7 @@ from evergreen.web.keys import Keys
 
 EVERGREEN = str(Path(sys.executable).parent / "evergreen")
 _PATIENCE = 300
-pytestmark = pytest.mark.timeout(1800)
+pytestmark = [pytest.mark.timeout(1800), pytest.mark.usefixtures("no_server")]
 
 #: It asks for a run that writes a file, in every way that a page knows, and tells its own server what came of each.
 PAGE = """<!doctype html><title>attack</title><iframe name="hole"></iframe>

@@ -69,13 +69,12 @@ class Served:
 
 
 @pytest.fixture
-def served(project: Path, browser: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
+def served(project: Path, browser: Any, no_server: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
     """Both UIs of a project whose model was trained, has scored, and was looked at; the browser is signed in."""
     spec = project / "deployments" / "churn.yaml"
     spec.write_text(spec.read_text().replace("[lightgbm, linear]", "[linear]"))
     here = open_workspace()
     monkeypatch.setenv("PREFECT_HOME", str(here.folder / "prefect"))
-    monkeypatch.delenv("PREFECT_API_URL", raising=False)
     ports = free_port(0), free_port(0)
     there = Served(*(f"http://127.0.0.1:{port}" for port in ports), key=(key := new_key()))
     with (

@@ -35,8 +35,8 @@ ELSEWHERE = {
     "quarantine --release": "evergreen/cli/test_commands.py",
 }  # fmt: skip
 
-#: Runs commands one after another in one process, which starts one Prefect for all of them. Ten seconds of fitting are
-#: enough for pages that show how it is done.
+#: Runs commands one after another in one process, which starts one Prefect for all of them. A few candidates are enough
+#: for pages that show how it is done.
 DRIVER = """
 import contextlib, io, json, pathlib, sys
 from evergreen.cli import app
@@ -48,8 +48,8 @@ for arguments in json.load(sys.stdin):
     said.append(output.getvalue())
     if arguments[0] == "init":
         (spec,) = pathlib.Path("deployments").glob("*.yaml")
-        spec.write_text(spec.read_text().replace("\\ntraining:\\n", "\\ntraining:\\n  budget: 10s\\n"))
-        assert "budget: 10s" in spec.read_text()
+        spec.write_text(spec.read_text().replace("\\ntraining:\\n", "\\ntraining:\\n  max_candidates: 4\\n"))
+        assert "max_candidates: 4" in spec.read_text()
 json.dump(said, sys.stdout)
 """
 

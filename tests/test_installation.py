@@ -17,7 +17,8 @@ ROOT = Path(__file__).parents[1]
 
 
 def run(command: list[str], cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("EVERGREEN_", "PYTHONPATH"))}
+    ours = ("EVERGREEN_", "PYTHONPATH", "PREFECT_API_URL", "PREFECT_CLIENT_CUSTOM_HEADERS")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     return subprocess.run(command, cwd=cwd, env=kept | environment, capture_output=True, text=True, check=False)
 
 

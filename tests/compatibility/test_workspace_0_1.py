@@ -5,9 +5,8 @@
 
 from __future__ import annotations
 
-import sqlite3
 import tarfile
-from contextlib import closing
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -28,26 +27,15 @@ LATER = datetime(2026, 4, 1, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
-def here(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+def here(tmp_path_factory: pytest.TempPathFactory, move: Callable[[Path, str], None]) -> Workspace:
     folder = tmp_path_factory.mktemp("project")
     with tarfile.open(_ARCHIVE) as archive:
         archive.extractall(folder, filter="data")
-    for name in ("mlflow.db", "records.db"):
-        _move(folder / ".evergreen" / name, str(folder))
+    move(folder, _WRITTEN_IN)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EVERGREEN_PROJECT", str(folder))
         patch.setenv("EVERGREEN_WORKSPACE", str(folder / ".evergreen"))
         return open_workspace()
-
-
-def _move(database: Path, folder: str) -> None:
-    """Let the paths in a database say that the project has always been in ``folder``."""
-    with closing(sqlite3.connect(database)) as connection, connection:
-        tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        for table in tables:
-            for column in [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]:
-                statement = f"UPDATE {table} SET {column} = replace({column}, ?, ?) WHERE {column} LIKE ?"
-                connection.execute(statement, (_WRITTEN_IN, folder, f"%{_WRITTEN_IN}%"))
 
 
 @pytest.mark.parametrize("model", MODELS)

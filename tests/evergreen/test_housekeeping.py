@@ -55,8 +55,8 @@ class Trained:
 
 
 @pytest.fixture
-def workspace(tmp_path: Path) -> Trained:
-    return Trained(Workspace.local(tmp_path, tmp_path / "workspace"))
+def workspace(new_workspace: Workspace) -> Trained:
+    return Trained(new_workspace)
 
 
 def clean(here: Workspace) -> list[Item]:

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
 from evergreen.errors import UsageError
 from evergreen.settings import open_workspace
 from flows.explain import explain
-from flows.train import train
-
-MARCH = datetime(2026, 3, 10, tzinfo=UTC)
+from flows.train import Outcome
 
 
-def test_a_row_of_the_training_is_found_by_its_key_and_any_other_by_its_time(project: Path) -> None:
-    version = train("churn", MARCH).version
+def test_a_row_of_the_training_is_found_by_its_key_and_any_other_by_its_time(first: Outcome) -> None:
+    version = first.version
     found = explain("churn", "c000123")
     assert found.version == version
     assert found.label in {"0", "1"}

@@ -10,14 +10,14 @@ import shutil
 import signal
 import sqlite3
 import subprocess
-import sys
 import time
-from collections.abc import Collection, Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -54,191 +54,6 @@ TURNED = (START, START + 14 * DAY)
 
 #: What differs between two undisturbed runs: identifiers, the wall clock, what was measured with it, who ran it.
 ASIDE = {"model_id", "run_id", "run_key", "sha256", "at", "who", "seconds_per_row", "seconds", "peak_mb"}
-
-#: Imports all that flows need once, then forks a process for each run that is asked for: one JSON line each. A run may
-#: be told to end, without a word, after the first of its writes at which none ended before: whatever is written, it
-#: goes through one of these doors. What is read again needs no end of its own. Or it stops there, to be killed.
-DRIVER = """
-import faulthandler, importlib, json, os, re, signal, sys, traceback
-from collections import Counter
-from contextlib import contextmanager
-from datetime import datetime
-
-import great_expectations, lightgbm, mlflow.sklearn, skops.io, sklearn.linear_model, sqlalchemy.event
-import flows.train, flows.score, flows.monitor, flows.promote
-from evergreen.io.records.database import Database
-from evergreen.io.registry import Registry
-from evergreen.io.store import Store
-
-def ends_after_a_write(known, kinds, stops):
-    counts = Counter()
-
-    def wrote(kind):
-        counts[kind] += 1
-        step = f"{kind} {counts[kind]}"
-        if step not in known and (not kinds or kind in kinds):
-            with open(sys.argv[1] + ".step", "w") as said:
-                said.write(step)
-            os.kill(os.getpid(), signal.SIGSTOP) if stops else os._exit(9)
-
-    def noted(owner, name, kind):
-        original = getattr(owner, name)
-
-        def noting(*args, **kwargs):
-            result = original(*args, **kwargs)
-            wrote(kind(args))
-            return result
-
-        setattr(owner, name, noting)
-
-    begin, fsync = Database.begin, os.fsync
-
-    @contextmanager
-    def noting(self):
-        tables = set()
-
-        def executed(connection, cursor, statement, *rest):
-            tables.update(re.findall(r"^(?:INSERT|DELETE|UPDATE)\\b.*?(\\w+) *(?:\\(|SET|WHERE)", statement))
-
-        with begin(self) as connection:
-            sqlalchemy.event.listen(connection, "before_cursor_execute", executed)
-            yield connection
-        if tables:
-            wrote("records " + " and ".join(sorted(tables)))
-
-    def not_yet_in_its_place(file):
-        wrote("aside")
-        fsync(file)
-
-    Database.begin, os.fsync = noting, not_yet_in_its_place
-    noted(Store, "write", lambda args: "table " + args[2])
-    for name in ("log_model", "log_files", "register", "set_alias"):
-        noted(Registry, name, lambda args, name=name: "registry " + name)
-
-def run(order):
-    name, given = order["flow"], order["given"]
-    if order["known"] is not None:
-        ends_after_a_write(order["known"], order["kinds"], order["stops"])
-    flow = getattr(importlib.import_module("flows." + name), name)
-    flow(**given | {"as_of": datetime.fromisoformat(given["as_of"])})
-
-def forked(order):
-    pid = os.fork()
-    if pid:
-        return pid
-    log = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND)
-    os.dup2(log, 1), os.dup2(log, 2), os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    faulthandler.dump_traceback_later(100, exit=False)  # a run that hangs says where
-    code = 1
-    try:
-        run(order)
-        code = 0
-    except BaseException:
-        traceback.print_exc()
-    sys.stderr.flush()
-    os._exit(code)
-
-for line in sys.stdin:
-    order = json.loads(line)
-    pids = [forked(order) for _ in range(order["times"])]
-    print(order["number"], *pids, flush=True)
-    print(order["number"], *(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids), flush=True)
-"""
-
-
-class Driver:
-    """Runs flows in processes of their own, which share their imports."""
-
-    def __init__(self, server: Server, project: Path) -> None:
-        # The process must find the program where this one does, also where it is not installed.
-        paths = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
-        places = {"EVERGREEN_PROJECT": str(project), "EVERGREEN_WORKSPACE": str(project / ".evergreen")}
-        prefect = {
-            "PREFECT_API_URL": f"{server.url}/api",
-            "PREFECT_HOME": server.home,
-            **access.environment(server.key),
-        }
-        prefect["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "WARNING"  # the log of a run is looked into
-        self.log, self._orders = project / "run.log", 0
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", DRIVER, str(self.log)],
-            cwd=project,
-            env=os.environ | places | prefect | {"PYTHONPATH": paths},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def start(
-        self,
-        flow: str,
-        as_of: datetime,
-        known: list[str] | None = None,
-        kinds: Collection[str] = (),
-        times: int = 1,
-        stops: bool = False,
-        **given: Any,
-    ) -> list[int]:
-        """Start a run, or several of the same at once; their processes.
-
-        With ``known`` a run ends after the first write that is not among them, of one of the kinds where any are named.
-        """
-        assert self._process.stdin
-        self._orders += 1
-        given |= {"model": "churn", "as_of": as_of.isoformat()}
-        order = {
-            "number": self._orders,
-            "flow": flow,
-            "known": known,
-            "kinds": sorted(kinds),
-            "times": times,
-            "stops": stops,
-            "given": given,
-        }
-        self._process.stdin.write(json.dumps(order) + "\n")
-        self._process.stdin.flush()
-        return self._said()
-
-    def kill_after(self, kind: str, flow: str, as_of: datetime, **given: Any) -> None:
-        """Start a run that stops at its first write of a kind, and kill it there: it cannot have ended before."""
-        step, deadline = self.log.with_name(f"{self.log.name}.step"), time.monotonic() + 300
-        step.unlink(missing_ok=True)
-        (process,) = self.start(flow, as_of, [], [kind], stops=True, **given)
-        while not step.exists():
-            assert time.monotonic() < deadline, self.log.read_text()
-            time.sleep(0.01)
-        os.kill(process, signal.SIGKILL)
-        assert self.end() == [-signal.SIGKILL], self.log.read_text()
-
-    def end(self) -> list[int]:
-        """Wait for what was started; the exit codes."""
-        return self._said()
-
-    def run(self, flow: str, as_of: datetime, known: list[str] | None = None, **given: Any) -> int:
-        self.start(flow, as_of, known, **given)
-        return self.end()[0]
-
-    def ends_after_each_write(
-        self, flow: str, as_of: datetime, kinds: Collection[str] = (), **given: Any
-    ) -> Iterator[str]:
-        """Run again and again, each time until the next write at which none ended yet; the writes, one by one."""
-        known: list[str] = []
-        while (code := self.run(flow, as_of, known, kinds=kinds, **given)) == 9:
-            known.append(self.log.with_name(f"{self.log.name}.step").read_text())
-            yield known[-1]
-        assert code == 0, f"after {known}: {self.log.read_text()}"
-
-    def close(self) -> None:
-        self._process.communicate(timeout=300)
-
-    def _said(self) -> list[int]:
-        """The answer to the last order; what a failed test did not wait for is passed over."""
-        assert self._process.stdout
-        for line in self._process.stdout:
-            number, *said = map(int, line.split())
-            if number == self._orders:
-                return said
-        raise AssertionError(f"the driver ended: {self._process.poll()}")
 
 
 class Server:
@@ -278,7 +93,7 @@ class Lived:
 
     project: Path
     server: Server
-    driver: Driver
+    driver: Any
     #: By flow and week, the records that it left.
     after: dict[tuple[str, datetime], dict[str, Any]]
 
@@ -326,22 +141,22 @@ def turning(days: int = 135, rows_a_day: int = 40) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lived]:
+def lived(
+    tmp_path_factory: pytest.TempPathFactory, lay_out: Callable[..., Path], drive: Callable[..., Any]
+) -> Iterator[Lived]:
     root, project = tmp_path_factory.mktemp("server"), tmp_path_factory.mktemp("lived")
-    for folder in ("deployments", "expectations", "data"):
-        (project / folder).mkdir()
-    (project / "deployments" / "churn.yaml").write_text(SPEC)
-    turning().to_csv(project / "data" / "customers.csv", index=False)
+    lay_out(project, SPEC, rows=turning())
     server = Server(root)
     server.start()
-    driver = Driver(server, project)  # imports while the server starts
+    # It imports while the server starts.
+    api = {"PREFECT_API_URL": f"{server.url}/api", **access.environment(server.key)}
+    driver = drive(project, PREFECT_HOME=server.home, **api)
     try:
         server.wait()
         whole = Lived(project, server, driver, {})
         live(whole)
         yield whole
     finally:
-        driver.close()
         server.kill()
 
 
@@ -474,6 +289,22 @@ def test_a_run_that_is_killed_from_outside_is_done_by_the_next(
     assert lived.driver.run(flow, week) == 0, lived.driver.log.read_text()
     assert state(lived.workspace) == lived.after[flow, week]
     assert_settled(lived)
+
+
+@pytest.mark.soak
+def test_a_run_that_is_killed_at_any_moment_is_done_by_the_next(lived: Lived, rounds: Iterator[Random]) -> None:
+    for draw in rounds:
+        flow, week = draw.choice(sorted(lived.after))
+        lived.back_to(flow, week)
+        (process,) = lived.driver.start(flow, week)
+        time.sleep(draw.uniform(0, 6))
+        with suppress(ProcessLookupError):  # it has ended
+            os.kill(process, signal.SIGKILL)
+        lived.driver.end()
+        code = lived.driver.run(flow, week)
+        assert code == 0 or (flow, week) == ("monitor", REFUSED), lived.driver.log.read_text()
+        assert state(lived.workspace) == lived.after[flow, week]
+        assert_settled(lived)
 
 
 @pytest.mark.timeout(600)

@@ -59,18 +59,16 @@ def customers() -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory, content: dict[str, Any]) -> Iterator[tuple[Path, ModelVersion]]:
+def trained(
+    tmp_path_factory: pytest.TempPathFactory, lay_out: Callable[..., Path]
+) -> Iterator[tuple[Path, ModelVersion]]:
     """A project whose champion was crowned as of START; trained once for all tests."""
     root = tmp_path_factory.mktemp("watching")
-    for folder in ("deployments", "expectations", "data"):
-        (root / folder).mkdir()
-    (root / "deployments" / "churn.yaml").write_text(SPEC)
-    (root / "expectations" / "customers.yaml").write_text(content["suite"])
+    lay_out(root, SPEC, rows=customers())
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EVERGREEN_PROJECT", str(root))
         patch.setenv("EVERGREEN_WORKSPACE", str(root / ".evergreen"))
         patch.chdir(root)
-        customers().to_csv(root / "data" / "customers.csv", index=False)
         yield root, train("churn", START).version
 
 

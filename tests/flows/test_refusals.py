@@ -52,19 +52,13 @@ class Reigning:
         }
 
 
-def lay_out(root: Path, spec: str, suite: str, rows: pd.DataFrame) -> None:
-    for folder in ("deployments", "expectations", "data"):
-        (root / folder).mkdir(parents=True)
-    spec = spec.replace("[lightgbm, linear]", "[linear]").replace("15d", "10d")
-    (root / "deployments" / "churn.yaml").write_text(spec)
-    (root / "expectations" / "customers.yaml").write_text(suite)
-    rows.to_csv(root / "data" / "customers.csv", index=False)
-
-
 @pytest.fixture(scope="module")
-def reigning(tmp_path_factory: pytest.TempPathFactory, content: dict[str, Any]) -> Reigning:
+def reigning(
+    tmp_path_factory: pytest.TempPathFactory, lay_out: Callable[..., Path], content: dict[str, Any]
+) -> Reigning:
     root = tmp_path_factory.mktemp("reigning")
-    lay_out(root / "project", **content)
+    lay_out(root / "project", content["spec"].replace("[lightgbm, linear]", "[linear]").replace("15d", "10d"))
+    (root / "project" / ".evergreen").rename(root / "workspace")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EVERGREEN_PROJECT", str(root / "project"))
         patch.setenv("EVERGREEN_WORKSPACE", str(root / "workspace"))

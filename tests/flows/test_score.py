@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -29,14 +29,12 @@ A_DAY = 40
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory, content: dict[str, Any]) -> Iterator[tuple[Path, ModelVersion]]:
+def trained(
+    tmp_path_factory: pytest.TempPathFactory, lay_out: Callable[..., Path], content: dict[str, Any]
+) -> Iterator[tuple[Path, ModelVersion]]:
     """A project whose champion, of one quick candidate, was crowned as of 10 March; trained once for all tests."""
     root = tmp_path_factory.mktemp("scoring")
-    for folder in ("deployments", "expectations", "data"):
-        (root / folder).mkdir()
-    (root / "deployments" / "churn.yaml").write_text(content["spec"].replace("[lightgbm, linear]", "[linear]"))
-    (root / "expectations" / "customers.yaml").write_text(content["suite"])
-    content["rows"].to_csv(root / "data" / "customers.csv", index=False)
+    lay_out(root, content["spec"].replace("[lightgbm, linear]", "[linear]"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EVERGREEN_PROJECT", str(root))
         patch.setenv("EVERGREEN_WORKSPACE", str(root / ".evergreen"))

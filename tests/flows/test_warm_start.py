@@ -5,18 +5,16 @@ from __future__ import annotations
 import json
 import logging
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
 from evergreen import training
-from flows.train import train
+from flows.train import Outcome, train
 
 
 def test_an_automatic_retraining_fits_the_champions_recipe_again_and_searches_where_it_fell_behind(
-    project: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    first: Outcome, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    first = train("churn", datetime(2026, 3, 10, tzinfo=UTC))
     with caplog.at_level(logging.INFO, logger="evergreen"):
         same = train("churn", datetime(2026, 4, 1, tzinfo=UTC), search="auto")
     assert same.version.recipe == first.version.recipe

@@ -17,6 +17,7 @@ from evergreen.workspace import Workspace
 
 HEADERS, URL = "PREFECT_CLIENT_CUSTOM_HEADERS", "PREFECT_API_URL"
 OURS = "http://127.0.0.1:4321"
+pytestmark = pytest.mark.usefixtures("no_server")
 
 
 @pytest.fixture

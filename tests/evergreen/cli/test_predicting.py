@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,19 +22,17 @@ MARCH = datetime(2026, 3, 10, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory, content: dict[str, Any]) -> Iterator[Path]:
+def root(
+    tmp_path_factory: pytest.TempPathFactory, lay_out: Callable[..., Path], content: dict[str, Any]
+) -> Iterator[Path]:
     """A project with a join and an expression, whose champion is one quick candidate; trained once for all tests."""
     from flows.train import train
 
     root = tmp_path_factory.mktemp("predicting")
-    for folder in ("deployments", "expectations", "data"):
-        (root / folder).mkdir()
     spec = content["spec"].replace("[lightgbm, linear]", "[linear]")
     spec = spec.replace("  target:", "  join: [{source: data/plans.csv, on: [plan]}]\n  target:")
     spec += "features: {expressions: {dear: amount / fee}}\n"
-    (root / "deployments" / "churn.yaml").write_text(spec)
-    (root / "expectations" / "customers.yaml").write_text(content["suite"])
-    content["rows"].to_csv(root / "data" / "customers.csv", index=False)
+    lay_out(root, spec)
     plans = pd.DataFrame({"plan": ["basic", "plus", "pro"], "fee": [10.0, 20.0, 40.0], "code": ["001", "002", "x"]})
     plans.to_csv(root / "data" / "plans.csv", index=False)
     with pytest.MonkeyPatch.context() as patch:

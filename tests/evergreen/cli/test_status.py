@@ -16,6 +16,7 @@ from evergreen.io.records import ChampionHistory, MonitoringRecords, local_recor
 EVERGREEN = str(Path(sys.executable).parent / "evergreen")
 MARCH = datetime(2026, 3, 1, tzinfo=UTC)
 WEEK = timedelta(days=7)
+pytestmark = pytest.mark.usefixtures("no_server")
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -24,7 +24,8 @@ sys.stdin.read()
 
 def environment(project: Path, **extra: str) -> dict[str, str]:
     home = {"PREFECT_HOME": str(project / ".evergreen" / "prefect")}
-    return {name: value for name, value in os.environ.items() if name != "PREFECT_HOME"} | home | extra
+    ours = ("PREFECT_HOME", "PREFECT_API_URL", "PREFECT_CLIENT_CUSTOM_HEADERS")
+    return {name: value for name, value in os.environ.items() if name not in ours} | home | extra
 
 
 def begin(project: Path, **extra: str) -> subprocess.Popen[str]:

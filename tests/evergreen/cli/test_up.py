@@ -29,7 +29,7 @@ from flows.train import train
 EVERGREEN = str(Path(sys.executable).parent / "evergreen")
 #: Seconds after which what has not come never comes; the machine may be slow.
 _PATIENCE = 600
-pytestmark = pytest.mark.timeout(2400)
+pytestmark = [pytest.mark.timeout(2400), pytest.mark.usefixtures("no_server")]
 
 #: A source to which rows are added while one looks; ten days ago the plans turned round.
 STREAM = """

