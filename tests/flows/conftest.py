@@ -53,7 +53,7 @@ class Driver:
         places = {"EVERGREEN_PROJECT": str(project), "EVERGREEN_WORKSPACE": str(project / ".evergreen")}
         self.log, self._orders = project / "run.log", 0
         self._process = subprocess.Popen(
-            [sys.executable, "-P", str(Path(__file__).with_name("driver.py")), str(self.log)],
+            [sys.executable, "-P", str(Path(__file__).parents[1] / "driver.py"), str(self.log)],
             cwd=project,
             # The log of a run is looked into.
             env=os.environ

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -16,10 +17,13 @@ from evergreen.cli import main
 from evergreen.cli.training import _reports
 from evergreen.handoffs import RuleResult, Snapshot, ValidationReport
 
+#: A command in a process of its own, which a fixture forks.
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
-def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [str(Path(sys.executable).parent / "evergreen"), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, env=os.environ | environment, check=False)
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 def test_help_names_every_command() -> None:
@@ -37,53 +41,53 @@ def test_help_imports_none_of_the_giants() -> None:
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
-def test_check_accepts_a_right_project_and_names_what_is_wrong(project: Path) -> None:
-    assert run("check").returncode == 0
+def test_check_accepts_a_right_project_and_names_what_is_wrong(project: Path, evergreen: Run) -> None:
+    assert evergreen("check").returncode == 0
     spec = project / "deployments" / "churn.yaml"
     spec.write_text(spec.read_text().replace("floors", "flors"))
-    broken = run("check")
+    broken = evergreen("check")
     assert broken.returncode == 2
     assert "churn.yaml: promotion.flors: unknown key; did you mean floors?" in broken.stderr
     assert "Traceback" not in broken.stderr
 
 
-def test_check_tells_a_program_what_is_wrong(project: Path) -> None:
+def test_check_tells_a_program_what_is_wrong(project: Path, evergreen: Run) -> None:
     right = {"models": ["churn"], "suites": ["customers"], "problems": [], "functions": []}
-    assert json.loads(run("check", "--json").stdout) == right
+    assert json.loads(evergreen("check", "--json").stdout) == right
     spec = project / "deployments" / "churn.yaml"
     spec.write_text(spec.read_text().replace("floors", "flors"))
-    broken = run("check", "--json")
+    broken = evergreen("check", "--json")
     assert broken.returncode == 2
     (problem,) = json.loads(broken.stdout)["problems"]
     assert problem.endswith("churn.yaml: promotion.flors: unknown key; did you mean floors?")
 
 
-def test_doctor_says_what_cannot_be_written_and_what_to_do(project: Path, tmp_path: Path) -> None:
-    well = run("doctor", "--json")
+def test_doctor_says_what_cannot_be_written_and_what_to_do(project: Path, tmp_path: Path, evergreen: Run) -> None:
+    well = evergreen("doctor", "--json")
     assert well.returncode == 0, well.stdout
     findings = json.loads(well.stdout)["findings"]
     assert [one["what"] for one in findings if not one["right"] and one["bars"]] == []
     (tmp_path / "file").write_text("in the way")
-    ill = run("doctor", EVERGREEN_WORKSPACE=str(tmp_path / "file"), EVERGREEN_STORE="nowhere://store")
+    ill = evergreen("doctor", EVERGREEN_WORKSPACE=str(tmp_path / "file"), EVERGREEN_STORE="nowhere://store")
     assert ill.returncode == 1
     assert f"LOOK workspace {tmp_path / 'file'}: it cannot be written; set EVERGREEN_WORKSPACE" in ill.stdout
     assert "LOOK store nowhere://store: cannot be written (Protocol not known: nowhere)" in ill.stdout
 
 
-def test_a_window_that_ends_before_it_begins_is_refused_before_anything_is_read(project: Path) -> None:
-    refused = run("evaluate", "churn", "--start", "2026-03-02", "--end", "2026-03-01")
+def test_a_window_that_ends_before_it_begins_is_refused_before_anything_is_read(project: Path, evergreen: Run) -> None:
+    refused = evergreen("evaluate", "churn", "--start", "2026-03-02", "--end", "2026-03-01")
     assert refused.returncode == 2
     assert "--start 2026-03-02 00:00:00 is not before --end 2026-03-01 00:00:00" in refused.stderr
 
 
 @pytest.mark.parametrize("command", [["models"], ["show"], ["quarantine"]])
 def test_a_model_that_is_not_there_is_refused_with_the_names_of_those_that_are(
-    command: list[str], project: Path
+    command: list[str], project: Path, evergreen: Run
 ) -> None:
-    refused = run(*command, "chrun")
+    refused = evergreen(*command, "chrun")
     assert refused.returncode == 2
     assert "chrun.yaml: no such model; did you mean churn?" in refused.stderr
-    early = run("show", "churn")
+    early = evergreen("show", "churn")
     assert (early.returncode, early.stderr) == (2, "error: churn: no versions yet; run: evergreen train churn\n")
 
 
@@ -186,9 +190,9 @@ def test_what_nobody_foresaw_ends_in_two_lines_and_a_report(
     assert "hunter2" not in text
 
 
-def test_check_names_a_suite_that_is_not_there(project: Path) -> None:
+def test_check_names_a_suite_that_is_not_there(project: Path, evergreen: Run) -> None:
     (project / "expectations" / "customers.yaml").rename(project / "expectations" / "costumers.yaml")
-    broken = run("check")
+    broken = evergreen("check")
     assert broken.returncode == 2
     assert "no expectations/customers.yaml; did you mean costumers?" in broken.stderr
 
@@ -206,8 +210,8 @@ def test_outside_a_project_a_command_says_so(tmp_path: Path) -> None:
     assert "no deployments/" in refused.stderr
 
 
-def test_train_and_look_from_the_command_line(project: Path) -> None:
-    trained = run("train", "churn", "--as-of", "2026-03-10", "--json")
+def test_train_and_look_from_the_command_line(project: Path, evergreen: Run) -> None:
+    trained = evergreen("train", "churn", "--as-of", "2026-03-10", "--json")
     assert trained.returncode == 0, trained.stderr
     outcome = json.loads(trained.stdout)
     assert outcome["promoted"]
@@ -216,25 +220,25 @@ def test_train_and_look_from_the_command_line(project: Path) -> None:
     assert values == sorted(values, reverse=True)
     assert (Path(outcome["reports"]) / "summary.md").read_text().startswith("## churn: promoted")
     assert "churn: promoted: held: roc_auc gains" in trained.stderr
-    again = run("train", "churn", "--as-of", "2026-03-10").stdout
+    again = evergreen("train", "churn", "--as-of", "2026-03-10").stdout
     assert re.search(r"^candidates .* by roc_auc on the tuning rows$", again, re.M)
     assert f"reports    {outcome['reports']}\n" in again
-    listed = run("models", "churn")
+    listed = evergreen("models", "churn")
     assert "champion" in listed.stdout
     assert "roc_auc" in listed.stdout
-    shown = run("show", "churn", "1")
+    shown = evergreen("show", "churn", "1")
     assert "has seen" in shown.stdout
-    aside = json.loads(run("quarantine", "churn", "--json").stdout)
+    aside = json.loads(evergreen("quarantine", "churn", "--json").stdout)
     assert len(aside) == 3
-    released = run("quarantine", "churn", "--release", "c000007", "--why", "a refund")
+    released = evergreen("quarantine", "churn", "--release", "c000007", "--why", "a refund")
     assert released.returncode == 0
-    assert run("quarantine", "churn", "--release", "c000008", "--why", "x").returncode == 2
+    assert evergreen("quarantine", "churn", "--release", "c000008", "--why", "x").returncode == 2
 
 
-def test_too_few_unseen_rows_have_an_exit_code_of_their_own(project: Path) -> None:
+def test_too_few_unseen_rows_have_an_exit_code_of_their_own(project: Path, evergreen: Run) -> None:
     spec = project / "deployments" / "churn.yaml"
     spec.write_text(spec.read_text().replace("slices: [plan]", "slices: [plan], min_rows: 100000"))
-    kept = run("train", "churn", "--as-of", "2026-03-10")
+    kept = evergreen("train", "churn", "--as-of", "2026-03-10")
     assert kept.returncode == 10, kept.stderr
     assert "NOT PROMOTED: version 1 of churn" in kept.stdout
 

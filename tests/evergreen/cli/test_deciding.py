@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -48,13 +48,6 @@ def run(*arguments: str) -> str:
         raise found.exception
     assert found.exit_code == 0, found.output
     return found.stdout
-
-
-def command(*arguments: str) -> None:
-    """Run a command that needs a server of its own in a process of its own."""
-    program = str(Path(sys.executable).parent / "evergreen")
-    done = subprocess.run([program, *arguments], capture_output=True, text=True, env=dict(os.environ), check=False)
-    assert done.returncode == 0, done.stderr
 
 
 def test_each_bar_says_when_it_ends() -> None:
@@ -202,7 +195,9 @@ def test_without_a_champion_before_there_is_nothing_to_go_back_to(project: Path)
 
 
 @pytest.mark.timeout(600)
-def test_a_person_promotes_rolls_back_and_is_stopped_by_a_freeze(project: Path) -> None:
+def test_a_person_promotes_rolls_back_and_is_stopped_by_a_freeze(
+    project: Path, evergreen: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
     """Through the real flow, as commands in processes of their own."""
     from flows.promote import promote
     from flows.train import train
@@ -215,8 +210,12 @@ def test_a_person_promotes_rolls_back_and_is_stopped_by_a_freeze(project: Path) 
     second = registry.register(first, {})
     records.settle("other", second, Verdict(False, (Rule("gain", False, "does not gain"),)), None, None)
 
-    command("promote", "churn", "2", "--why", "a person knows better")
-    command("rollback", "churn", "--why", "no, it was worse")
+    for words in (
+        ("promote", "churn", "2", "--why", "a person knows better"),
+        ("rollback", "churn", "--why", "no, it was worse"),
+    ):
+        done = evergreen(*words)
+        assert done.returncode == 0, done.stderr
     reigns = records.champions("churn")
     assert [(reign.version.version, reign.kind) for reign in reigns[1:]] == [(2, "by hand"), (1, "by hand")]
     assert reigns[-1].why == "rollback from version 2: no, it was worse"

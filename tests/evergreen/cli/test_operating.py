@@ -2,9 +2,8 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import subprocess
-import sys
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -54,9 +53,10 @@ def test_a_scoring_tells_range_rows_version_and_where_the_predictions_are(capsys
         assert words in shown
 
 
-def test_without_a_champion_score_says_what_to_do(project: Path) -> None:
-    command = [str(Path(sys.executable).parent / "evergreen"), "score", "churn", "--as-of", "2026-03-10", "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, env=os.environ, check=False)
+def test_without_a_champion_score_says_what_to_do(
+    project: Path, evergreen: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    done = evergreen("score", "churn", "--as-of", "2026-03-10", "--json")
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
     assert answer["scorings"] == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,14 +13,11 @@ import pytest
 from evergreen.handoffs import Evidence, Health, Interval, ModelVersion, RetrainingDecision, Rule, Verdict, WindowValue
 from evergreen.io.records import ChampionHistory, MonitoringRecords, local_records
 
-EVERGREEN = str(Path(sys.executable).parent / "evergreen")
 MARCH = datetime(2026, 3, 1, tzinfo=UTC)
 WEEK = timedelta(days=7)
 pytestmark = pytest.mark.usefixtures("no_server")
-
-
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([EVERGREEN, *arguments], capture_output=True, text=True, check=False)
+#: A command in a process of its own, which a fixture forks.
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture
@@ -46,8 +43,8 @@ def watched(project: Path) -> Path:
     return workspace
 
 
-def test_status_shows_what_the_records_say_of_every_model(watched: Path) -> None:
-    shown = run("status")
+def test_status_shows_what_the_records_say_of_every_model(watched: Path, evergreen: Run) -> None:
+    shown = evergreen("status")
     assert shown.returncode == 0, shown.stderr
     for words in (
         "version 1 since 2026-03-01",
@@ -58,7 +55,7 @@ def test_status_shows_what_the_records_say_of_every_model(watched: Path) -> None
         "no Prefect server runs",
     ):
         assert words in shown.stdout
-    told = json.loads(run("status", "--json").stdout)
+    told = json.loads(evergreen("status", "--json").stdout)
     (model,) = told["models"]
     assert (model["champion"], model["quarantined"], model["drifted"]) == (1, 1, True)
     assert model["cool_down"] == "the last training was 7 days ago: cool-down 28 days"
@@ -66,11 +63,11 @@ def test_status_shows_what_the_records_say_of_every_model(watched: Path) -> None
     assert told["disk_bytes"] > 0
 
 
-def test_status_of_a_new_project_says_what_to_do(project: Path) -> None:
-    assert "none yet; run: evergreen train churn" in run("status").stdout
+def test_status_of_a_new_project_says_what_to_do(project: Path, evergreen: Run) -> None:
+    assert "none yet; run: evergreen train churn" in evergreen("status").stdout
 
 
-def test_clean_removes_an_old_table_only_when_told_to(watched: Path) -> None:
+def test_clean_removes_an_old_table_only_when_told_to(watched: Path, evergreen: Run) -> None:
     import os
 
     old, new = (watched / "store" / "snapshots" / f"{name}.parquet" for name in ("old", "new"))
@@ -79,12 +76,12 @@ def test_clean_removes_an_old_table_only_when_told_to(watched: Path) -> None:
         path.write_bytes(b"x" * 2**20)
     year_ago = datetime.now(UTC) - timedelta(days=365)
     os.utime(old, (year_ago.timestamp(), year_ago.timestamp()))
-    shown = run("clean", "--dry-run")
+    shown = evergreen("clean", "--dry-run")
     assert shown.returncode == 0, shown.stderr
     assert "would remove" in shown.stdout
     assert "old.parquet" in shown.stdout
     assert "1 tables: 1.0 MiB; 1 items stay" in shown.stdout
     assert old.exists()
-    run("clean")
+    evergreen("clean")
     assert not old.exists()
     assert new.exists()

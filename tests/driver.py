@@ -1,8 +1,8 @@
-"""A program that imports all that flows need once, then forks a process for each run that is asked for.
+"""A program that imports what flows and commands need once, then forks a process for each run that is asked for.
 
-An order is a line of JSON on stdin. A run may be told to end, without a word, after the first of its writes at which
-none ended before: whatever is written, it goes through one of these doors. What is read again needs no end of its own.
-Or it stops there, to be killed.
+An order is a line of JSON on stdin: a flow, or a command of the program. The run of a flow may be told to end, without
+a word, after the first of its writes at which none ended before: whatever is written, it goes through one of these
+doors. What is read again needs no end of its own. Or it stops there, to be killed.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from typing import Any
 import sqlalchemy.event
 from sqlalchemy import Connection
 
+from evergreen.cli import main
 from evergreen.io.records.database import Database
 from evergreen.io.registry import Registry
 from evergreen.io.store import Store
@@ -62,16 +63,16 @@ def end_after_a_write(log: str, known: list[str], kinds: list[str], stops: bool)
 
         setattr(owner, name, noting)
 
-    begin, fsync = Database.begin, os.fsync
+    writing, fsync = Database.writing, os.fsync
 
     @contextmanager
-    def noting(self: Database) -> Iterator[Connection]:
+    def noting(self: Database, model: str = "") -> Iterator[Connection]:
         tables: set[str] = set()
 
         def executed(connection: object, cursor: object, statement: str, *rest: object) -> None:
             tables.update(re.findall(r"^(?:INSERT|DELETE|UPDATE)\b.*?(\w+) *(?:\(|SET|WHERE)", statement))
 
-        with begin(self) as connection:
+        with writing(self, model) as connection:
             sqlalchemy.event.listen(connection, "before_cursor_execute", executed)
             yield connection
         if tables:
@@ -81,14 +82,21 @@ def end_after_a_write(log: str, known: list[str], kinds: list[str], stops: bool)
         wrote("aside")
         fsync(file)
 
-    Database.begin, os.fsync = noting, not_yet_in_its_place
+    Database.writing, os.fsync = noting, not_yet_in_its_place
     noted(Store, "write", lambda args: f"table {args[2]}")
     for name in ("log_model", "log_files", "register", "set_alias"):
         noted(Registry, name, lambda args, name=name: f"registry {name}")
 
 
 def run(log: str, order: dict[str, Any]) -> None:
-    """Run a flow as it was ordered."""
+    """Run a flow or a command as it was ordered."""
+    if "command" in order:
+        os.chdir(order["folder"])
+        os.environ.clear()
+        os.environ.update(order["environment"])
+        sys.argv = ["evergreen", *order["command"]]
+        main()
+        return
     name, given = order["flow"], order["given"]
     if order["known"] is not None:
         end_after_a_write(log, order["known"], order["kinds"], order["stops"])
@@ -101,17 +109,19 @@ def forked(log: str, order: dict[str, Any]) -> int:
     pid = os.fork()
     if pid:
         return pid
-    output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND)
-    os.dup2(output, 1)
-    os.dup2(output, 2)
+    for number, path in ((1, log), (2, order.get("errors", log))):
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND), number)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     faulthandler.dump_traceback_later(100, exit=False)  # a run that hangs says where
     code = 1
     try:
         run(log, order)
         code = 0
+    except SystemExit as end:
+        code = int(end.code or 0)
     except BaseException:
         traceback.print_exc()
+    sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
 
@@ -122,7 +132,7 @@ def answer(*numbers: int) -> None:
     sys.stdout.flush()
 
 
-def main(log: str) -> None:
+def serve(log: str) -> None:
     """Answer each order with the processes that were started for it, and then with their exit codes."""
     for name in NEEDED:
         importlib.import_module(name)
@@ -134,4 +144,4 @@ def main(log: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    serve(sys.argv[1])
