@@ -91,8 +91,8 @@ bench-scoring: install ## predicting a Parquet file of 1,000,000 rows beside the
 bench-threads: install ## two candidates at once with a thread each, beside one after the other with two
 	OMP_WAIT_POLICY=passive $(BIN)/python -m benchmarks.threads
 
-bench-quality: install ## the best model in equal time beside FLAML, AutoGluon, Optuna and others (TABLES=DIR BUDGET=30,60,120 KEEP=DIR)
-	OMP_WAIT_POLICY=passive $(BIN)/python -m benchmarks.quality $(TABLES) --budget $(or $(BUDGET),60) $(if $(KEEP),--keep $(KEEP))
+bench-quality: install ## the best model in equal time beside FLAML, AutoGluon, Optuna and others (TABLES=DIR BUDGET=30,60,120 KEEP=DIR SEEDS=3)
+	OMP_WAIT_POLICY=passive $(BIN)/python -m benchmarks.quality $(TABLES) --budget $(or $(BUDGET),60) $(if $(KEEP),--keep $(KEEP)) $(if $(SEEDS),--seeds $(SEEDS))
 
 learn-portfolio: install ## the order of the portfolio from benchmarks/portfolio.csv, judged on tables left out
 	$(BIN)/python -m benchmarks.portfolio_order learn

@@ -14,38 +14,26 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
-from benchmarks.quality_systems import SEARCHING, SYSTEMS
+from benchmarks.quality_report import PEERS, PLAIN, Compared, Tally, behind, conclude, loss_of
+from benchmarks.quality_systems import SEARCHING, SEEDED, SYSTEMS
 from benchmarks.quality_tables import Job, lay_out, manifest, packaged
 from evergreen.errors import EvergreenError
-from evergreen.metrics import find_metric
 from evergreen.statistics import metric_interval, paired_interval
 
 _METRIC = {"binary": "roc_auc", "multiclass": "log_loss", "regression": "rmse"}
 _INSTALLED = {"flaml": ["flaml[automl]<3", "pyarrow"], "autogluon": ["autogluon.tabular[lightgbm,catboost,xgboost]"]}
-#: The system that ours must never be significantly worse than, and times the budget from which a system is over it.
-_PLAIN, _OVER = "lightgbm-stopped", 1.1
+#: Times the budget from which a system is over it.
+_OVER = 1.1
 _SYSTEMS = Path(__file__).with_name("quality_systems.py")
 _OURS = Path(__file__).parents[1] / "evergreen"
 #: Times the budget after which a system is ended, and seconds on top for its imports.
 _ENDED, _IMPORTS = 3.0, 120.0
-
-
-@dataclass
-class Tally:
-    """What adds up over the tables: ranks by system; of ours where it is over the budget, where worse, how quick."""
-
-    budget: float
-    ranks: dict[str, list[float]]
-    over: list[str] = field(default_factory=list)
-    worse: list[str] = field(default_factory=list)
-    speeds: list[float] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -54,6 +42,11 @@ class Bench:
 
     kept: Path
     pythons: dict[str, str]
+    seeds: int = 1
+
+    def seeds_of(self, system: str) -> range:
+        """Seeds that a system is run with."""
+        return range(self.seeds if system in SEEDED else 1)
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -69,106 +62,113 @@ def main(arguments: Sequence[str]) -> None:
         default="",
         help="a folder that keeps what is measured: none is measured again, ours when its code has changed",
     )
+    parser.add_argument("--seeds", type=int, default=1, help=f"seeds of {' and '.join(SEEDED)}, averaged")
     given = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="quality-") as name:
         folder = Path(name)
         kept = Path(given.keep).resolve() if given.keep else folder / "kept"
         kept.mkdir(parents=True, exist_ok=True)
         homes = Path(given.environments).resolve() if given.environments else folder
-        bench = Bench(kept, _environments(given.systems.split(","), homes))
-        ranks: list[dict[str, list[float]]] = [
-            {system: [] for system in bench.pythons} for _ in given.budget.split(",")
+        bench = Bench(kept, _environments(given.systems.split(","), homes), given.seeds)
+        tallies = [Tally(float(budget)) for budget in given.budget.split(",")]
+        jobs = [
+            job
+            for job in (manifest(Path(given.folder)) if given.folder else packaged(folder))
+            if not given.only or job.name in given.only.split(",")
         ]
-        tallies = [Tally(float(b), rank) for b, rank in zip(given.budget.split(","), ranks, strict=True)]
-        for number, job in enumerate(manifest(Path(given.folder)) if given.folder else packaged(folder)):
-            if not given.only or job.name in given.only.split(","):
-                table = folder / f"table-{number}"
-                try:
-                    truth = lay_out(job, table)
-                except (ValueError, EvergreenError) as error:
-                    print(f"\n## {job.name}: left out: {error}", flush=True)
-                    continue
-                for tally in tallies:
-                    _compare(job, truth, table, bench, tally)
+        print(f"{len(jobs)} tables: at most {_hours(len(jobs), bench, tallies):.1f} hours, less what is kept already")
+        for number, job in enumerate(jobs):
+            table = folder / f"table-{number}"
+            try:
+                truth = lay_out(job, table)
+            except (ValueError, EvergreenError) as error:
+                print(f"\n## {job.name}: left out: {error}", flush=True)
+                continue
+            for tally in tallies:
+                _compare(job, truth, table, bench, tally)
         for tally in tallies:
-            _conclude(tally)
+            conclude(tally)
+
+
+def _hours(n_tables: int, bench: Bench, tallies: Sequence[Tally]) -> float:
+    """How long all runs take at most, if each takes its whole budget."""
+    longest = max(tally.budget for tally in tallies)
+    every = sum(tally.budget for tally in tallies)
+    seconds = sum((every if one in SEARCHING else longest) * len(bench.seeds_of(one)) for one in bench.pythons)
+    return n_tables * seconds / 3600
 
 
 def _compare(job: Job, truth: NDArray[np.float64], table: Path, bench: Bench, tally: Tally) -> None:
     metric = _METRIC[job.task]
     print(f"\n## {job.name}: {metric}, {len(job.frame):,} rows, {len(truth):,} judge, {tally.budget:g} s", flush=True)
     print(f"{'system':24}{'value':>9}{'95 % interval':>24}{'seconds':>9}{'MiB':>7}{'rows/s':>10}")
-    values, found_by = {}, {}
+    compared, found_by = Compared(job.name, {system: [] for system in bench.pythons}), {}
     for system in bench.pythons:
-        found = _measured(system, bench, table, job.name, tally.budget)
-        if isinstance(found, str):
-            print(f"{system:24}{found}", flush=True)
-            values[system] = -np.inf
-            continue
-        prediction, (seconds, peak, speed) = found
-        found_by[system] = prediction, speed
-        interval = metric_interval(metric, truth, prediction)
-        values[system] = interval.value if find_metric(metric).greater_is_better else -interval.value
-        over = " OVER BUDGET" if seconds > _OVER * tally.budget else ""
-        tally.over += [job.name] if over and system == "ours" else []
-        between = f"{interval.low:.4g} to {interval.high:.4g}"
-        print(f"{system:24}{interval.value:9.4g}{between:>24}{seconds:9.1f}{peak:7.0f}{speed:10,.0f}{over}", flush=True)
-    for system, rank in zip(values, stats.rankdata([-value for value in values.values()]), strict=True):
-        tally.ranks[system].append(float(rank))
-    if {"ours", _PLAIN} <= found_by.keys():
-        gain = paired_interval(metric, truth, found_by["ours"][0], found_by[_PLAIN][0])
+        for seed in bench.seeds_of(system):
+            found = _measured(system, bench, table, job.name, tally.budget, seed)
+            if isinstance(found, str):
+                print(f"{system:24}{found}", flush=True)
+                compared.losses[system].append(np.inf)
+                continue
+            prediction, (seconds, peak, speed, told) = found
+            found_by.setdefault(system, (prediction, speed))
+            interval = metric_interval(metric, truth, prediction)
+            loss = loss_of(metric, interval.value)
+            compared.losses[system].append(loss)
+            compared.gaps += [float(np.log(loss / loss_of(metric, told)))] if np.isfinite(told) else []
+            over = " OVER BUDGET" if seconds > _OVER * tally.budget else ""
+            tally.over += [job.name] if over and system == "ours" else []
+            between = f"{interval.low:.4g} to {interval.high:.4g}"
+            print(
+                f"{system:24}{interval.value:9.4g}{between:>24}{seconds:9.1f}{peak:7.0f}{speed:10,.0f}{over}",
+                flush=True,
+            )
+    tally.tables.append(compared)
+    if {"ours", PLAIN} <= found_by.keys():
+        gain = paired_interval(metric, truth, found_by["ours"][0], found_by[PLAIN][0])
         tally.worse += [job.name] if gain.high < 0 else []
-        print(f"ours gains {gain.value:.3g} over {_PLAIN} (95 % {gain.low:.3g} to {gain.high:.3g})", flush=True)
+        print(f"ours gains {gain.value:.3g} over {PLAIN} (95 % {gain.low:.3g} to {gain.high:.3g})", flush=True)
+    for peer in PEERS:
+        if {"ours", peer} <= found_by.keys():
+            gain = paired_interval(metric, truth, found_by["ours"][0], found_by[peer][0])
+            if np.isfinite(gain.low):
+                compared.p_behind[peer] = behind(gain.value, gain.low, compared.mean_losses[peer])
     if {"ours", "autogluon"} <= found_by.keys():
         tally.speeds.append(found_by["ours"][1] / found_by["autogluon"][1])
 
 
-def _conclude(tally: Tally) -> None:
-    ranks = tally.ranks
-    count = len(next(iter(ranks.values()), []))
-    if not count:
-        raise SystemExit("no table was compared; look at --only and at the manifest")
-    print(
-        f"\n## mean rank over {count} tables, {tally.budget:g} s (1 is best; p: Wilcoxon's signed ranks against ours)"
-    )
-    for system in sorted(ranks, key=lambda name: float(np.mean(ranks[name]))):
-        p = ""
-        if system != "ours" and "ours" in ranks and ranks[system] != ranks["ours"]:
-            p = f"  p {stats.wilcoxon(ranks['ours'], ranks[system]).pvalue:.3f}"
-        print(f"{system:24}{np.mean(ranks[system]):6.2f}{p}")
-    print(f"ours over budget: {', '.join(tally.over) or 'nowhere'}")
-    print(f"ours significantly worse than {_PLAIN}: {', '.join(tally.worse) or 'nowhere'}")
-    if tally.speeds:
-        print(f"ours scores {np.median(tally.speeds):.1f} times AutoGluon's rows per second (median over tables)")
-
-
 def _measured(
-    system: str, bench: Bench, folder: Path, table: str, budget: float
+    system: str, bench: Bench, folder: Path, table: str, budget: float, seed: int
 ) -> tuple[NDArray[np.float64], list[float]] | str:
-    """A system's predictions and its seconds, memory and speed, kept or made now; in words what went wrong."""
+    """A system's predictions with its seconds, memory, speed and what it told of itself; in words what went wrong."""
     digest = hashlib.sha256()
     for part in ("train.parquet", "test.parquet", "meta.json"):
         digest.update((folder / part).read_bytes())
     for path in sorted(_OURS.rglob("*.py")) if system == "ours" else ():
         digest.update(path.read_bytes())
     seconds = f"{budget:g}" if system in SEARCHING else "any"
-    path = bench.kept / f"{table}-{digest.hexdigest()[:8]}.{seconds}.{system}.npz"
+    which = f"{system}.seed{seed}" if seed else system
+    path = bench.kept / f"{table}-{digest.hexdigest()[:8]}.{seconds}.{which}.npz"
     if not path.exists():
-        problem = _run(system, bench.pythons[system], folder, budget)
+        problem = _run(system, bench.pythons[system], folder, budget, seed)
         if problem:
             return problem
         shutil.copyfile(folder / f"{system}.npz", path.with_suffix(".part"))
         path.with_suffix(".part").replace(path)
     with np.load(path) as found:
-        return found["prediction"], found["costs"].tolist()
+        costs = found["costs"].tolist()
+        return found["prediction"], [
+            *costs,
+            *[np.nan] * (4 - len(costs)),
+        ]  # what was kept before tells nothing of itself
 
 
-def _run(system: str, python: str, folder: Path, budget: float) -> str:
+def _run(system: str, python: str, folder: Path, budget: float, seed: int) -> str:
     """Let a system write its predictions and what they cost; in words what went wrong, if anything."""
     limits = {f"{name}_NUM_THREADS": "2" for name in ("OMP", "OPENBLAS", "MKL")}
     environment = os.environ | limits | {"OMP_WAIT_POLICY": "passive", "LOKY_MAX_CPU_COUNT": "2"}
     environment["PYTHONPATH"] = str(_SYSTEMS.parents[1]) if system == "ours" else ""
-    command = [python, str(_SYSTEMS), system, str(folder), str(budget)]
+    command = [python, str(_SYSTEMS), system, str(folder), str(budget), str(seed)]
     try:
         ended = subprocess.run(
             command, cwd=folder, env=environment, timeout=_ENDED * budget + _IMPORTS, capture_output=True, text=True

@@ -1,6 +1,6 @@
 """The systems that ``benchmarks.quality`` compares; run as a file, in an environment that may lack this project.
 
-Arguments: the system, a folder with train.parquet, test.parquet and meta.json, the budget in seconds.
+Arguments: the system, a folder with train.parquet, test.parquet and meta.json, the budget in seconds, the seed.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def output(model: Any, task: str, classes: int) -> Predict:
 def _lightgbm(task: str, **settings: Any) -> Any:
     lightgbm = importlib.import_module("lightgbm")
     kind = lightgbm.LGBMRegressor if task == "regression" else lightgbm.LGBMClassifier
-    return kind(n_jobs=2, verbosity=-1, random_state=0, **settings)
+    return kind(**{"n_jobs": 2, "verbosity": -1, "random_state": 0} | settings)
 
 
 def _stopped(
@@ -123,12 +123,13 @@ def optuna_lightgbm(x: Any, y: Any, meta: dict[str, Any], budget: float) -> Pred
             "subsample": trial.suggest_float("subsample", 0.5, 1.0),
             "subsample_freq": 1,
             "reg_lambda": trial.suggest_float("reg_lambda", 1e-3, 100.0, log=True),
+            "random_state": meta["seed"],
         }
         rounds, loss = _stopped(x, y, meta, settings, until)
         trial.set_user_attr("settings", settings | {"n_estimators": rounds})
         return loss
 
-    study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=0))
+    study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=meta["seed"]))
     study.optimize(objective, timeout=_SEARCH * budget)
     model = _lightgbm(meta["task"], **study.best_trial.user_attrs["settings"])
     return output(model.fit(x, y), meta["task"], meta["classes"])
@@ -204,6 +205,8 @@ SYSTEMS: dict[str, Fit] = {
 }  # fmt: skip
 #: Those that make use of more time.
 SEARCHING = ("ours", "optuna-lightgbm", "flaml", "autogluon")
+#: Those that are run with several seeds.
+SEEDED = ("ours", "optuna-lightgbm")
 #: Imported before the clock starts, for every system alike.
 IMPORTS = {
     "ours": ("benchmarks.quality_ours", "evergreen.features", "evergreen.training", "lightgbm", "optuna",
@@ -220,7 +223,7 @@ def main() -> None:
     warnings.filterwarnings("ignore")
     logging.disable(logging.CRITICAL)
     system, folder, budget = sys.argv[1], Path(sys.argv[2]), float(sys.argv[3])
-    meta = json.loads((folder / "meta.json").read_text())
+    meta = json.loads((folder / "meta.json").read_text()) | {"seed": int(sys.argv[4])}
     train, test = (pd.read_parquet(folder / f"{part}.parquet") for part in ("train", "test"))
     y = train.pop("__y").to_numpy(dtype=float if meta["task"] == "regression" else int)
     x, unseen = (train, test) if system == "ours" else (tidy(train, meta), tidy(test, meta))
@@ -229,6 +232,7 @@ def main() -> None:
     began = time.perf_counter()
     predict = SYSTEMS[system](x, y, meta, budget)
     seconds = time.perf_counter() - began
+    told = getattr(predict, "told", np.nan)
     many = pd.concat([unseen] * max(1, 20_000 // len(unseen)), ignore_index=True)
     prediction = predict(unseen)
     predict(many)  # what a system makes ready when it first predicts is no part of its speed
@@ -236,7 +240,7 @@ def main() -> None:
     predict(many)
     speed = len(many) / (time.perf_counter() - began)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    np.savez(folder / f"{system}.npz", prediction=prediction, costs=np.array([seconds, peak, speed]))
+    np.savez(folder / f"{system}.npz", prediction=prediction, costs=np.array([seconds, peak, speed, told]))
 
 
 if __name__ == "__main__":

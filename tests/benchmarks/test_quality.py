@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.quality import Tally, _conclude, main
+from benchmarks.quality import main
+from benchmarks.quality_report import Compared, Tally, behind, conclude, learned_tables, mean_ratio
 from benchmarks.quality_tables import Job, lay_out, manifest
 
 
@@ -29,13 +30,32 @@ def test_a_manifest_names_tables_from_outside(tmp_path: Path) -> None:
 
 
 def test_the_end_says_mean_ranks_and_where_ours_fell_short(capsys: pytest.CaptureFixture[str]) -> None:
-    ranks = {"ours": [1.0, 2.0, 1.0], "flaml": [2.0, 1.0, 2.0]}
-    _conclude(Tally(30.0, ranks, over=["letter"], worse=[], speeds=[2.0, 4.0, 3.0]))
+    learned = sorted(learned_tables())[0]
+    tables = [
+        Compared("a", {"ours": [1.0], "optuna-lightgbm": [2.0]}),
+        Compared("b", {"ours": [2.0, 4.5], "optuna-lightgbm": [2.0, 2.0]}, p_behind={"optuna-lightgbm": 1e-6}),
+        Compared("c", {"ours": [1.0], "optuna-lightgbm": [1.0]}, gaps=[0.1], p_behind={"optuna-lightgbm": 0.5}),
+        Compared(learned, {"ours": [1.0], "optuna-lightgbm": [9.0]}),
+    ]
+    conclude(Tally(30.0, tables, over=["letter"], worse=[], speeds=[2.0, 4.0, 3.0]))
     said = capsys.readouterr().out
+    assert f"learned from, not counted: {learned}" in said
     assert "mean rank over 3 tables" in said
+    assert "beside optuna-lightgbm: -9.59 % (95 % -69.31 to +40.55)" in said
+    assert "worst: b +40.5 %, c +0.0 %, a -69.3 %" in said
+    assert "behind by a paired test (Holm): b\n" in said
+    assert "on the rows that chose: +10.0 %" in said
+    assert "ours: seeds differ by 57.34 % (median of 1 tables)" in said
     assert "ours over budget: letter" in said
     assert "ours significantly worse than lightgbm-stopped: nowhere" in said
     assert "3.0 times AutoGluon's rows per second" in said
+
+
+def test_a_hundredth_behind_is_not_told_and_much_more_is() -> None:
+    assert behind(-0.01, -0.012, 1.0) == pytest.approx(0.5)
+    assert behind(-0.05, -0.052, 1.0) < 1e-6
+    mean, low, high = mean_ratio(np.full(9, 0.2))
+    assert (mean, low, high) == pytest.approx((0.2, 0.2, 0.2))
 
 
 def test_what_is_kept_is_not_measured_again_and_what_takes_no_budget_runs_once(
