@@ -102,7 +102,8 @@ def _compare(job: Job, truth: NDArray[np.float64], table: Path, bench: Bench, ta
     metric = _METRIC[job.task]
     print(f"\n## {job.name}: {metric}, {len(job.frame):,} rows, {len(truth):,} judge, {tally.budget:g} s", flush=True)
     print(f"{'system':24}{'value':>9}{'95 % interval':>24}{'seconds':>9}{'MiB':>7}{'rows/s':>10}")
-    compared, found_by = Compared(job.name, {system: [] for system in bench.pythons}), {}
+    compared = Compared(job.name, {system: [] for system in bench.pythons})
+    found_by = dict[str, tuple[NDArray[np.float64], float]]()
     for system in bench.pythons:
         for seed in bench.seeds_of(system):
             found = _measured(system, bench, table, job.name, tally.budget, seed)

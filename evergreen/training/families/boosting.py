@@ -139,7 +139,8 @@ def boost(
         nonlocal cut
         watch.check()
         if env.iteration + 1 == _PROBE:
-            watch.check_room((watch.clock() - began) * (watch.way / model.learning_rate / _PROBE - 1))
+            expected = min(watch.way / model.learning_rate, model.n_estimators)
+            watch.check_room((watch.clock() - began) * (expected / _PROBE - 1))
         curve.append(env.evaluation_result_list[0][2])
         cut = watch.late
         if cut or (_comparable(watched, problem) and _lost(curve, greater, watch.to_beat)):
@@ -150,7 +151,7 @@ def boost(
     how |= _objective(model, problem) | {"metric": watched.name, "num_threads": train.threads}
     booster = lightgbm.train(
         how, binned(train, categorical), model.n_estimators, valid_sets=[binned(tuning, categorical, train)],
-        callbacks=[lightgbm.early_stopping(_patience(model.learning_rate), verbose=False), look],
+        callbacks=[lightgbm.early_stopping(patience(model.learning_rate), verbose=False), look],
     )  # fmt: skip
     best = int(booster.best_iteration) if booster.best_iteration > 0 else int(model.n_estimators)
     booster.best_iteration = best
@@ -158,7 +159,8 @@ def boost(
     return Boosted(booster, str(how["objective"]), model.num_leaves, n_classes), best, cut
 
 
-def _patience(learning_rate: float) -> int:
+def patience(learning_rate: float) -> int:
+    """Rounds without a better one after which boosting stops."""
     low, high = _PATIENCE
     return min(high, max(low, round(_STEPS / learning_rate)))
 

@@ -50,7 +50,7 @@ class Entry:
 
     ``place`` orders the recipes of all families, the lowest first; without one (infinity) a recipe is tried only where
     ``early`` says so. ``early`` gives its place among those that begin in a situation: rows are ``timed``, classes are
-    ``many`` or ``very many``.
+    ``many`` or ``very many``, the table is ``large``.
     """
 
     name: str
@@ -213,6 +213,16 @@ class Family:
             n_classes: Of the task.
         """
         return 0.5
+
+    def effort(self, params: Mapping[str, Any], shape: Shape, way: float) -> float:
+        """What a fit takes beside others of its kind on the same rows: a ratio; 1 where parameters matter little.
+
+        Args:
+            params: A recipe's.
+            shape: Of the rows that are fitted on.
+            way: How far the fit goes (see ``way``); 0 where that is not known.
+        """
+        return 1.0
 
     def way(self, params: Mapping[str, Any]) -> float | None:
         """How far a fit went, in rounds of a learning rate of 1; None where there are no rounds."""

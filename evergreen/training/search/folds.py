@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from evergreen.handoffs import CUT_OFF, DAY, GROUP, KNOWN_AT, TARGET, TIME
 from evergreen.learning_tasks import TASKS
 from evergreen.training.families.catalogue import family
+from evergreen.training.families.family import Shape
 from evergreen.training.families.fold import SMALL_MATRIX
 from evergreen.training.families.recipe import Recipe
 from evergreen.training.fit import Finished, Matrices, fit_on
@@ -75,6 +76,12 @@ class Folds:
             self._parts = [Matrices(train, tuning, problem)]
         self.target, _ = encode_target(tuning[TARGET], problem.task, problem.classes)
         self.blocks = tuning[DAY].to_numpy() if DAY in tuning else np.arange(len(self.target))
+
+    @property
+    def shape(self) -> Shape:
+        """What a fit of one fold is made on."""
+        classes = len(self.problem.classes) if TASKS[self.problem.task].classes else 0
+        return Shape(len(self._parts[0].train), len(self.problem.transformer_for("").inputs), classes)
 
     @property
     def count(self) -> int:

@@ -3,32 +3,28 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from evergreen.metrics import find_metric
 from evergreen.training.families.bagging import bag
 from evergreen.training.families.catalogue import family
+from evergreen.training.families.family import Shape
 from evergreen.training.families.learning import unstopped
 from evergreen.training.families.recipe import ENSEMBLE, Recipe
 from evergreen.training.fit import Finished
 from evergreen.training.search.candidate_cache import CandidateCache
+from evergreen.training.search.cost import expected_seconds, expected_way
 from evergreen.training.search.folds import Folds
-from evergreen.training.search.space import proposals
 from evergreen.training.watch import OutOfTime, Watch
 
 logger = logging.getLogger(__name__)
 
 #: The share of what is left of the budget that one candidate of the portfolio may take: the first, and later ones.
-_FIRST_SHARE, _SHARE = 0.75, 0.5
+_FIRST_SHARE, SHARE = 0.75, 0.5
 #: What a fit has cost before it first looks at the clock, as a share of the longest one.
 _BEGINNING = 0.1
-#: How many times as many proposals may bring nothing better where nothing else is left to spend the budget on.
-PATIENT = 4
-#: Families that are searched at once: the best ones, boosting always among them.
-_SEARCHED = 2
 #: The share of the budget that is set apart, at most, for fitting the members of an ensemble once more, and how many
 #: members there are as a rule.
 _APART, _LIKELY = 0.2, 3
@@ -39,17 +35,6 @@ _POOL, _BAGS = 16, 3
 #: How much longer a fit on all rows takes than one on those of the split: there are more of them. What stopped early
 #: does without looking at the others, and without the rounds that brought nothing.
 _GROWTH, _STOPPED = 1.2, 0.9
-
-
-@dataclass
-class Line:
-    """A family's proposals, the value that answers the last of them, and how many brought nothing better."""
-
-    family: str
-    proposed: Generator[Recipe, float, None]
-    answer: float | None = None
-    best: float | None = None
-    since: int = 0
 
 
 class Race:
@@ -74,6 +59,8 @@ class Race:
         self.target, self.timed, self.blocks = folds.target, folds.timed, folds.blocks
         self.sign, self.reserve = find_metric(self.problem.metric).sign, 0.0
         self.done, self.values = list[Finished](), list[float]()
+        #: Of a part of a table: the whole, and the seconds that a fit on it may take.
+        self.all_rows: tuple[Shape, float] | None = None
 
     @property
     def best(self) -> int:
@@ -135,31 +122,12 @@ class Race:
         for recipe in recipes:
             if self.full:
                 break
-            left = self.left
-            taken = [one.seconds for one in self.done if one.recipe.family == recipe.family]
             # Even beginning costs something, in proportion to what the table has cost so far.
             beginning = _BEGINNING * max((one.seconds for one in self.done), default=0.0)
-            short = left <= beginning or (taken and min(taken) >= _SHARE * left)
-            if self.done and short and self._recalled(recipe) is None:
-                logger.info("%s: not begun, %.0f s of the budget are left", recipe.name, max(left, 0.0))
+            if self.done and self.left <= beginning and self._recalled(recipe) is None:
+                logger.info("%s: not begun, %.0f s of the budget are left", recipe.name, max(self.left, 0.0))
                 continue
-            self.attempt(recipe, _SHARE if self.done else _FIRST_SHARE)
-
-    def search(self, patience: int = 1) -> None:
-        """Go on by proposals in turn for the best families that have a space, or for those of the spec.
-
-        Args:
-            patience: Times as many proposals as usual may bring nothing better.
-        """
-        settings = self.problem.settings
-        ordered = [self.done[at].recipe for at in self.order]
-        names = list(dict.fromkeys(recipe.family for recipe in ordered if not recipe.members))
-        known = [name for name in names if (name in settings.space if settings.space else family(name).space)]
-        if not settings.space:
-            known = sorted(known, key=lambda name: (name != known[0], not family(name).leads))[:_SEARCHED]
-        lines = [Line(name, self._proposed(name)) for name in known]
-        while lines and not self.full:
-            lines = [line for line in lines if not self.full and self._go_on(line, patience)]
+            self.attempt(recipe, SHARE if self.done else _FIRST_SHARE)
 
     @property
     def bags(self) -> bool:
@@ -190,10 +158,12 @@ class Race:
         to_beat, found = self.to_beat, self._recalled(recipe)
         if found is None:
             # What has to be fitted once more on all rows may take its own part of the time only.
-            part = min(share, 1 / (1 + self.refits * _GROWTH / self.folds.count))
-            deadline = self.clock() + part * max(self.left, 0.0)
+            part = min(share, 1 / (1 + self.refits * _GROWTH / self.folds.count)) * max(self.left, 0.0)
+            if not self._fits_in(recipe, part):
+                return None
             try:
-                watch = Watch(self.clock, deadline, not self.done, to_beat, self._way(recipe.family))
+                way = expected_way(recipe, self.done)
+                watch = Watch(self.clock, self.clock() + part, not self.done, to_beat, way)
                 found = self.folds.fit(recipe, watch)
             except OutOfTime:
                 logger.info("%s: dropped, its share of the budget ran out", recipe.name)
@@ -211,41 +181,16 @@ class Race:
         self.on_done(found, self.values[-1])
         return found
 
-    def _way(self, name: str) -> float:
-        """Rounds of a learning rate of 1 that fits of a family went at least; 0 where that is not known."""
-        alike = [one.recipe for one in self.done if one.recipe.family == name and not one.cut]
-        ways = (family(name).way(recipe.params) for recipe in alike if not recipe.members)
-        return min((way for way in ways if way is not None), default=0.0)
+    def _fits_in(self, recipe: Recipe, part: float) -> bool:
+        """Whether a candidate is going to be done in so many seconds, and on all rows in what these leave it."""
+        for_rows = [(None, part)] + ([self.all_rows] if self.all_rows else [])
+        for shape, seconds in for_rows:
+            expected = expected_seconds(recipe, self.done, self.folds.shape, shape)
+            if expected is not None and expected > seconds:
+                where = "on all rows " if shape else ""
+                logger.info("%s: not begun, it would %stake %.1f s of %.1f", recipe.name, where, expected, seconds)
+                return False
+        return True
 
     def _recalled(self, recipe: Recipe) -> Finished | None:
         return self.memory.recall(recipe, self.to_beat) if self.memory else None
-
-    def _proposed(self, name: str) -> Generator[Recipe, float, None]:
-        settings = self.problem.settings
-        space = settings.space.get(name) or family(name).space
-        places = [at for at in self.order if self.done[at].recipe.family == name]
-        base = self.done[places[0]].recipe
-        known = [(self.done[at].recipe, self.values[at]) for at in places if not np.isnan(self.values[at])]
-        return proposals(settings.search, base, space, known, self.sign > 0, settings.seed)
-
-    def _go_on(self, line: Line, patience: int) -> bool:
-        """Try a family's next proposal; whether another one may follow."""
-        known = [at for at in self.order if self.done[at].recipe.family == line.family]
-        if self.left <= min(self.done[at].seconds for at in known):
-            return False
-        try:
-            recipe = next(line.proposed) if line.answer is None else line.proposed.send(line.answer)
-        except StopIteration:
-            return False
-        if self.attempt(recipe, _SHARE) is None:
-            # What takes too long is as bad as the worst: so the search keeps away from it.
-            line.answer, better = self.values[known[-1]], False
-        else:
-            line.answer = self.values[-1]
-            better = line.best is None or self.sign * line.answer > self.sign * line.best
-        line.best, line.since = (line.answer, 0) if better else (line.best, line.since + 1)
-        plateau = patience * family(line.family).plateau
-        if self.problem.settings.search == "bayes" and line.since >= plateau:
-            logger.info("%s: %d proposals in a row brought nothing better", line.family, line.since)
-            return False
-        return True

@@ -22,11 +22,12 @@ from evergreen.training.search.amounts import powered
 from evergreen.training.search.candidate_cache import CandidateCache, ScopedCandidateCache
 from evergreen.training.search.champion_recipe import remembered
 from evergreen.training.search.folds import Folds, may_take_turns
-from evergreen.training.search.halving import LARGE, ONE_PART, confirmed, ranked
+from evergreen.training.search.halving import ONE_PART, confirmed, is_large, ranked
 from evergreen.training.search.input_selection import SelectedInputs, select_inputs
 from evergreen.training.search.mixing import mix
 from evergreen.training.search.portfolio import candidates, first_of_many, is_skewed
-from evergreen.training.search.race import PATIENT, Race
+from evergreen.training.search.proposing import PATIENT, Proposing
+from evergreen.training.search.race import Race
 
 logger = logging.getLogger(__name__)
 
@@ -85,10 +86,12 @@ def find_recipe(
     if later:
         race.end, race.refits = began + ONE_PART * length, 0
     looked = select_inputs(train, tuning, problem)
-    race.run(_begin(race, train, tuning, looked.view.to_json(), first))
+    proposing = Proposing(race)
+    recipes = _begin(race, train, tuning, looked.view.to_json(), first)
+    race.run(recipes)
     if settings.search != "portfolio":
-        race.search(1 if later else PATIENT)
-    race = confirmed(race, later) if later else race
+        proposing.go_on(1 if later else PATIENT)
+    race = confirmed(race, later, proposing) if later else race
     race.bag()
     best = race.done[race.best]
     mixed = mix(race, len(train)) if settings.ensemble == "auto" else None
@@ -140,13 +143,15 @@ def _begin(race: Race, train: pd.DataFrame, tuning: pd.DataFrame, view: str, fir
     if settings.monotone:
         chosen = [name for name in chosen if family(name).monotone]
     inputs = len(problem.transformer_for("").inputs)
+    n_classes = len(problem.classes)
+    large = is_large(len(train), inputs, n_classes if TASKS[problem.task].classes else 0, settings.budget)
+    first_tried = first_of_many(len(train), inputs, n_classes, settings.budget) or ("large" if large else "")
     recipes = candidates(
-        problem.task, chosen, len(train), inputs, settings.seed, problem.class_weight,
-        settings.weight is not None, TASKS[problem.task].any_sign and is_skewed(race.target),
-        first_of_many(len(train), inputs, len(problem.classes), settings.budget), race.timed, len(problem.classes),
+        problem.task, chosen, len(train), inputs, settings.seed, problem.class_weight, settings.weight is not None,
+        TASKS[problem.task].any_sign and is_skewed(race.target), first_tried, race.timed, n_classes,
     )  # fmt: skip
     known = recipes if by_space else remembered(first, recipes, problem)
     recipes = powered(race, [replace(recipe, view=view) for recipe in known])
     if by_space:
         return tuple({recipe.family: recipe for recipe in reversed(recipes)}.values())[::-1]
-    return ranked(race, train, tuning, recipes) if len(train) > LARGE and len(recipes) > 1 else recipes
+    return ranked(race, train, tuning, recipes) if large and len(recipes) > 1 else recipes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -12,7 +13,7 @@ from evergreen.arrays import Floats
 from evergreen.learning_tasks import TASKS
 from evergreen.metrics import find_metric
 from evergreen.spec import Task
-from evergreen.training.families.boosting import LINKS, boost, predicted
+from evergreen.training.families.boosting import LINKS, boost, patience, predicted
 from evergreen.training.families.family import Entry, Family, Learned, Parts, Shape, Space, named
 from evergreen.training.families.fold import Fold
 from evergreen.training.families.loglinear import TWEEDIE_POWER
@@ -27,6 +28,10 @@ MAX_ROUNDS = 2000
 _LOGARITHMS = ("poisson", "tweedie", "gamma")
 #: Microseconds that a tree costs a row, and each of its leaves.
 _TREE, _LEAF = 0.004, 0.00015
+#: Seconds of one core that a split's level takes for a value of the matrix; what a leaf takes beside them, in rows; and
+#: the share of the inputs that costs without being drawn. Measured on 5,000 to 200,000 rows, 8 to 255 leaves: within
+#: 15 %.
+_LEVEL, _ROWS_OF_A_LEAF, _UNDRAWN = 1.2e-9, 2500, 0.25
 
 _ENTRIES = (
     Entry("lightgbm", {"num_leaves": 15, "learning_rate": 0.04, "colsample_bytree": 0.5, "min_child_samples": 200,
@@ -47,9 +52,9 @@ _ENTRIES = (
     Entry("lightgbm-fine", {"num_leaves": 200, "learning_rate": 0.05, "colsample_bytree": 0.5, "min_child_samples": 5,
                             "extra_trees": True}, 90),
     Entry("lightgbm-quick", {"num_leaves": 63, "learning_rate": 0.2, "colsample_bytree": 0.7, "min_child_samples": 50,
-                             "reg_lambda": 5.0}, 170, {"many": 5}),
+                             "reg_lambda": 5.0}, 170, {"many": 5, "large": 1}),
     Entry("lightgbm-brisk", {"num_leaves": 31, "learning_rate": 0.1, "colsample_bytree": 0.7}, np.inf,
-          {"many": 0, "very many": 3}),
+          {"many": 0, "very many": 3, "large": 0}),
 )  # fmt: skip
 #: What learns the ratio of quantities, which must not be negative and pays where their spread grows with them.
 _OF_RATIOS = Entry(
@@ -142,6 +147,15 @@ class LightGBM(Family):
         """A tree a round, and of more than two classes one each."""
         trees = params["n_estimators"] * (n_classes if n_classes > 2 else 1)
         return float(trees * (_TREE + _LEAF * params["num_leaves"]))
+
+    def effort(self, params: Mapping[str, Any], shape: Shape, way: float) -> float:
+        """About the seconds of one core until it stops early."""
+        rate, leaves = params["learning_rate"], params["num_leaves"]
+        rounds = min(MAX_ROUNDS, way / rate + patience(rate))
+        rows = shape.rows * (params["subsample"] if params["subsample_freq"] else 1.0)
+        trees = rounds * (shape.classes if shape.classes > 2 else 1)
+        values = (_UNDRAWN + params["colsample_bytree"]) * shape.inputs
+        return float(_LEVEL * trees * values * (rows * math.log2(leaves) + _ROWS_OF_A_LEAF * leaves))
 
     def way(self, params: Mapping[str, Any]) -> float:
         """Rounds by the learning rate."""

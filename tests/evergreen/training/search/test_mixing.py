@@ -12,6 +12,7 @@ from evergreen.training.fit import Finished
 from evergreen.training.search.folds import Folds
 from evergreen.training.search.halving import confirmed
 from evergreen.training.search.mixing import mix
+from evergreen.training.search.proposing import Proposing
 from evergreen.training.search.race import Race
 
 SETTINGS = {"task": "regression", "search": "portfolio", "families": ["lightgbm"]}
@@ -70,4 +71,4 @@ def test_what_was_best_on_one_part_and_was_cut_short_there_is_not_lost_to_those_
     first = race_of([0.24, *np.linspace(9.4, 9.9, 6)], [True, *[False] * 6])
     learned = first.problem
     race = Race(Folds(rows(), rows(seed=1), learned, in_turn=True), lambda: 0.0, 1e9)
-    assert confirmed(first, race).values[0] == first.values[0]
+    assert confirmed(first, race, Proposing(first)).values[0] == first.values[0]

@@ -14,9 +14,10 @@ from evergreen import features, training
 from evergreen.metrics import find_metric
 from evergreen.spec import ModelSpec
 from evergreen.training.fit import Finished, Matrices
-from evergreen.training.search import halving, recipe_search
+from evergreen.training.search import halving
 from evergreen.training.search.folds import Folds
 from evergreen.training.search.mixing import mix
+from evergreen.training.search.proposing import Proposing
 from evergreen.training.search.race import Race
 
 FIT = {"families": ["lightgbm", "linear"], "cross_validate": "never"}
@@ -71,7 +72,6 @@ def test_a_search_leaves_time_to_fit_what_it_finds_once_more(monkeypatch: pytest
 
 def test_a_large_table_meets_its_candidates_on_a_part_of_the_rows_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(halving, "LARGE", 3000)
-    monkeypatch.setattr(recipe_search, "LARGE", 3000)
     monkeypatch.setattr(halving, "_PART", 500)
     clock = Slow(monkeypatch, 2.0)
     found = training.find_recipe(rows(4000), rows(seed=1), problem(budget=timedelta(seconds=90)), clock)
@@ -98,6 +98,26 @@ def test_the_first_candidate_of_a_large_table_is_one_that_all_rows_leave_time_fo
     assert not race.done
 
 
+def test_a_large_table_is_not_left_to_what_is_quick_and_bad(monkeypatch: pytest.MonkeyPatch) -> None:
+    from evergreen.training.search import folds
+
+    monkeypatch.setattr(halving, "_PART", 500)
+    clock = Slow(monkeypatch, 0.0)
+
+    def fit_on(recipe: training.Recipe, matrices: Matrices, watch: object) -> Finished:
+        boosts = recipe.family == "lightgbm"
+        clock.now += 2.0 if boosts else 0.1
+        target = matrices.tuning["__target"].to_numpy(dtype=float)
+        return Finished(recipe, target if boosts else 1 - target, 2.0 if boosts else 0.1)
+
+    monkeypatch.setattr(folds, "fit_on", fit_on)
+    learned = problem(search="portfolio", families=["lightgbm", "linear"])
+    race = Race(Folds(rows(4000), rows(seed=1), learned), clock, 60.0)
+    recipes = training.candidates("binary", ["lightgbm", "linear"], 4000, 2, 0)
+    # All boosting takes longer on all rows than there is: the best still goes first, and is kept as far as it comes.
+    assert halving.ranked(race, rows(4000), rows(seed=1), recipes)[0].family == "lightgbm"
+
+
 class Kept:
     """Finished candidates in memory."""
 
@@ -115,7 +135,6 @@ def test_a_search_of_a_large_table_that_goes_on_remembers_what_a_part_of_the_row
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(halving, "LARGE", 3000)
-    monkeypatch.setattr(recipe_search, "LARGE", 3000)
     monkeypatch.setattr(halving, "_PART", 500)
     clock, memory = Slow(monkeypatch, 2.0), Kept()
     learned = problem(budget=timedelta(seconds=90), search="portfolio")
@@ -240,7 +259,7 @@ def test_a_proposal_that_takes_too_long_ends_no_search(monkeypatch: pytest.Monke
     monkeypatch.setattr(folds, "fit_on", fit_on)
     race = Race(Folds(rows(), rows(seed=1), problem(families=["lightgbm"])), clock, 60.0)
     race.run(training.candidates("binary", ["lightgbm"], 500, 2, 0)[:2])
-    race.search()
+    Proposing(race).go_on()
     assert tried[2] == "lightgbm-1"
     assert len(tried) > 20
     assert len(race.done) == len(tried) - 1
