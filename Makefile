@@ -34,7 +34,7 @@ audit: install ## look up known vulnerabilities of the lock in a public database
 	  --progress-spinner off --format json 2>/dev/null | $(BIN)/python infra/audit.py
 
 lock: ## resolve the dependencies anew into requirements.lock
-	$(BIN)/uv pip compile pyproject.toml --extra demo --extra dev --universal --generate-hashes --no-emit-index-url \
+	$(BIN)/uv pip compile pyproject.toml --extra demo --extra dev --extra serve --universal --generate-hashes --no-emit-index-url \
 	  --no-emit-find-links --custom-compile-command "make lock" --quiet --output-file requirements.lock
 
 schema: install ## write the JSON Schema of a model's file for editors

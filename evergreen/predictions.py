@@ -22,7 +22,7 @@ from evergreen import features, training
 from evergreen.data import assemble, columns_needed
 from evergreen.data.columns import join_stem
 from evergreen.errors import DataError, EmptyWindow, UsageError, did_you_mean
-from evergreen.features.expressions import expression_columns
+from evergreen.features.expressions import columns_behind
 from evergreen.handoffs import KEY, TIME, Lost, ModelVersion, Unread
 from evergreen.io.sources import read
 from evergreen.io.sources.batches import batches
@@ -159,10 +159,8 @@ def _check_columns(
         if column not in join.on
         for name in (str(column), f"{join_stem(join)}_{column}")
     }
-    wanted = {*pipeline.named_steps["rows"].inputs, *(name for join in spec.data.join for name in join.on)} - {TIME}
-    for name in reversed(spec.features.expressions):  # a later one may use an earlier one
-        if name in wanted:
-            wanted = (wanted - {name}) | expression_columns(spec.features.expressions[name])
+    asked = {*pipeline.named_steps["rows"].inputs, *(name for join in spec.data.join for name in join.on)}
+    wanted = columns_behind(asked - {TIME}, spec.features.expressions)
     wanted |= {name for name in (spec.data.time, spec.training.exposure) if name}
     missing = sorted(wanted - joined - {*map(str, rows.columns)})
     if missing:

@@ -64,3 +64,12 @@ def _threads(text: str | None) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise UsageError(f"EVERGREEN_THREADS: {text!r}: write a whole number from 1 up, or leave it out")
     return int(text)
+
+
+def serving_token() -> str:
+    """The bearer token of ``EVERGREEN_SERVE_TOKEN``, taken out of the environment: no process that is started needs it.
+
+    Returns:
+        Empty where the variable is not set.
+    """
+    return os.environ.pop("EVERGREEN_SERVE_TOKEN", "")

@@ -29,6 +29,7 @@ COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 
 #: Commands of other pages than the tutorial that need more than its project, and the tests that run them.
 ELSEWHERE = {
+    "serve": "evergreen/cli/test_serving.py",
     "init": "evergreen/cli/test_discovery.py", "train": "evergreen/cli/test_commands.py",
     "up": "evergreen/cli/test_up.py", "deploy": "evergreen/cli/test_up.py",
     "promote": "evergreen/cli/test_deciding.py", "rollback": "evergreen/cli/test_deciding.py",

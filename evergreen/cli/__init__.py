@@ -26,6 +26,7 @@ from evergreen.cli import (
     quarantine,
     running,
     servers,
+    serving,
     status,
     training,
     year,
@@ -48,7 +49,9 @@ _GROUPS: dict[str, tuple[Callable[..., None], ...]] = {
         status.status, deciding.why, models.models, models.show, explanation.explain, quarantine.quarantine,
     ),
     "Decide": (deciding.promote, deciding.rollback, deciding.freeze),
-    "Run": (running.up, deploying.deploy, servers.ui, checking.doctor, cleaning.clean, migrating.migrate),
+    "Run": (
+        running.up, deploying.deploy, serving.serve, servers.ui, checking.doctor, cleaning.clean, migrating.migrate,
+    ),
     "See it on real flights": (demo.demo, year.year),
 }  # fmt: skip
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -58,6 +58,21 @@ def expression_columns(text: str) -> frozenset[str]:
         return columns_of(parse(text))
     except ValueError as error:
         raise SpecError(f"features.expressions: {error}") from None
+
+
+def columns_behind(names: Iterable[str], expressions: Mapping[str, str], every: bool = False) -> set[str]:
+    """The columns of the rows that some columns are made of, or are.
+
+    Args:
+        names: The columns.
+        expressions: Text by the name of the new column; a later one may use an earlier one.
+        every: Let the expressions' own names stand beside what they are made of.
+    """
+    wanted = set(names)
+    for name in reversed(list(expressions)):
+        if name in wanted:
+            wanted = (wanted if every else wanted - {name}) | expression_columns(expressions[name])
+    return wanted
 
 
 def _evaluate(frame: pd.DataFrame, parts: dict[str, int], text: str, where: str) -> tuple[pd.Series, int]:

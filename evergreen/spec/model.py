@@ -13,7 +13,7 @@ from evergreen.spec.data import Data, Validation
 from evergreen.spec.features import Features
 from evergreen.spec.kinds import Names, Period, Section
 from evergreen.spec.learning import Promotion, Training
-from evergreen.spec.operation import Monitoring, Probation, Retraining, Schedule
+from evergreen.spec.operation import Monitoring, Probation, Retraining, Schedule, Serving
 
 
 class ModelSpec(Section):
@@ -37,6 +37,8 @@ class ModelSpec(Section):
     approval: Period | None = None
     """Ask a person before a promotion, and keep the champion when nobody answers for so long."""
     schedule: Schedule = Schedule()
+    serving: Serving | None = None
+    """Let `evergreen serve` answer for the champion: `serving: {}`."""
     notify: Names = ()
     """Who hears of alerts: `env:NAME` of a variable that holds an Apprise URL, or a Prefect block `type/name`."""
 

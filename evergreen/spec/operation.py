@@ -113,3 +113,7 @@ class Schedule(Section):
     """Bring in labels, look at the windows that are ripe, decide on retraining."""
     timezone: Zone = "UTC"
     """The zone of cron lines and RRULEs."""
+
+
+class Serving(Section):
+    """That `evergreen serve` answers for the model's champion over HTTP."""

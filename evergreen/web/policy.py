@@ -35,6 +35,8 @@ class Policy:
         body_limit: The largest body, bytes; None for any size.
         csrf: Whether a request of a session that changes something must show the session's token.
         closed: Beginnings of paths that nobody reaches.
+        open: Whether nobody has to show the key. A foreign page still gets nothing.
+        probes: Paths that tell no secret, which a watchdog asks without the key.
         csp: The Content-Security-Policy of every answer.
     """
 
@@ -45,6 +47,8 @@ class Policy:
     body_limit: int | None = 2**20
     csrf: bool = True
     closed: tuple[str, ...] = ()
+    open: bool = False
+    probes: tuple[str, ...] = ()
     csp: str = OWN_PAGES
 
     def __post_init__(self) -> None:
