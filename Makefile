@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: audit learn-portfolio bench-portfolio bench-validation bench-scoring bench-threads bench-quality bench-suite bench-profile bench-tables help install check lock schema docs test soak year demo bench-gate bench-overhead bench-growth bench-monitor-rules bench-monitor
+.PHONY: bench-serving audit learn-portfolio bench-portfolio bench-validation bench-scoring bench-threads bench-quality bench-suite bench-profile bench-tables help install check lock schema docs test soak year demo bench-gate bench-overhead bench-growth bench-monitor-rules bench-monitor
 
 help: ## say what each target does
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 30
@@ -93,6 +93,9 @@ bench-threads: install ## two candidates at once with a thread each, beside one 
 
 bench-quality: install ## the best model in equal time beside FLAML, AutoGluon, Optuna and others (TABLES=DIR BUDGET=30,60,120 KEEP=DIR SEEDS=3)
 	OMP_WAIT_POLICY=passive $(BIN)/python -m benchmarks.quality $(TABLES) --budget $(or $(BUDGET),60) $(if $(KEEP),--keep $(KEEP)) $(if $(SEEDS),--seeds $(SEEDS))
+
+bench-serving: install ## what a row costs compiled, by batch and over HTTP, beside the bare booster
+	$(BIN)/python -m benchmarks.serving
 
 learn-portfolio: install ## the order of the portfolio from benchmarks/portfolio.csv, judged on tables left out
 	$(BIN)/python -m benchmarks.portfolio_order learn

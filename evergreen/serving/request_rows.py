@@ -159,7 +159,7 @@ def _moment(value: Any, zone: str) -> pd.Timestamp:
         raise DataError("is no time; write it as ISO 8601, e.g. 2013-03-10T14:30:00-05:00") from None
     if pd.isna(moments.iloc[0]):
         raise DataError("is null, and each row needs its event time")
-    return moments.iloc[0]
+    return pd.Timestamp(moments.iloc[0])
 
 
 def _plain(value: Any) -> Any:

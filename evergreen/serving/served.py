@@ -77,11 +77,12 @@ class ServedVersion:
 
     def _answer(self, values: Floats) -> Answer:
         version = self.version
-        kept = self._task.ledger(values, version.classes, version.threshold)
         table = self._task.table(values, version.classes, version.threshold)
         columns = {name: float(column[0]) for name, column in table.items() if name != PREDICTION}
-        decision = kept[DECISION][0]
-        return Answer(float(kept[PREDICTION][0]), decision if isinstance(decision, str) else float(decision), columns)
+        # A single number is the prediction itself; of several columns the ledger's entry says which.
+        kept = values if values.ndim == 1 else self._task.ledger(values, version.classes, version.threshold)[PREDICTION]
+        decision = table[PREDICTION][0]
+        return Answer(float(kept[0]), decision if isinstance(decision, str) else float(decision), columns)
 
     def _warm(self, pipeline: Pipeline) -> None:
         """Predict a typical row in both ways, which have to be equal to the bit."""
