@@ -19,7 +19,9 @@ from evergreen.io.sources import read
 from evergreen.io.sources.batches import batches
 from evergreen.io.sources.kinds import has_lost_digits, kind_of, of_kind, with_all_digits
 from evergreen.io.sources.listing import File, find
+from evergreen.io.sources.names import renamed
 from evergreen.io.sources.opening import parse, separator_of
+from evergreen.io.sources.parquet import names_of
 from evergreen.io.text_samples import TextPart, block_of, decoded, one_encoding, part_of, texts_of
 from evergreen.spec import Read
 from evergreen.spec.source import Source
@@ -40,6 +42,7 @@ class Sample:
         layout: How a CSV is laid out; ``names`` are made up where the file has none.
         parts: The lines of a CSV's files.
         blank: How many lines hold separators alone.
+        renamed: What is said of columns whose name stands more than once.
     """
 
     raw: pd.DataFrame
@@ -48,6 +51,7 @@ class Sample:
     layout: Layout = field(default_factory=Layout)
     parts: tuple[TextPart, ...] = ()
     blank: int = 0
+    renamed: tuple[str, ...] = ()
 
     def reading(self, time: str | None = None) -> Reading:
         """How the source must be read.
@@ -57,6 +61,7 @@ class Sample:
         """
         found = find_reading(self.raw, time, self.semicolons, self.complete)
         found.layout = self.layout
+        found.checks += self.renamed
         if self.blank:
             of = "the file" if self.complete else "the sample"
             found.checks.append(f"{self.blank:,} lines of {of} hold separators alone: left out")
@@ -162,7 +167,7 @@ def _typed_sample(source: str, root: Path) -> Sample:
             f"{source}: is one object of columns, as pandas writes a table by default; write one object a row: "
             'to_json(path, orient="records", lines=True)'
         )
-    return Sample(raw, step == 1)
+    return Sample(raw, step == 1, renamed=tuple(renamed(names_of(source, root))))
 
 
 def _together(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
@@ -198,6 +203,7 @@ def _text_sample(fs: Any, files: Sequence[File], header: bool | None, said: str)
                         {**layout.reasons, "names": "the first line is data like the lines under it"})  # fmt: skip
     parts = [replace(part, folders={k: v for k, v in file.hive.items() if k not in part.names})
              for file, part in zip(chosen, parts, strict=True)]  # fmt: skip
+    twins = parts[0].renamed
     raw = _together([texts_of(file.path, part, layout.skip) for file, part in zip(chosen, parts, strict=True)])
     if raw.empty:
         raise DataError(f"{files[0].path}: has a header and no rows; write some first")
@@ -207,4 +213,4 @@ def _text_sample(fs: Any, files: Sequence[File], header: bool | None, said: str)
         raw = raw.sample(most, random_state=0).sort_index().reset_index(drop=True)
         given = tuple(dict.fromkeys(name for part in parts for name in part.folders))
         parts = [TextPart(raw.to_csv(header=False, index=False), ",", tuple(map(str, raw.columns)), {}, given)]
-    return Sample(raw, complete, usual == ";", layout, tuple(parts), blank)
+    return Sample(raw, complete, usual == ";", layout, tuple(parts), blank, twins)

@@ -15,6 +15,7 @@ import pandas as pd
 from evergreen.discovery import Layout, find_encoding, has_header
 from evergreen.discovery.values import looks_like_data
 from evergreen.errors import DataError
+from evergreen.io.sources.names import renamed
 from evergreen.io.sources.opening import LONGEST, named, packing, parse, placed, separator_of, without_blank_lines
 
 #: Lines that are compared with the first one, to see whether it holds names.
@@ -31,6 +32,7 @@ class TextPart:
     folders: dict[str, str | None] = field(default_factory=dict)
     texts: tuple[str, ...] = ()
     blank: int = 0
+    renamed: tuple[str, ...] = ()
 
 
 def one_encoding(paths: Sequence[str], blocks: Sequence[bytes]) -> tuple[str | None, str]:
@@ -81,7 +83,11 @@ def part_of(path: str, text: str, layout: Layout, header: bool | None, said: str
     head = first
     while head.count('"') % 2 and "\n" in text[len(head) :]:  # a name may hold the end of a line
         head = text[: text.index("\n", len(head) + 1)] if "\n" in text[len(head) + 1 :] else text
-    return TextPart(text[len(head) + 1 :], separator, tuple(named(head, separator, path)), blank=blank), False
+    names, twins = (
+        tuple(named(head, separator, path)),
+        tuple(renamed([cell.strip() for cell in _cells(head, separator)])),
+    )
+    return TextPart(text[len(head) + 1 :], separator, names, blank=blank, renamed=twins), False
 
 
 def _refuse_prose(path: str, text: str, separator: str) -> None:

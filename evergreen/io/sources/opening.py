@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import zipfile
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -21,6 +22,8 @@ from evergreen.spec import Read
 
 #: Characters of a line, and lines of a header, after which this is no table.
 LONGEST, _HEAD_LINES = 2**24, 50
+#: What stands in an archive beside its table: folders, and what macOS and hidden files say of it.
+_BESIDE = re.compile(r"/$|^__MACOSX/|(?:^|/)\.[^/]*$")
 
 
 def opened(fs: Any, file: File, how: Read | None = None) -> Any:
@@ -201,11 +204,33 @@ def placed(error: BaseException, above: int) -> str:
 
 
 def packing(path: str) -> str | None:
-    """How a file is packed, by its ending; Zstandard is unpacked by Arrow where no other package does."""
+    """How a file is packed, by its ending.
+
+    Of an archive the only file is read; Zstandard is unpacked by Arrow where no other package does.
+    """
+    if path.endswith(".zip") and fsspec.compression.compr["zip"] is not _only_member:
+        fsspec.compression.register_compression("zip", _only_member, "zip", force=True)
     if path.endswith(".zst") and "zstd" not in fsspec.compression.compr:
         fsspec.compression.register_compression("zstd", _unpacked, "zst")
     found: str | None = fsspec.utils.infer_compression(path)
     return found
+
+
+def _only_member(file: Any, mode: str = "rb", **_: Any) -> Any:
+    """The table in an archive; what a computer adds to it for itself is none.
+
+    Raises:
+        DataError: it holds several files, or none.
+    """
+    archive = zipfile.ZipFile(file)
+    names = [name for name in archive.namelist() if not _BESIDE.search(name)]
+    path = getattr(file, "path", None) or getattr(file, "name", "the archive")
+    if not names:
+        raise DataError(f"{path}: holds no file; put the table in it")
+    if len(names) > 1:
+        first = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+        raise DataError(f"{path}: holds {len(names)} files ({first}); unpack it, and name one or the folder")
+    return archive.open(names[0])
 
 
 def _unpacked(file: Any, mode: str = "rb", **_: Any) -> Any:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -18,7 +19,7 @@ import pyarrow.parquet as pq
 from evergreen.errors import DataError, did_you_mean
 from evergreen.io.filesystems import FAILURES, is_near, what_broke
 from evergreen.io.sources.arrow_types import LEFT_OUT, is_opaque, plain, simple_table, simple_type
-from evergreen.io.sources.listing import File
+from evergreen.io.sources.listing import File, find
 from evergreen.io.sources.names import renamed, told_apart
 
 #: Local times differ from UTC by less; the exact window is cut after they have become moments.
@@ -161,6 +162,12 @@ def _unified(files: Sequence[File], schemas: Sequence[pa.Schema]) -> pa.Schema:
         except (pa.ArrowInvalid, pa.ArrowTypeError):
             raise DataError(f"{file.path}: {_clash(unified, schema)}; write all files with one type") from None
     return unified
+
+
+def names_of(source: str, root: Path) -> list[str]:
+    """The names of the columns in the first file of a source of typed files, as they stand there; none of JSON."""
+    fs, files = find(source, root)
+    return list(_schema(fs, files[0]).names) if files[0].kind in ("Parquet", "Feather") else []
 
 
 def window_filter(kind: pa.DataType, time: str, start: datetime | None, end: datetime | None) -> pc.Expression | None:

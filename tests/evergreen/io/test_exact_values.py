@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import uuid
+import zipfile
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -17,6 +18,7 @@ import pyarrow.ipc as ipc
 import pyarrow.parquet as pq
 import pytest
 
+from evergreen.errors import DataError
 from evergreen.io.sampling import take_sample
 from evergreen.io.sources import read, text
 from evergreen.io.sources.batches import batches
@@ -225,3 +227,25 @@ def test_a_file_is_itself_before_its_name_is_a_pattern(tmp_path: Path, name: str
     (tmp_path / "allx.csv").write_text("a,b\n3,4\n")
     assert read(name, tmp_path)["a"].tolist() == [1]
     assert read("a[01].csv", tmp_path)["a"].tolist() == [3]
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.parquet"])
+def test_init_asks_about_columns_of_one_name(tmp_path: Path, name: str) -> None:
+    rows = pd.DataFrame([[at, at + 1] for at in range(50)], columns=["a", "a"])
+    table = pa.table([pa.array(rows.iloc[:, 0]), pa.array(rows.iloc[:, 1])], names=["a", "a"])
+    rows.to_csv(tmp_path / name, index=False) if name == "t.csv" else pq.write_table(table, tmp_path / name)
+    assert "column a stands more than once; this one is called a_2" in take_sample(name, tmp_path).reading().checks
+
+
+def test_an_archive_of_several_files_is_refused_by_their_names(
+    tmp_path: Path,
+) -> None:
+    for names in (["one.csv", "two.csv"], ["__MACOSX/._one.csv", "in/", "in/.DS_Store", "in/one.csv"]):
+        with zipfile.ZipFile(tmp_path / f"{len(names)}.zip", "w") as archive:
+            for name in names:
+                archive.writestr(name, "" if name.endswith("/") else "a,b\n1,2\n3,4\n")
+    for take in (read, take_sample):
+        with pytest.raises(DataError, match=r"2.zip: holds 2 files \(one.csv, two.csv\)"):
+            take("2.zip", tmp_path)
+    assert read("4.zip", tmp_path)["a"].tolist() == [1, 3]
+    assert len(take_sample("4.zip", tmp_path).raw) == 2
