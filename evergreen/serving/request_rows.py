@@ -16,7 +16,7 @@ from evergreen.errors import DataError, EvergreenError, did_you_mean
 from evergreen.features.expressions import add_expressions, columns_behind
 from evergreen.features.rows import RowFeatures
 from evergreen.handoffs import TIME
-from evergreen.serving.casts import ISO, as_number, column_of
+from evergreen.serving.casts import CASTS, ISO, as_number, column_of
 from evergreen.spec import ModelSpec, Read
 
 #: Cleaned values that are remembered, of all columns together.
@@ -60,6 +60,8 @@ class RequestRows:
         wanted = columns_behind(rows.inputs, expressions) - {TIME}
         self.columns = tuple(sorted(wanted | {name for name in (self._time, self._exposure) if name}))
         self.kinds = {name: kind for name, kind in rows.kinds_.items() if name in self.columns}
+        used = {*rows.sources_, *(name for names, *_ in rows.plan.transform for name in names)} - {self._time}
+        self._casts = {name: kind for name, kind in self.kinds.items() if name in used and kind != "text"}
         told = {name for name, kind in self.kinds.items() if kind == "text"} - {*spec.features.categorical}
         self.texts = told | ({spec.data.key} if spec.data.key else set())
         behind = columns_behind(rows.inputs, expressions, every=True)
@@ -104,6 +106,9 @@ class RequestRows:
             return _moment(value, self._zone)
         if name == self._exposure and not (np.isfinite(as_number(value)) and as_number(value) > 0):
             raise DataError("must be a number above 0: predictions are in proportion to it")
+        kind = self._casts.get(name)
+        if kind and pd.isna(CASTS[kind](value)) and column_of(name, value)[name].notna().iloc[0]:
+            raise DataError(f"is no {kind}; write it as in training, or null where it is not known")
         return value
 
     def _with_expressions(self, row: dict[str, Any], number: int) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from evergreen import features, training
 from evergreen.errors import TamperedModel
 from evergreen.handoffs import ModelVersion
 from evergreen.serving.application import Serving
+from evergreen.serving.casts import column_of
 from evergreen.serving.champions import Champions
 from evergreen.serving.server import policy_of
 from evergreen.spec import ModelSpec
@@ -173,6 +174,21 @@ def test_each_field_that_cannot_be_used_is_named_and_no_value_is_repeated(here: 
     assert set(errors) == {(0, "age"), (1, "age"), (1, "calls"), (1, "income")}
     assert "did you mean callz" in errors[1, "calls"]
     assert secret not in answer.text
+
+
+@pytest.mark.parametrize("value", ["n.v.", "1.2 kg", "four", "41"])
+def test_a_value_that_is_none_of_its_column_s_kind_is_refused_as_predict_refuses_such_a_file(
+    here: Here, value: str
+) -> None:
+    frame = pd.DataFrame([{**ROW, "income": 52_000.0, "per_call": 13_000.0}]).assign(age=column_of("age", value)["age"])
+    _, unread = features.readable(frame, here.records.pipelines[1].named_steps["rows"])
+    answer = here.post("/models/customers/predict", {**ROW, "age": value})
+    assert answer.status_code == (422 if unread.columns["age"].is_whole else 200)
+    assert answer.status_code == 200 or answer.json()["errors"] == [
+        {"row": 0, "field": "age", "error": "is no number; write it as in training, or null where it is not known"}
+    ]
+    for missing in (None, ""):
+        assert here.post("/models/customers/predict", {**ROW, "age": missing}).status_code == 200
 
 
 def test_what_is_not_served_is_not_found_and_what_has_no_champion_is_not_ready(pipelines: dict[int, Any]) -> None:
