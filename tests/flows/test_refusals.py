@@ -162,9 +162,9 @@ CASES: dict[str, tuple[Change, type[EvergreenError], int, str]] = {
         to_table(lambda r: r.rename(columns={"plan": "plans"})), DataError, 3,
         r"customers.csv: no column plan, which promotion.slices of churn names; did you mean plans\?",
     ),
-    "a column twice": (
+    "a column twice, and another never": (
         to_text(DATA, "id,at,amount,plan", "id,at,amount,amount"), DataError, 3,
-        "customers.csv: column amount stands twice; rename one",
+        "customers.csv: no column plan, which promotion.slices of churn names; known: amount, amount_2, at",
     ),
     "a key twice": (
         cells("id", "c000001", 2), DataError, 3, r"key id: 1 rows repeat one \(first: c000001\); keep one row a key",
