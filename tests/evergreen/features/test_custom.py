@@ -13,6 +13,7 @@ import skops.io
 from evergreen.errors import DataError, EvergreenError, SpecError
 from evergreen.features import RowFeatures, build
 from evergreen.features.rows import TRANSFORMERS, Plan
+from evergreen.functions import use_project
 from evergreen.io.registry import trusted_types
 from evergreen.spec import Features, ModelSpec
 
@@ -67,7 +68,7 @@ def test_options_that_do_not_fit_are_named() -> None:
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "deployments").mkdir()
-    monkeypatch.setenv("EVERGREEN_PROJECT", str(tmp_path))
+    use_project(tmp_path)
     (tmp_path / "ours.py").write_text(
         textwrap.dedent(
             """

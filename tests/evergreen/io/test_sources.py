@@ -222,9 +222,9 @@ def test_lines_that_are_no_rows_are_counted_in_the_log(tmp_path: Path, caplog: p
 
 
 def test_only_the_windows_rows_of_a_csv_are_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(text, "_CHUNK", 1_000)
-    hours = pd.date_range("2000-01-01", periods=40_000, freq="h", tz="UTC")
-    pd.DataFrame({"at": hours, "word": ["a word of some length"] * 40_000}).to_csv(tmp_path / "t.csv", index=False)
+    monkeypatch.setattr(text, "_CHUNK", 5_000)
+    hours = pd.date_range("2000-01-01", periods=150_000, freq="h", tz="UTC")
+    pd.DataFrame({"at": hours, "word": ["a word of some length"] * 150_000}).to_csv(tmp_path / "t.csv", index=False)
 
     def peak(**window: Any) -> int:
         tracemalloc.start()

@@ -11,7 +11,7 @@ from evergreen.io.records import local_records
 from evergreen.io.records.database import Database
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def template(postgres: str) -> str:
     """The URL of a server whose database ``template_records`` holds the newest tables, and no row."""
     server = sql.make_url(postgres).set(drivername="postgresql+psycopg")
