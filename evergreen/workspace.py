@@ -124,6 +124,12 @@ class Workspace:
         return load_spec(self.deployments / f"{model}.yaml")
 
     @property
+    def has_records(self) -> bool:
+        """Whether there are records to ask: a database of its own, or a file of this machine that was made already."""
+        file = self.records_url.removeprefix("sqlite:///")
+        return file == self.records_url or Path(file).is_file()
+
+    @property
     def champions(self) -> ChampionHistory:
         """Verdicts, the champion history, measurements, quarantine."""
         from evergreen.io.records import ChampionHistory

@@ -25,7 +25,7 @@ def edited(here: Workspace, specs: Sequence[ModelSpec]) -> list[Edited]:
         here: The project and its workspace.
         specs: The models.
     """
-    if not (here.folder / "records.db").is_file():
+    if not here.has_records:
         return []
     from evergreen.io.program import functions_of, not_comparable, stopped
 

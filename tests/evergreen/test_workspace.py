@@ -64,6 +64,15 @@ def test_nothing_changes_below_where_the_environment_changes_after_the_opening(
     assert list(elsewhere.iterdir()) == []
 
 
+def test_records_are_asked_where_they_are_and_not_only_in_the_workspace_s_folder(tmp_path: Path) -> None:
+    workspace = Workspace.local(tmp_path, tmp_path / "workspace")
+    assert not workspace.has_records
+    workspace.champions.release("churn", ["c1"], "why")
+    assert workspace.has_records
+    elsewhere = "postgresql+psycopg://models@db/evergreen"
+    assert Workspace.local(tmp_path, tmp_path / "other", records_url=elsewhere).has_records
+
+
 def test_the_records_are_opened_once_a_process_and_anew_where_their_file_was_replaced(tmp_path: Path) -> None:
     workspace = Workspace.local(tmp_path, tmp_path / "workspace")
     assert workspace.champions._database is workspace.monitoring._database
